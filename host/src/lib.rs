@@ -1,0 +1,1 @@
+//! Runs actors, each in a WebAssembly sandbox.
