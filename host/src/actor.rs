@@ -1,0 +1,23 @@
+//! One actor: a mailbox, a run loop that owns its lives, and references to talk to it.
+//!
+//! Knows nothing of WebAssembly: what runs in a life is a [`behavior::Behavior`]. A failure in a life ends
+//! that life alone.
+
+pub mod behavior;
+pub mod desk;
+pub mod lifecycle;
+pub mod reference;
+pub mod request;
+pub mod run;
+
+mod core;
+mod dead_letters;
+mod envelope;
+mod schedule;
+mod signals;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::core::Spawn;
+pub use self::dead_letters::DeadLetter;

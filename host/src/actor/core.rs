@@ -1,0 +1,197 @@
+//! What an actor's run loop, its desk and the references to it share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+
+use super::behavior::{Behavior, Description, Lane};
+use super::dead_letters::DeadLetters;
+use super::desk::Schedule;
+use super::envelope::{Envelope, Outcome};
+use super::lifecycle::{State, Status};
+use super::reference::{ActorRef, WhenFull};
+use super::run;
+use super::signals::{Signal, Signals};
+use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
+use crate::id::{ActorName, CallId};
+use crate::limits::Limits;
+use crate::mailbox::{Mailbox, SendError, Sent};
+use crate::message::{Message, Payload};
+use crate::observe::{Counters, Event};
+use crate::restart::RestartSettings;
+use crate::stream::Producer;
+
+/// An actor that is about to run.
+pub struct Spawn {
+    /// Its name.
+    pub name: ActorName,
+    /// What runs in it.
+    pub behavior: Arc<dyn Behavior>,
+    /// Its own configuration.
+    pub config: Payload,
+    /// Its ceilings.
+    pub limits: Limits,
+    /// How it is restarted.
+    pub restart: RestartSettings,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+}
+
+impl Spawn {
+    /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
+    #[must_use]
+    pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
+        let core = Arc::new(Core {
+            lane: self.behavior.lane(),
+            mailbox: Mailbox::new(self.limits.mailbox_messages, self.limits.overflow),
+            signals: Signals::default(),
+            schedule: Mutex::default(),
+            work_arrived: Notify::new(),
+            status: watch::Sender::new(Status::default()),
+            description: Mutex::default(),
+            counters: self.counters,
+            dead_letters: DeadLetters::new(self.limits.dead_letters),
+            next_call: AtomicU64::new(1),
+            name: self.name,
+            limits: self.limits,
+        });
+        let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart);
+        (ActorRef::new(core), run)
+    }
+}
+
+pub(super) struct Core {
+    pub(super) name: ActorName,
+    pub(super) lane: Lane,
+    pub(super) limits: Limits,
+    pub(super) mailbox: Mailbox<Envelope>,
+    pub(super) signals: Signals,
+    pub(super) schedule: Mutex<Schedule>,
+    /// There may be work that there was not before.
+    pub(super) work_arrived: Notify,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) description: Mutex<Arc<Description>>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) dead_letters: DeadLetters,
+    next_call: AtomicU64,
+}
+
+impl Core {
+    pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        // A panic while the lock is held is the host's own bug, and ends this actor alone.
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn description(&self) -> Arc<Description> {
+        Arc::clone(&self.description.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An envelope for `message`, with the receiver of its outcome.
+    pub(super) fn envelope(
+        &self,
+        message: Message,
+        timeout: Option<Duration>,
+    ) -> (Envelope, oneshot::Receiver<Outcome>) {
+        let (reply, outcome) = oneshot::channel();
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        (Envelope { reply: Some(reply), deadline, ..self.tell_envelope(message) }, outcome)
+    }
+
+    /// An envelope for a `message` that nobody waits for.
+    pub(super) fn tell_envelope(&self, message: Message) -> Envelope {
+        let call = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
+        Envelope { call, message: Arc::new(message), reply: None, deadline: None }
+    }
+
+    /// Refuses a message that no mailbox state could let through.
+    pub(super) fn check_size(&self, message: &Message) -> Result<(), RuntimeError> {
+        let key = message.idempotency_key.as_ref().map_or(0, String::len);
+        let bytes = message.args.body.len().saturating_add(message.method.len()).saturating_add(key);
+        if bytes <= self.limits.message_max_bytes() {
+            return Ok(());
+        }
+        let text = format!(
+            "the message to `{}` has {bytes} bytes, more than the {} that it takes",
+            self.name,
+            self.limits.message_max.as_u64()
+        );
+        Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text))
+    }
+
+    /// Puts an envelope into the mailbox.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future sends nothing.
+    pub(super) async fn deliver(&self, envelope: Envelope, when_full: WhenFull) -> Result<(), RuntimeError> {
+        let sent = match self.mailbox.try_send(envelope) {
+            Err(SendError::Full(envelope)) if when_full == WhenFull::AsConfigured => {
+                self.mailbox.send(envelope).await
+            }
+            sent => sent,
+        };
+        match sent {
+            Ok(Sent::Queued) => {}
+            Ok(Sent::Displaced(other) | Sent::Dropped(other)) => self.drop_for_room(other),
+            Err(SendError::Full(_)) => return Err(self.mailbox_full()),
+            Err(SendError::Closed(_)) => return Err(self.stopped_error()),
+        }
+        self.work_arrived.notify_one();
+        Ok(())
+    }
+
+    fn drop_for_room(&self, envelope: Envelope) {
+        if envelope.reply.is_none() {
+            self.bury(&envelope.message, "the mailbox was full");
+        }
+        envelope.answer(Err(self.mailbox_full().into()));
+    }
+
+    fn mailbox_full(&self) -> RuntimeError {
+        /// About as long as a mailbox of short messages takes to empty.
+        const RETRY_AFTER: Duration = Duration::from_millis(100);
+        let text = format!("the mailbox of `{}` is full", self.name);
+        let error = RuntimeError::new(RuntimeErrorKind::MailboxFull, text);
+        RuntimeError { retry_after: Some(RETRY_AFTER), ..error }
+    }
+
+    /// Why this actor takes no messages.
+    pub(super) fn stopped_error(&self) -> RuntimeError {
+        let status = self.status.borrow();
+        let cause = match (&status.last_exit, status.state) {
+            (_, State::Stopping) => " is stopping".to_owned(),
+            (Some(exit), State::Failed) => format!(" has failed: it {exit}"),
+            (_, _) => " has stopped".to_owned(),
+        };
+        RuntimeError::new(RuntimeErrorKind::ActorStopped, format!("`{}`{cause}", self.name))
+    }
+
+    /// Keeps a message that came to nothing, and says so.
+    pub(super) fn bury(&self, message: &Arc<Message>, reason: impl Into<String>) {
+        let reason = reason.into();
+        tracing::warn!(actor = %self.name, method = %message.method, %reason, "dead letter");
+        self.counters.count(Event::DeadLetter);
+        self.dead_letters.add(Message::clone(message), reason);
+    }
+
+    /// Ends the life, if the error asks for it.
+    pub(super) fn heed(&self, error: &ActorError) {
+        if let ActorError::System { message, restart: true, .. } = error {
+            self.signals.send(Signal::Fault(message.clone()));
+        }
+    }
+}
+
+impl Producer for Core {
+    fn wanted(&self, call: CallId) {
+        self.schedule().wanted(call);
+        self.work_arrived.notify_one();
+    }
+
+    fn abandoned(&self, call: CallId) {
+        self.signals.send(Signal::Cancel(call));
+    }
+}

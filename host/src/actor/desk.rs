@@ -1,0 +1,318 @@
+//! Where a life picks up its work and hands in what came of it.
+//!
+//! One desk for each life, shared with the host functions that the life's guest calls. Everything that a
+//! guest could lie about (batches that are too long, numbers of streams, sizes) is checked here, once, for
+//! every behavior.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::behavior::{Birth, Description, DrawResult, Job, Reply, Work};
+use super::core::Core;
+use super::envelope::{Answer, Envelope, Outcome};
+use super::lifecycle::State;
+use super::schedule::Phase;
+use super::signals::Signal;
+use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
+use crate::id::{ActorName, CallId, StreamId};
+use crate::limits::Limits;
+use crate::message::{Message, MethodKind, Payload};
+use crate::observe::{Counters, Event};
+use crate::stream;
+
+pub(super) use super::schedule::Schedule;
+
+/// Where one life picks up its work and hands in what came of it. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    core: Arc<Core>,
+}
+
+impl Desk {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The actor's name.
+    #[must_use]
+    pub fn name(&self) -> &ActorName {
+        &self.core.name
+    }
+
+    /// The actor's ceilings.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.core.limits
+    }
+
+    /// Where the actor counts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// Says that the life has started, and what the actor says of itself.
+    pub fn ready(&self, birth: &Birth, description: Description) {
+        let kinds: HashMap<_, _> =
+            description.methods.iter().map(|method| (method.name.clone(), method.kind)).collect();
+        self.core.schedule().methods = Some(kinds).filter(|kinds| !kinds.is_empty());
+        *self.core.description.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            Arc::new(description);
+        self.core.status.send_modify(|status| {
+            if status.state == State::Starting {
+                status.state = State::Running;
+            }
+        });
+        tracing::info!(actor = %birth.name, generation = %birth.generation, "running");
+        self.core.signals.send(Signal::Rearm);
+    }
+
+    /// Waits for the next piece of work. After [`Work::Stop`] it waits for ever.
+    ///
+    /// # Ordering
+    ///
+    /// Streams that lost their reader come first; then draws and messages in turn; messages in the order in
+    /// which they came into the mailbox. No message while `max_in_flight` handlers run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes no work.
+    pub async fn next(&self) -> Work {
+        loop {
+            let arrived = self.core.work_arrived.notified();
+            if let Some(work) = self.try_next() {
+                return work;
+            }
+            arrived.await;
+        }
+    }
+
+    fn try_next(&self) -> Option<Work> {
+        let core = &*self.core;
+        let mut schedule = core.schedule();
+        loop {
+            let takes_messages = schedule.takes_messages(core.limits.max_in_flight.get());
+            let message_waits = takes_messages && !core.mailbox.is_empty();
+            let work = schedule.next_stream_work(message_waits, Instant::now(), core.limits.grace);
+            if let Some(work) = work {
+                if matches!(work, Work::Close { .. }) {
+                    core.signals.send(Signal::Rearm);
+                }
+                return Some(work);
+            }
+            let Some(envelope) = takes_messages.then(|| core.mailbox.pop()).flatten() else {
+                return self.try_stop(&mut schedule);
+            };
+            if let Some(work) = self.take_up(&mut schedule, envelope) {
+                return Some(work);
+            }
+        }
+    }
+
+    /// Begins a message, unless nobody waits for it any more or the actor does not have its method.
+    fn take_up(&self, schedule: &mut Schedule, envelope: Envelope) -> Option<Work> {
+        let now = Instant::now();
+        if envelope.is_abandoned() || envelope.deadline.is_some_and(|deadline| deadline <= now) {
+            return None;
+        }
+        if let Some(error) = unsupported(schedule, &envelope) {
+            if envelope.reply.is_none() {
+                self.core.bury(&envelope.message, error.to_string());
+            }
+            envelope.answer(Err(error.into()));
+            return None;
+        }
+        let job = Job {
+            call: envelope.call,
+            message: Arc::clone(&envelope.message),
+            remaining: envelope.deadline.map(|deadline| deadline - now),
+        };
+        let (event, work) = if envelope.reply.is_some() {
+            (Event::Asked, Work::Ask(job))
+        } else {
+            (Event::Told, Work::Tell(job))
+        };
+        schedule.begin(envelope);
+        self.core.counters.count(event);
+        Some(work)
+    }
+
+    fn try_stop(&self, schedule: &mut Schedule) -> Option<Work> {
+        match schedule.phase {
+            Phase::Draining { mailbox } if schedule.is_idle() => {
+                if mailbox && !self.core.mailbox.is_empty() {
+                    return None;
+                }
+                schedule.phase = Phase::Stopping;
+                Some(Work::Stop)
+            }
+            Phase::Working | Phase::Draining { .. } | Phase::Stopping => None,
+        }
+    }
+
+    /// Hands in what the handler of an ask answered.
+    pub fn handled(&self, call: CallId, result: Result<Reply, ActorError>) {
+        let Some((message, reply)) = self.core.schedule().end_handling(call) else { return };
+        let outcome = match result {
+            Ok(Reply::Value(value)) => self.check_value(value).map(Answer::Value),
+            Ok(Reply::Stream(id)) => self.open(call, &message, id).map(Answer::Stream),
+            Err(error) => {
+                self.core.heed(&error);
+                Err(error.into())
+            }
+        };
+        if let Some(reply) = reply {
+            // The caller may be gone: a stream's reader that is dropped here tells us so.
+            drop(reply.send(outcome));
+        }
+        self.core.work_arrived.notify_one();
+    }
+
+    /// Hands in how the handler of a tell ended.
+    pub fn told(&self, call: CallId, result: Result<(), ActorError>) {
+        let Some((message, _)) = self.core.schedule().end_handling(call) else { return };
+        if let Err(error) = result {
+            self.core.counters.count(Event::TellFailed);
+            self.core.bury(&message, error.to_string());
+            self.core.heed(&error);
+        }
+        self.core.work_arrived.notify_one();
+    }
+
+    fn check_value(&self, value: Payload) -> Result<Payload, CallError> {
+        let (bytes, max) = (value.body.len(), self.core.limits.message_max);
+        if bytes <= self.core.limits.message_max_bytes() {
+            return Ok(value);
+        }
+        let name = &self.core.name;
+        let text = format!("`{name}` answered {bytes} bytes, more than its limit of {}", max.as_u64());
+        Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text).into())
+    }
+
+    fn open(
+        &self,
+        call: CallId,
+        message: &Arc<Message>,
+        id: StreamId,
+    ) -> Result<stream::StreamReader, CallError> {
+        let limits = &self.core.limits;
+        let mut schedule = self.core.schedule();
+        if schedule.has_stream(id) {
+            let text = format!("`{}` answered the stream {}, which is open already", self.core.name, id.0);
+            return Err(ActorError::System { message: text, recoverable: false, restart: false }.into());
+        }
+        let capacity = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
+        let producer = Arc::clone(&self.core) as Arc<dyn stream::Producer>;
+        let (writer, reader) = stream::channel(capacity, call, message.resume_after.unwrap_or(0), producer);
+        let open = schedule.streaming();
+        schedule.begin_stream(call, Arc::clone(message), id, writer);
+        drop(schedule);
+        self.core.signals.send(Signal::Rearm);
+        if open >= limits.open_streams.get() {
+            // The reader is dropped, so the guest is told to close the stream.
+            let text = format!("`{}` has {open} streams open, and may have no more", self.core.name);
+            return Err(ActorError::system(text).into());
+        }
+        Ok(reader)
+    }
+
+    /// Hands in what a draw on a stream brought.
+    pub fn drawn(&self, call: CallId, result: DrawResult) {
+        let core = &*self.core;
+        let mut schedule = core.schedule();
+        let Some((max_items, writer)) = schedule.end_draw(call) else { return };
+        match result {
+            Err(error) => {
+                core.heed(&error);
+                schedule.end_stream(call, Err(error.into()));
+            }
+            Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items) {
+                Ok(()) => {
+                    core.counters.count(Event::Streamed(drawn.items.len()));
+                    writer.push(drawn.items);
+                    if drawn.done {
+                        schedule.end_stream(call, Ok(()));
+                    } else {
+                        schedule.continue_stream(call);
+                    }
+                }
+                Err(error) if drawn.done => schedule.end_stream(call, Err(error)),
+                Err(error) => {
+                    schedule.break_stream(call, error, Instant::now(), core.limits.grace);
+                    schedule.continue_stream(call);
+                }
+            },
+        }
+        drop(schedule);
+        core.work_arrived.notify_one();
+    }
+
+    fn check_draw(&self, items: &[Payload], done: bool, max_items: u32) -> Result<(), CallError> {
+        let max = usize::try_from(max_items).unwrap_or(usize::MAX);
+        let broken = if items.len() > max {
+            format!("{} items where {max} were asked for", items.len())
+        } else if items.is_empty() && !done {
+            "no item, and did not say that it was done".to_owned()
+        } else {
+            return items.iter().try_for_each(|item| self.check_value(item.clone()).map(drop));
+        };
+        let message = format!("a stream of `{}` handed over {broken}", self.core.name);
+        Err(ActorError::System { message, recoverable: false, restart: false }.into())
+    }
+
+    /// Says that the guest has closed a stream.
+    pub fn closed(&self, call: CallId) {
+        self.core.schedule().closed(call);
+        self.core.work_arrived.notify_one();
+    }
+
+    /// Whether a call is told to stop. True too for one that has ended.
+    #[must_use]
+    pub fn is_cancelled(&self, call: CallId) -> bool {
+        self.core.schedule().is_cancelled(call)
+    }
+
+    /// Returns when a call is told to stop; at once for one that has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn cancelled(&self, call: CallId) {
+        let token = self.core.schedule().cancellation(call);
+        if let Some(token) = token {
+            token.cancelled_owned().await;
+        }
+    }
+
+    /// What is left of the time of a call's caller; none where it has no deadline.
+    #[must_use]
+    pub fn remaining(&self, call: CallId) -> Option<Duration> {
+        self.core.schedule().remaining(call, Instant::now())
+    }
+}
+
+/// Why the actor cannot take this message, by what it says of itself.
+fn unsupported(schedule: &Schedule, envelope: &Envelope) -> Option<ActorError> {
+    let methods = schedule.methods.as_ref()?;
+    let method = &envelope.message.method;
+    match methods.get(method) {
+        None => {
+            let nearest = nearest(method, methods.keys().map(String::as_str)).map(str::to_owned);
+            Some(ActorError::Unsupported { operation: method.clone(), nearest })
+        }
+        Some(MethodKind::Tell) if envelope.reply.is_some() => Some(ActorError::Unsupported {
+            operation: format!("ask {method}"),
+            nearest: Some(format!("tell {method}")),
+        }),
+        Some(MethodKind::Ask | MethodKind::Stream | MethodKind::Tell) => None,
+    }
+}
+
+/// What callers in flight are told when their life ends.
+pub(super) fn cut_off(message: &Message, why: &str, recoverable: bool) -> Outcome {
+    let message = format!("`{}` was cut off: the actor {why}", message.method);
+    Err(ActorError::System { message, recoverable, restart: false }.into())
+}

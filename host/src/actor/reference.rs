@@ -1,0 +1,421 @@
+//! What one holds to talk to an actor.
+//!
+//! A reference stays good over restarts. It reaches a local mailbox; the [`Deliver`] behind it is the seam for
+//! one that reaches another machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::behavior::{Description, Lane};
+use super::core::Core;
+use super::dead_letters::DeadLetter;
+use super::envelope::{Answer, Outcome};
+use super::lifecycle::{State, Status};
+use super::request::{Ask, Open, Request, Tell};
+use super::signals::Signal;
+use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::exit::ExitReason;
+use crate::id::{ActorName, CallId};
+use crate::limits::Limits;
+use crate::message::{Message, Payload};
+use crate::observe::Counted;
+use crate::stream::StreamReader;
+
+/// What a sender wants where the mailbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// What the actor's overflow policy says.
+    #[default]
+    AsConfigured,
+    /// `mailbox-full` at once, where the policy would be to wait.
+    Reject,
+}
+
+/// What a sender wants where the actor is between two lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenRestarting {
+    /// The message waits in the mailbox.
+    #[default]
+    Wait,
+    /// `actor-restarting` at once, with the time after which to try again.
+    Reject,
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SendOptions {
+    /// How long the sender waits for the answer, or for a stream to begin; none for the actor's `ask_timeout`.
+    pub timeout: Option<Duration>,
+    /// Where the mailbox is full.
+    pub when_full: WhenFull,
+    /// Where the actor is between two lives.
+    pub when_restarting: WhenRestarting,
+}
+
+/// What brings messages and control to one actor, wherever it is.
+pub(super) trait Deliver: Send + Sync {
+    fn name(&self) -> &ActorName;
+    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome>;
+    fn tell(&self, message: Message, options: SendOptions) -> BoxFuture<'_, Result<(), RuntimeError>>;
+    fn status(&self) -> watch::Receiver<Status>;
+    fn signal(&self, signal: Signal);
+    fn inspect(&self) -> Inspection;
+    fn dead_letters(&self) -> Vec<DeadLetter>;
+    fn limits(&self) -> &Limits;
+}
+
+/// What one holds to talk to an actor. Cheap to clone; good over restarts.
+#[derive(Clone)]
+pub struct ActorRef {
+    to: Arc<dyn Deliver>,
+}
+
+/// An actor at one moment.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// Its name.
+    pub name: ActorName,
+    /// Where it is in its life.
+    pub status: Status,
+    /// How its handlers share its instance.
+    pub lane: Lane,
+    /// What it says of itself; empty before its first start.
+    pub description: Arc<Description>,
+    /// How many messages wait.
+    pub mailbox_depth: usize,
+    /// How many handlers run.
+    pub in_flight: usize,
+    /// How many streams are open.
+    pub streams: usize,
+    /// What it has counted.
+    pub counted: Counted,
+}
+
+impl ActorRef {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { to: core }
+    }
+
+    /// The actor's name.
+    #[must_use]
+    pub fn name(&self) -> &ActorName {
+        self.to.name()
+    }
+
+    /// The actor's ceilings.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.to.limits()
+    }
+
+    /// An ask, sent when it is awaited.
+    ///
+    /// `args` become JSON: a struct or map by name, a tuple or list by position, `()` for none.
+    pub fn ask<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        args: &(impl Serialize + ?Sized),
+    ) -> Request<Ask<R>> {
+        Request::new(self.clone(), method, args)
+    }
+
+    /// A stream, opened when it is awaited.
+    pub fn stream(&self, method: &str, args: &(impl Serialize + ?Sized)) -> Request<Open> {
+        Request::new(self.clone(), method, args)
+    }
+
+    /// A tell, sent when it is awaited.
+    pub fn tell(&self, method: &str, args: &(impl Serialize + ?Sized)) -> Request<Tell> {
+        Request::new(self.clone(), method, args)
+    }
+
+    /// Sends a message and waits for its answer; of a stream, for its last item (`null` if it has none).
+    ///
+    /// # Errors
+    ///
+    /// [`ActorError::Timeout`] after the timeout, whatever the actor does. The other classes say whose fault
+    /// it was: see [`CallError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the call: one that waits in the mailbox is not handled, a handler that
+    /// runs is told to stop.
+    pub async fn ask_message(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
+        let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
+        let operation = format!("ask {}.{}", self.name(), message.method);
+        let answer = async {
+            match Arc::clone(&self.to).call(message, options).await? {
+                Answer::Value(value) => Ok(value),
+                Answer::Stream(reader) => last_item(reader).await,
+            }
+        };
+        within(timeout, operation, answer).await
+    }
+
+    /// Sends a message and waits for the stream that it answers. A single value becomes a stream of one item.
+    ///
+    /// The timeout is for the stream to begin; dropping the reader ends it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::ask_message`]; once the stream has begun, errors come out of the reader.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`Self::ask_message`].
+    pub async fn stream_message(
+        &self,
+        message: Message,
+        options: SendOptions,
+    ) -> Result<StreamReader, CallError> {
+        let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
+        let operation = format!("stream {}.{}", self.name(), message.method);
+        let resume_after = message.resume_after.unwrap_or(0);
+        let answer = async {
+            match Arc::clone(&self.to).call(message, options).await? {
+                Answer::Value(value) => Ok(StreamReader::of_one(value, resume_after)),
+                Answer::Stream(reader) => Ok(reader),
+            }
+        };
+        within(timeout, operation, answer).await
+    }
+
+    /// Puts a message into the mailbox. Whether and how it is handled is not told.
+    ///
+    /// # Errors
+    ///
+    /// Where the message cannot be put there: the actor has ended, the mailbox is full and its policy is to
+    /// reject, or the message is too large.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future sends nothing.
+    pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
+        self.to.tell(message, options).await
+    }
+
+    /// Where the actor is in its life.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.to.status().borrow().clone()
+    }
+
+    /// Everything that is known of the actor at this moment.
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        self.to.inspect()
+    }
+
+    /// The last messages that came to nothing, oldest first.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.to.dead_letters()
+    }
+
+    /// Waits until the actor handles messages.
+    ///
+    /// # Errors
+    ///
+    /// How its last life ended, where the actor has ended and none follows.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn ready(&self) -> Result<(), ExitReason> {
+        let status = self.wait_for(|status| status.state == State::Running || status.state.is_final()).await;
+        match status.state {
+            State::Running => Ok(()),
+            _ended => Err(status.last_exit.unwrap_or(ExitReason::Killed)),
+        }
+    }
+
+    /// Stops the actor in good order, and waits for that: no new messages, those that wait are handled, its
+    /// `stop` is called; at most for `stop_timeout`. An actor that has ended stays as it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the order back.
+    pub async fn stop(&self) -> Status {
+        self.to.signal(Signal::Stop);
+        self.wait_for(|status| status.state.is_final()).await
+    }
+
+    /// Ends the actor at once, and waits for that. Calls in flight and in the mailbox are answered.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the order back.
+    pub async fn kill(&self) -> Status {
+        self.to.signal(Signal::Kill);
+        self.wait_for(|status| status.state.is_final()).await
+    }
+
+    /// Begins another life, and waits until it runs: after what is in flight, where a life runs; at once,
+    /// where the actor waits for its restart or has ended.
+    ///
+    /// # Errors
+    ///
+    /// How the actor ended instead.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the order back.
+    pub async fn restart(&self) -> Result<Status, ExitReason> {
+        let before = self.status();
+        self.to.signal(Signal::Restart);
+        let done = |status: &Status| {
+            let next_life = status.generation > before.generation;
+            let ended_instead = status.state.is_final() && !before.state.is_final();
+            (next_life && status.state == State::Running)
+                || (status.state.is_final() && next_life)
+                || ended_instead
+        };
+        let status = self.wait_for(done).await;
+        match status.state {
+            State::Running => Ok(status),
+            _ended => Err(status.last_exit.unwrap_or(ExitReason::Killed)),
+        }
+    }
+
+    /// Waits until the actor's status is such as wanted, or its host is gone.
+    pub async fn wait_for(&self, mut wanted: impl FnMut(&Status) -> bool) -> Status {
+        let mut status = self.to.status();
+        match status.wait_for(|status| wanted(status)).await {
+            Ok(status) => status.clone(),
+            Err(_host_gone) => self.status(),
+        }
+    }
+}
+
+/// Runs `work` for at most `timeout`.
+async fn within<T>(
+    timeout: Duration,
+    operation: String,
+    work: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    tokio::time::timeout(timeout, work)
+        .await
+        .unwrap_or_else(|_late| Err(ActorError::Timeout { operation, duration: timeout }.into()))
+}
+
+/// Reads a stream to its end.
+async fn last_item(mut reader: StreamReader) -> Result<Payload, CallError> {
+    /// Each crossing of the buffer's lock takes what is there.
+    const BATCH: usize = 64;
+    let mut last = Payload::json("null");
+    loop {
+        let batch = reader.next_batch(BATCH).await?;
+        if let Some(item) = batch.items.into_iter().next_back() {
+            last = item.payload;
+        }
+        if batch.done {
+            return Ok(last);
+        }
+    }
+}
+
+impl Deliver for Core {
+    fn name(&self) -> &ActorName {
+        &self.name
+    }
+
+    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome> {
+        async move {
+            self.check_size(&message)?;
+            self.check_restarting(options.when_restarting)?;
+            let timeout = options.timeout.unwrap_or(self.limits.ask_timeout);
+            let (envelope, outcome) = self.envelope(message, Some(timeout));
+            let mut pending = PendingCall { call: envelope.call, core: &self, outcome: Some(outcome) };
+            self.deliver(envelope, options.when_full).await.inspect_err(|_| pending.outcome = None)?;
+            pending.wait().await
+        }
+        .boxed()
+    }
+
+    fn tell(&self, message: Message, options: SendOptions) -> BoxFuture<'_, Result<(), RuntimeError>> {
+        async move {
+            self.check_size(&message)?;
+            self.check_restarting(options.when_restarting)?;
+            self.deliver(self.tell_envelope(message), options.when_full).await
+        }
+        .boxed()
+    }
+
+    fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.signals.send(signal);
+    }
+
+    fn inspect(&self) -> Inspection {
+        let (in_flight, streams) = {
+            let schedule = self.schedule();
+            (schedule.handling(), schedule.streaming())
+        };
+        Inspection {
+            name: self.name.clone(),
+            status: self.status.borrow().clone(),
+            lane: self.lane,
+            description: self.description(),
+            mailbox_depth: self.mailbox.len(),
+            in_flight,
+            streams,
+            counted: self.counters.read(),
+        }
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.list()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+impl Core {
+    fn check_restarting(&self, when_restarting: WhenRestarting) -> Result<(), RuntimeError> {
+        let status = self.status.borrow();
+        if when_restarting == WhenRestarting::Wait || status.state != State::Restarting {
+            return Ok(());
+        }
+        let text = format!("`{}` is between two lives", self.name);
+        let error = RuntimeError::new(RuntimeErrorKind::ActorRestarting, text);
+        Err(RuntimeError { retry_after: status.backoff, ..error })
+    }
+}
+
+/// A call that was sent. Dropped before its answer, it cancels the call.
+struct PendingCall<'a> {
+    call: CallId,
+    core: &'a Core,
+    outcome: Option<tokio::sync::oneshot::Receiver<Outcome>>,
+}
+
+impl PendingCall<'_> {
+    async fn wait(mut self) -> Outcome {
+        let Some(outcome) = &mut self.outcome else { return Err(self.core.stopped_error().into()) };
+        let outcome = outcome.await;
+        self.outcome = None;
+        // Nothing drops an envelope unanswered but a message that its caller gave up, or a host that goes away.
+        outcome.unwrap_or_else(|_host_gone| Err(self.core.stopped_error().into()))
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            // First: whoever takes the message from the mailbox after the signal sees that nobody waits.
+            drop(outcome);
+            self.core.signals.send(Signal::Cancel(self.call));
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The loop that runs an actor: one life after another, and what happens between them.
+//!
+//! Listens, in this order, to signals (kill, fault, stop, restart, cancel), to the life that runs, and to the
+//! clock. It is the only one that changes the actor's [`Status`](super::lifecycle::Status). A life that fails, also by a panic of the
+//! host's own code, takes with it the calls in flight and the open streams, and no message that waits.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::behavior::{Behavior, Birth};
+use super::core::Core;
+use super::desk::{Desk, cut_off};
+use super::lifecycle::State;
+use super::schedule::{Phase, Stage};
+use super::signals::Signal;
+use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
+use crate::exit::{ExitReason, Overdue};
+use crate::message::Payload;
+use crate::observe::Event;
+use crate::restart::{Ended, RestartSettings, RestartTracker, Verdict};
+
+/// What follows a life.
+enum Next {
+    Life,
+    /// Nothing, until somebody asks for a restart.
+    Rest,
+}
+
+/// Runs an actor until the future is dropped.
+pub(super) async fn run(
+    core: Arc<Core>,
+    behavior: Arc<dyn Behavior>,
+    config: Payload,
+    restart: RestartSettings,
+) {
+    let mut tracker = RestartTracker::new(restart);
+    let _closing = CloseOnDrop(Arc::clone(&core));
+    loop {
+        let born = Instant::now();
+        let birth = Birth {
+            name: core.name.clone(),
+            generation: core.status.borrow().generation,
+            config: config.clone(),
+        };
+        let exit = Life::new(&core, &*behavior, birth).run().await;
+        let next = conclude(&core, &mut tracker, exit, born.elapsed()).await;
+        if let Next::Rest = next {
+            while core.signals.next().await != Signal::Restart {}
+            core.mailbox.open();
+            tracker.reset();
+        }
+        begin_next(&core);
+    }
+}
+
+/// Answers everybody when the host drops a run loop.
+struct CloseOnDrop(Arc<Core>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        let core = &self.0;
+        core.mailbox.close();
+        end_calls(core, &ExitReason::Killed, false);
+        refuse_waiting(core);
+        core.status.send_modify(|status| {
+            if !status.state.is_final() {
+                status.state = State::Stopped;
+                status.last_exit = Some(ExitReason::Killed);
+            }
+        });
+    }
+}
+
+/// One life, while it runs.
+struct Life<'a> {
+    core: &'a Arc<Core>,
+    future: Metered<'a>,
+    start_due: Option<Instant>,
+    stop_due: Option<Instant>,
+    /// When to look for idle streams.
+    idle_due: Option<Instant>,
+    /// Whether another life was asked for.
+    restart: bool,
+    /// Whether another life was asked for after the stop.
+    revive: bool,
+}
+
+impl<'a> Life<'a> {
+    fn new(core: &'a Arc<Core>, behavior: &'a dyn Behavior, birth: Birth) -> Self {
+        let desk = Desk::new(Arc::clone(core));
+        // The inner call too may panic, and ends this actor alone if it does.
+        let life = AssertUnwindSafe(async move { behavior.live(birth, desk).await }).catch_unwind();
+        let life = life.map(|end| end.unwrap_or_else(|panic| host_fault(&*panic))).boxed();
+        let start_due = Instant::now().checked_add(core.limits.start_timeout);
+        let future = Metered { core, life };
+        Self { core, future, start_due, stop_due: None, idle_due: None, restart: false, revive: false }
+    }
+
+    /// Runs the life to its end.
+    async fn run(mut self) -> ExitReason {
+        loop {
+            let due = self.next_due();
+            let alarm = pin!(sleep_until(due));
+            tokio::select! {
+                biased;
+                signal = self.core.signals.next() => {
+                    if let Some(exit) = self.heed(signal) {
+                        return exit;
+                    }
+                }
+                exit = &mut self.future => return self.name_end(exit),
+                () = alarm => {
+                    if let Some(exit) = self.check_overdue(Instant::now()) {
+                        return exit;
+                    }
+                }
+            }
+        }
+    }
+
+    fn heed(&mut self, signal: Signal) -> Option<ExitReason> {
+        let core = self.core;
+        let (now, grace) = (Instant::now(), core.limits.grace);
+        match signal {
+            Signal::Kill => return Some(ExitReason::Killed),
+            Signal::Fault(message) => return Some(ExitReason::Faulted { message }),
+            Signal::Stop => {
+                core.mailbox.close();
+                core.status.send_modify(|status| status.state = State::Stopping);
+                self.restart = false;
+                self.drain(Phase::Draining { mailbox: true });
+            }
+            Signal::Restart if core.status.borrow().state == State::Stopping => self.revive = true,
+            Signal::Restart => {
+                self.restart = true;
+                self.drain(Phase::Draining { mailbox: false });
+            }
+            Signal::Cancel(call) => core.schedule().cancel(call, now, grace),
+            Signal::Rearm => {
+                if core.status.borrow().state != State::Starting {
+                    self.start_due = None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Lets what is in flight end, and then the life. Streams, which may have no end, are ended now.
+    fn drain(&mut self, phase: Phase) {
+        let core = self.core;
+        self.stop_due = Instant::now().checked_add(core.limits.stop_timeout);
+        let mut schedule = core.schedule();
+        if schedule.phase != Phase::Stopping {
+            schedule.phase = phase;
+        }
+        let why = if self.restart { "is being restarted" } else { "is stopping" };
+        let error = RuntimeError::new(RuntimeErrorKind::ActorStopped, format!("`{}` {why}", core.name));
+        schedule.break_streams(&error.into(), Instant::now(), core.limits.grace);
+        drop(schedule);
+        core.work_arrived.notify_one();
+    }
+
+    fn next_due(&mut self) -> Option<Instant> {
+        /// However short the idle limit is, looking for idle streams takes no more than a trifle.
+        const IDLE_CHECK_MIN: Duration = Duration::from_millis(10);
+        let schedule = self.core.schedule();
+        if schedule.streaming() > 0 && self.idle_due.is_none() {
+            // Often enough to end them at most an eighth late.
+            let every = (self.core.limits.stream_idle / 8).max(IDLE_CHECK_MIN);
+            self.idle_due = Instant::now().checked_add(every);
+        }
+        [self.start_due, self.stop_due, schedule.next_due(), self.idle_due].into_iter().flatten().min()
+    }
+
+    fn check_overdue(&mut self, now: Instant) -> Option<ExitReason> {
+        let limits = &self.core.limits;
+        self.idle_due = self.idle_due.filter(|due| *due > now);
+        if self.start_due.is_some_and(|due| due <= now) {
+            return Some(ExitReason::Forced { overdue: Overdue::Start, limit: limits.start_timeout });
+        }
+        if self.stop_due.is_some_and(|due| due <= now) {
+            return Some(ExitReason::Forced { overdue: Overdue::Stop, limit: limits.stop_timeout });
+        }
+        let mut schedule = self.core.schedule();
+        for call in schedule.idle_streams(now, limits.stream_idle) {
+            let operation = "reading the stream".to_owned();
+            let error = ActorError::Timeout { operation, duration: limits.stream_idle };
+            schedule.break_stream(call, error.into(), now, limits.grace);
+            self.core.work_arrived.notify_one();
+        }
+        let message = schedule.take_overdue(now)?;
+        let overdue = Overdue::Call { method: message.method.clone() };
+        Some(ExitReason::Forced { overdue, limit: limits.grace })
+    }
+
+    fn name_end(&self, exit: ExitReason) -> ExitReason {
+        if self.revive {
+            self.core.signals.send(Signal::Restart);
+        }
+        if exit == ExitReason::Stopped && self.restart { ExitReason::RestartRequested } else { exit }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Names a panic of the host's own code.
+fn host_fault(panic: &(dyn std::any::Any + Send)) -> ExitReason {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    ExitReason::HostFault { message: text.unwrap_or("a panic without a text").to_owned() }
+}
+
+/// Decides what follows a life that ended, answers those whom it left waiting, and waits out the backoff.
+async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, exit: ExitReason, lived: Duration) -> Next {
+    let stopping = core.status.borrow().state == State::Stopping;
+    let verdict = match &exit {
+        ExitReason::RestartRequested => {
+            tracker.reset();
+            Verdict::Restart { after: Duration::ZERO }
+        }
+        ExitReason::Killed => Verdict::Stop,
+        // Somebody wants it to stop: however it ended, no life follows.
+        _ if stopping => {
+            if exit.is_failure() {
+                Verdict::Fail
+            } else {
+                Verdict::Stop
+            }
+        }
+        exit => {
+            let ended = if exit.is_failure() { Ended::ByFailure } else { Ended::InGoodOrder };
+            let chance = rand::random_range(-1.0..=1.0);
+            tracker.decide(ended, lived, Instant::now().into_std(), chance)
+        }
+    };
+    log_end(core, &exit, verdict);
+    let after = match verdict {
+        Verdict::Restart { after } => after,
+        Verdict::Stop => return settle(core, State::Stopped, &exit),
+        Verdict::Fail => return settle(core, State::Failed, &exit),
+    };
+    core.counters.count(Event::Restarted);
+    core.status.send_modify(|status| {
+        status.state = State::Restarting;
+        status.restarts += 1;
+        status.last_exit = Some(exit.clone());
+        status.backoff = Some(after);
+    });
+    end_calls(core, &exit, true);
+    match back_off(core, after).await {
+        None => Next::Life,
+        Some(state) => settle(core, state, &exit),
+    }
+}
+
+/// Ends the actor in `state`.
+fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
+    core.mailbox.close();
+    end_calls(core, exit, false);
+    core.status.send_modify(|status| {
+        status.state = state;
+        status.last_exit = Some(exit.clone());
+        status.backoff = None;
+    });
+    refuse_waiting(core);
+    Next::Rest
+}
+
+/// Waits until the next life may begin. Answers the state to end in, where none shall.
+async fn back_off(core: &Core, after: Duration) -> Option<State> {
+    let mut delay = pin!(tokio::time::sleep(after));
+    loop {
+        tokio::select! {
+            biased;
+            signal = core.signals.next() => match signal {
+                Signal::Kill | Signal::Stop => return Some(State::Stopped),
+                Signal::Restart => return None,
+                Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
+            },
+            () = &mut delay => return None,
+        }
+    }
+}
+
+fn begin_next(core: &Core) {
+    core.signals.forget_life();
+    core.status.send_modify(|status| {
+        status.state = State::Starting;
+        status.generation = status.generation.next();
+        status.backoff = None;
+    });
+}
+
+/// Answers what waits in a mailbox that is closed.
+fn refuse_waiting(core: &Core) {
+    while let Some(envelope) = core.mailbox.pop() {
+        let error = core.stopped_error();
+        if envelope.reply.is_none() {
+            core.bury(&envelope.message, error.to_string());
+        }
+        envelope.answer(Err(error.into()));
+    }
+}
+
+/// Answers the calls that a life left behind, and ends its streams.
+fn end_calls(core: &Core, exit: &ExitReason, recoverable: bool) {
+    let cut_offs = core.schedule().clear();
+    for mut running in cut_offs {
+        let outcome = cut_off(&running.message, &exit.to_string(), recoverable);
+        match &mut running.stage {
+            Stage::Handling(None) => core.bury(&running.message, format!("cut off: the actor {exit}")),
+            Stage::Handling(reply) => {
+                if let Some(reply) = reply.take() {
+                    // A caller that is gone need not know.
+                    drop(reply.send(outcome));
+                }
+            }
+            Stage::Streaming(stream) => stream.writer.end(outcome.map(drop)),
+        }
+    }
+}
+
+fn log_end(core: &Core, exit: &ExitReason, verdict: Verdict) {
+    let generation = core.status.borrow().generation;
+    let name = &core.name;
+    match (exit, verdict) {
+        (ExitReason::Trapped { backtrace, .. }, Verdict::Restart { after }) => {
+            tracing::warn!(actor = %name, %generation, ?after, %backtrace, "the actor {exit}; restarting");
+        }
+        (_, Verdict::Restart { after }) => {
+            tracing::warn!(actor = %name, %generation, ?after, "the actor {exit}; restarting");
+        }
+        (ExitReason::Trapped { backtrace, .. }, Verdict::Fail) => {
+            tracing::error!(actor = %name, %generation, %backtrace, "the actor {exit}; it is not restarted");
+        }
+        (_, Verdict::Fail) => {
+            tracing::error!(actor = %name, %generation, "the actor {exit}; it is not restarted");
+        }
+        (_, Verdict::Stop) => tracing::info!(actor = %name, %generation, "the actor {exit}"),
+    }
+}
+
+/// Adds up the time that a life spends on threads.
+struct Metered<'a> {
+    core: &'a Core,
+    life: BoxFuture<'a, ExitReason>,
+}
+
+impl Future for Metered<'_> {
+    type Output = ExitReason;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitReason> {
+        let begun = std::time::Instant::now();
+        let poll = self.life.poll_unpin(context);
+        self.core.counters.add_cpu(begun.elapsed());
+        poll
+    }
+}

@@ -1,0 +1,140 @@
+//! Control traffic to a run loop, ahead of all messages.
+//!
+//! Bounded without a capacity: every kind but `cancel` is a flag, and a call is cancelled at most once, by
+//! its caller, while it waits in the mailbox (bounded), runs (bounded), or has just ended.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::id::CallId;
+
+/// Something a run loop is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// End now, whatever runs.
+    Kill,
+    /// This life cannot go on: the actor said so itself.
+    Fault(String),
+    /// Take no more messages, handle those that wait, and end.
+    Stop,
+    /// End this life in good order, and begin another. Where none runs, begin one.
+    Restart,
+    /// The caller of this call, or the reader of the stream that it answered, is gone.
+    Cancel(CallId),
+    /// Something changed that the run loop keeps a deadline for.
+    Rearm,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    kill: bool,
+    fault: Option<String>,
+    stop: bool,
+    restart: bool,
+    cancelled: Vec<CallId>,
+    rearm: bool,
+}
+
+/// The signals that a run loop has yet to see.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    pending: Mutex<Pending>,
+    arrived: Notify,
+}
+
+impl Signals {
+    pub(super) fn send(&self, signal: Signal) {
+        {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            match signal {
+                Signal::Kill => pending.kill = true,
+                Signal::Fault(message) => pending.fault = Some(message),
+                Signal::Stop => pending.stop = true,
+                Signal::Restart => pending.restart = true,
+                Signal::Cancel(call) => pending.cancelled.push(call),
+                Signal::Rearm => pending.rearm = true,
+            }
+        }
+        self.arrived.notify_one();
+    }
+
+    /// Waits for the most urgent signal. For one run loop alone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no signal.
+    pub(super) async fn next(&self) -> Signal {
+        loop {
+            let arrived = self.arrived.notified();
+            if let Some(signal) = self.take() {
+                return signal;
+            }
+            arrived.await;
+        }
+    }
+
+    /// Forgets what was meant for a life that has ended.
+    pub(super) fn forget_life(&self) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.fault = None;
+        pending.cancelled.clear();
+        pending.rearm = false;
+    }
+
+    fn take(&self) -> Option<Signal> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut pending.kill) {
+            return Some(Signal::Kill);
+        }
+        if let Some(message) = pending.fault.take() {
+            return Some(Signal::Fault(message));
+        }
+        if std::mem::take(&mut pending.stop) {
+            return Some(Signal::Stop);
+        }
+        if std::mem::take(&mut pending.restart) {
+            return Some(Signal::Restart);
+        }
+        if let Some(call) = pending.cancelled.pop() {
+            return Some(Signal::Cancel(call));
+        }
+        std::mem::take(&mut pending.rearm).then_some(Signal::Rearm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn urgent_signals_come_first_and_each_comes_once() {
+        let signals = Signals::default();
+        for signal in [
+            Signal::Rearm,
+            Signal::Cancel(CallId(7)),
+            Signal::Restart,
+            Signal::Stop,
+            Signal::Stop,
+            Signal::Fault("x".to_owned()),
+            Signal::Kill,
+        ] {
+            signals.send(signal);
+        }
+        let mut seen = Vec::new();
+        while let Some(signal) = signals.take() {
+            seen.push(signal);
+        }
+        assert_eq!(
+            seen,
+            [
+                Signal::Kill,
+                Signal::Fault("x".to_owned()),
+                Signal::Stop,
+                Signal::Restart,
+                Signal::Cancel(CallId(7)),
+                Signal::Rearm
+            ]
+        );
+    }
+}

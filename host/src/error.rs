@@ -1,0 +1,249 @@
+//! The classes of error that a caller can meet.
+//!
+//! The class decides what a caller may do about it, so it survives every path: Rust, guest to guest, HTTP and
+//! the command line. Two families: [`ActorError`] comes out of the actor's own code, [`RuntimeError`] out of
+//! the host.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why an ask or a stream got no answer, or no further item.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CallError {
+    /// The actor's code answered it.
+    #[error(transparent)]
+    Actor(#[from] ActorError),
+    /// The host could not bring the message there, or the answer back.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+/// How a call to an actor's own code fails.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ActorError {
+    /// The caller's fault. The actor goes on; the same call fails again.
+    #[error("{message} (code {code})")]
+    Business {
+        /// The actor's own numbering; HTTP's 4xx by custom.
+        code: u32,
+        /// For people.
+        message: String,
+        /// JSON, or none.
+        details: Option<String>,
+    },
+    /// The actor's own fault.
+    #[error("{message}")]
+    System {
+        /// For people.
+        message: String,
+        /// Another try may succeed, after the restart where there is one.
+        recoverable: bool,
+        /// The actor asks to be restarted. Carried out by the host; callers need not mind it.
+        restart: bool,
+    },
+    /// Something took too long. It may yet take effect.
+    #[error("{operation} took longer than {}", humantime::format_duration(*.duration))]
+    Timeout {
+        /// What took too long.
+        operation: String,
+        /// How long it had.
+        duration: Duration,
+    },
+    /// The actor does not have the method or the operation.
+    #[error("`{operation}` is not supported{}", did_you_mean(.nearest.as_deref()))]
+    Unsupported {
+        /// The method or operation.
+        operation: String,
+        /// The one that was meant, as far as can be told.
+        nearest: Option<String>,
+    },
+    /// The call was told to stop, and did.
+    #[error("the call was cancelled")]
+    Cancelled,
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+impl ActorError {
+    /// The actor's own fault, after which another try may succeed.
+    pub fn system(message: impl Into<String>) -> Self {
+        Self::System { message: message.into(), recoverable: true, restart: false }
+    }
+}
+
+/// What the host could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuntimeErrorKind {
+    /// No actor has this name.
+    ActorNotFound,
+    /// The actor has ended, or is about to, and takes no messages.
+    ActorStopped,
+    /// The actor is between two lives; the message was not handled.
+    ActorRestarting,
+    /// The mailbox is full; the message was not handled.
+    MailboxFull,
+    /// The ask would wait for itself.
+    Deadlock,
+    /// The caller may not do this.
+    PermissionDenied,
+    /// The message, or its answer, is over a limit.
+    MessageTooLarge,
+    /// The other machine cannot be reached.
+    NoConnection,
+    /// The host's own fault.
+    Internal,
+}
+
+impl RuntimeErrorKind {
+    /// Every kind, for tables and parsers.
+    pub const ALL: [Self; 9] = [
+        Self::ActorNotFound,
+        Self::ActorStopped,
+        Self::ActorRestarting,
+        Self::MailboxFull,
+        Self::Deadlock,
+        Self::PermissionDenied,
+        Self::MessageTooLarge,
+        Self::NoConnection,
+        Self::Internal,
+    ];
+
+    /// The word for it on every wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActorNotFound => "actor-not-found",
+            Self::ActorStopped => "actor-stopped",
+            Self::ActorRestarting => "actor-restarting",
+            Self::MailboxFull => "mailbox-full",
+            Self::Deadlock => "deadlock",
+            Self::PermissionDenied => "permission-denied",
+            Self::MessageTooLarge => "message-too-large",
+            Self::NoConnection => "no-connection",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The kind that `word` stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for RuntimeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why the host could not bring a message to an actor, or its answer back.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct RuntimeError {
+    /// What a program looks at.
+    pub kind: RuntimeErrorKind,
+    /// For people.
+    pub message: String,
+    /// When another try makes sense; none where the host cannot tell, or none does.
+    pub retry_after: Option<Duration>,
+}
+
+impl RuntimeError {
+    /// An error without a hint when to try again.
+    pub fn new(kind: RuntimeErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after: None }
+    }
+
+    /// No actor is called `name`.
+    #[must_use]
+    pub fn not_found(name: &str, nearest: Option<&str>) -> Self {
+        let message = format!("no actor is called `{name}`{}", did_you_mean(nearest));
+        Self::new(RuntimeErrorKind::ActorNotFound, message)
+    }
+}
+
+impl CallError {
+    /// Whether the same call, sent again, may succeed.
+    ///
+    /// It may also have taken effect the first time: send an idempotency key along.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Actor(ActorError::System { recoverable, .. }) => *recoverable,
+            Self::Actor(ActorError::Timeout { .. }) => true,
+            Self::Actor(
+                ActorError::Business { .. } | ActorError::Unsupported { .. } | ActorError::Cancelled,
+            ) => false,
+            Self::Runtime(error) => match error.kind {
+                RuntimeErrorKind::ActorRestarting
+                | RuntimeErrorKind::MailboxFull
+                | RuntimeErrorKind::NoConnection => true,
+                RuntimeErrorKind::ActorNotFound
+                | RuntimeErrorKind::ActorStopped
+                | RuntimeErrorKind::Deadlock
+                | RuntimeErrorKind::PermissionDenied
+                | RuntimeErrorKind::MessageTooLarge
+                | RuntimeErrorKind::Internal => false,
+            },
+        }
+    }
+}
+
+/// The one of `known` that `word` most likely meant: the nearest by edit distance, if near at all.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Longer words are not compared: the distance takes time in the product of both lengths.
+    const LENGTH_MAX: usize = 64;
+    if word.len() > LENGTH_MAX {
+        return None;
+    }
+    known
+        .into_iter()
+        .filter(|candidate| candidate.len() <= LENGTH_MAX)
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_found_and_a_far_one_is_not() {
+        let known = ["increment", "get", "reset", "history"];
+        assert_eq!(nearest("incremnt", known), Some("increment"));
+        assert_eq!(nearest("gett", known), Some("get"));
+        assert_eq!(nearest("quit", known), None);
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+
+    #[test]
+    fn only_what_may_succeed_is_retryable() {
+        let system = |recoverable| {
+            CallError::from(ActorError::System { message: String::new(), recoverable, restart: false })
+        };
+        assert!(system(true).is_retryable());
+        assert!(!system(false).is_retryable());
+        assert!(!CallError::from(ActorError::Cancelled).is_retryable());
+        let retryable: Vec<_> = RuntimeErrorKind::ALL
+            .into_iter()
+            .filter(|kind| CallError::from(RuntimeError::new(*kind, "")).is_retryable())
+            .map(RuntimeErrorKind::as_str)
+            .collect();
+        assert_eq!(retryable, ["actor-restarting", "mailbox-full", "no-connection"]);
+    }
+
+    #[test]
+    fn every_kind_has_a_word_of_its_own() {
+        for kind in RuntimeErrorKind::ALL {
+            assert_eq!(RuntimeErrorKind::from_word(kind.as_str()), Some(kind));
+        }
+    }
+}

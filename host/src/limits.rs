@@ -1,0 +1,99 @@
+//! The ceilings of one actor. All can be set, none is infinite.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+/// What happens to a message that comes while the mailbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overflow {
+    /// Its sender waits for room, in the order in which senders came.
+    #[default]
+    Wait,
+    /// Its sender gets `mailbox-full` at once.
+    Reject,
+    /// The message that waits longest gives way, and its sender gets `mailbox-full`.
+    DropOldest,
+    /// The new message is dropped: an ask gets `mailbox-full`, a tell is taken as sent.
+    DropNewest,
+}
+
+/// The ceilings of one actor.
+///
+/// The defaults suit a service of short messages on one machine. In a configuration file times are texts such
+/// as `"1s"` or `"5min"`, sizes such as `"256MiB"`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// How many messages wait in the mailbox.
+    pub mailbox_messages: NonZeroUsize,
+    /// What happens when the mailbox is full.
+    pub overflow: Overflow,
+    /// How many handlers of an overlapping actor run at once; a serial actor runs one.
+    pub max_in_flight: NonZeroUsize,
+    /// How many streams the actor keeps open at once.
+    pub open_streams: NonZeroUsize,
+    /// The most bytes of the arguments of a message, of an answer, and of an item of a stream.
+    pub message_max: ByteSize,
+    /// The most bytes of linear memory that one life has in all its memories.
+    pub memory_max: ByteSize,
+    /// How many items of a stream wait for its reader.
+    pub stream_buffer: NonZeroU32,
+    /// After how long without a draw by its reader a stream is ended.
+    #[serde(with = "humantime_serde")]
+    pub stream_idle: Duration,
+    /// How long an ask waits that names no timeout.
+    #[serde(with = "humantime_serde")]
+    pub ask_timeout: Duration,
+    /// How long a handler has to return after it was told to stop, before its actor's life is ended.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+    /// How long a life has to become ready: instantiation, `describe` and `start` together.
+    #[serde(with = "humantime_serde")]
+    pub start_timeout: Duration,
+    /// How long a stop takes at most: what is in the mailbox, what is in flight and `stop` together.
+    #[serde(with = "humantime_serde")]
+    pub stop_timeout: Duration,
+    /// How many dead letters are kept, the newest.
+    pub dead_letters: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const fn count(n: usize) -> NonZeroUsize {
+            NonZeroUsize::new(n).expect("counts here are not zero")
+        }
+        Self {
+            mailbox_messages: count(256),
+            overflow: Overflow::Wait,
+            max_in_flight: count(1024),
+            open_streams: count(1024),
+            message_max: ByteSize::mib(4),
+            memory_max: ByteSize::mib(256),
+            stream_buffer: const { NonZeroU32::new(32).expect("32 is not zero") },
+            stream_idle: Duration::from_secs(5 * 60),
+            ask_timeout: Duration::from_secs(30),
+            grace: Duration::from_secs(1),
+            start_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(30),
+            dead_letters: 100,
+        }
+    }
+}
+
+impl Limits {
+    /// [`Self::message_max`] as a length.
+    #[must_use]
+    pub fn message_max_bytes(&self) -> usize {
+        usize::try_from(self.message_max.as_u64()).unwrap_or(usize::MAX)
+    }
+
+    /// [`Self::memory_max`] as a length.
+    #[must_use]
+    pub fn memory_max_bytes(&self) -> usize {
+        usize::try_from(self.memory_max.as_u64()).unwrap_or(usize::MAX)
+    }
+}

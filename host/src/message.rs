@@ -1,0 +1,121 @@
+//! What travels to an actor and back.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How the bytes of a [`Payload`] are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8 JSON.
+    Json,
+    /// Bytes that only sender and receiver understand.
+    Bytes,
+}
+
+/// One value on the wire. Cheap to clone: clones share the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// How to read `body`.
+    pub encoding: Encoding,
+    /// The value. Whoever sends it to an actor is held to that actor's `message_max`.
+    pub body: Bytes,
+}
+
+impl Payload {
+    /// A payload of JSON text. Not checked: whoever reads it parses it.
+    pub fn json(body: impl Into<Bytes>) -> Self {
+        Self { encoding: Encoding::Json, body: body.into() }
+    }
+
+    /// A payload of plain bytes.
+    pub fn bytes(body: impl Into<Bytes>) -> Self {
+        Self { encoding: Encoding::Bytes, body: body.into() }
+    }
+
+    /// The arguments of a method that takes none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::json(Bytes::new())
+    }
+
+    /// Turns a value into JSON.
+    ///
+    /// # Errors
+    ///
+    /// serde's, where the value has no JSON form (a map with keys that are no strings, say).
+    pub fn from_value(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
+        serde_json::to_vec(value).map(Self::json)
+    }
+
+    /// Reads the body as JSON, whatever the encoding says. An empty body is `null`.
+    ///
+    /// # Errors
+    ///
+    /// serde's, where the body is no JSON, or not of this type.
+    pub fn to_value<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(if self.body.is_empty() { b"null" } else { &self.body })
+    }
+}
+
+/// One message, as its sender wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The method to run.
+    pub method: String,
+    /// A JSON object by name, a JSON array by position, or empty.
+    pub args: Payload,
+    /// Set by a sender that may send the same message twice.
+    pub idempotency_key: Option<String>,
+    /// For a stream that is taken up again: the number of the last item that the reader has.
+    pub resume_after: Option<u64>,
+}
+
+impl Message {
+    /// A message with neither key nor resumption.
+    pub fn new(method: impl Into<String>, args: Payload) -> Self {
+        Self { method: method.into(), args, idempotency_key: None, resume_after: None }
+    }
+}
+
+/// What a method answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodKind {
+    /// One value.
+    Ask,
+    /// A stream of values.
+    Stream,
+    /// Nothing.
+    Tell,
+}
+
+/// A method, as its actor describes it. The texts are the guest's own and not to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Method {
+    /// What callers name it.
+    pub name: String,
+    /// What it answers.
+    pub kind: MethodKind,
+    /// For people: the first line is a summary.
+    pub doc: String,
+    /// JSON Schema of the arguments, as the guest wrote it.
+    pub args_schema: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_body_reads_as_null() {
+        assert_eq!(Payload::none().to_value::<Option<u8>>().unwrap(), None);
+        Payload::none().to_value::<()>().unwrap();
+    }
+
+    #[test]
+    fn a_value_survives_the_way_there_and_back() {
+        let payload = Payload::from_value(&vec![1, 2, 3]).unwrap();
+        assert_eq!(payload.to_value::<Vec<u8>>().unwrap(), vec![1, 2, 3]);
+    }
+}

@@ -1,0 +1,97 @@
+//! What an actor counts of itself. Counters only grow, and outlive lives.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The counters of one actor.
+#[derive(Debug, Default)]
+pub struct Counters {
+    asks: AtomicU64,
+    tells: AtomicU64,
+    failed_tells: AtomicU64,
+    items: AtomicU64,
+    restarts: AtomicU64,
+    dead_letters: AtomicU64,
+    cpu_nanos: AtomicU64,
+    /// A level, not a count: what the life that runs holds.
+    memory_bytes: AtomicU64,
+}
+
+/// What [`Counters`] held at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Asks and streams that were handed to the guest.
+    pub asks: u64,
+    /// Tells that were handed to the guest.
+    pub tells: u64,
+    /// Tells that the guest answered with an error.
+    pub failed_tells: u64,
+    /// Items of streams that the guest handed over.
+    pub items: u64,
+    /// Lives that were followed by another.
+    pub restarts: u64,
+    /// Messages that came to nothing.
+    pub dead_letters: u64,
+    /// Time on a thread, of guest and host together.
+    pub cpu: Duration,
+    /// Linear memory of the life that runs, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// An ask or a stream was handed to the guest.
+    Asked,
+    /// A tell was handed to the guest.
+    Told,
+    /// The guest answered a tell with an error.
+    TellFailed,
+    /// The guest handed over so many items.
+    Streamed(usize),
+    /// A life is followed by another.
+    Restarted,
+    /// A message came to nothing.
+    DeadLetter,
+}
+
+impl Counters {
+    /// Counts `event`.
+    pub fn count(&self, event: Event) {
+        let (counter, by) = match event {
+            Event::Asked => (&self.asks, 1),
+            Event::Told => (&self.tells, 1),
+            Event::TellFailed => (&self.failed_tells, 1),
+            Event::Streamed(items) => (&self.items, u64::try_from(items).unwrap_or(u64::MAX)),
+            Event::Restarted => (&self.restarts, 1),
+            Event::DeadLetter => (&self.dead_letters, 1),
+        };
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Adds time on a thread.
+    pub fn add_cpu(&self, time: Duration) {
+        self.cpu_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Says how much linear memory the life that runs holds.
+    pub fn set_memory_bytes(&self, bytes: usize) {
+        self.memory_bytes.store(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Reads all counters, each at its own moment.
+    #[must_use]
+    pub fn read(&self) -> Counted {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counted {
+            asks: read(&self.asks),
+            tells: read(&self.tells),
+            failed_tells: read(&self.failed_tells),
+            items: read(&self.items),
+            restarts: read(&self.restarts),
+            dead_letters: read(&self.dead_letters),
+            cpu: Duration::from_nanos(read(&self.cpu_nanos)),
+            memory_bytes: read(&self.memory_bytes),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Whether and when an actor that ended is started again.
+//!
+//! Pure: time and chance are arguments. Used by the run loop alone. Holds at most
+//! [`RestartSettings::max_restarts`] instants.
+//!
+//! | policy | good order | failure |
+//! |---|---|---|
+//! | `never` | stop | fail |
+//! | `on_failure` | stop | restart, within the budget |
+//! | `always` | restart, within the budget | restart, within the budget |
+//!
+//! "Good order" is an actor that ends by itself without a failure. What a person asks for (stop, kill, restart)
+//! is not decided here.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+/// Which ends of a life are followed by another life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartPolicy {
+    /// None.
+    Never,
+    /// Failures.
+    #[default]
+    OnFailure,
+    /// All.
+    Always,
+}
+
+/// How an actor is restarted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestartSettings {
+    /// After which ends.
+    pub policy: RestartPolicy,
+    /// How many restarts there may be within `window`; one more, and the actor has failed.
+    pub max_restarts: u32,
+    /// How far back restarts are counted. A life that lasted longer resets the delay.
+    #[serde(with = "humantime_serde")]
+    pub window: Duration,
+    /// The delay before the first restart. It doubles with each.
+    #[serde(with = "humantime_serde")]
+    pub min_backoff: Duration,
+    /// The longest delay.
+    #[serde(with = "humantime_serde")]
+    pub max_backoff: Duration,
+}
+
+impl Default for RestartSettings {
+    fn default() -> Self {
+        Self {
+            policy: RestartPolicy::OnFailure,
+            max_restarts: 5,
+            window: Duration::from_secs(60),
+            min_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(30),
+        }
+    }
+}
+
+/// By how much of itself a delay is varied, so that actors that failed together do not return together.
+const JITTER: f64 = 0.2;
+
+/// What follows the end of a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another life, after a delay.
+    Restart {
+        /// The delay.
+        after: Duration,
+    },
+    /// None: the actor has ended in good order.
+    Stop,
+    /// None: the actor failed, and its policy or its budget allows no restart.
+    Fail,
+}
+
+/// How a life ended, as far as a restart depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, without a failure.
+    InGoodOrder,
+    /// With a failure.
+    ByFailure,
+}
+
+/// The restarts of one actor so far.
+#[derive(Debug)]
+pub struct RestartTracker {
+    settings: RestartSettings,
+    /// When restarts within the window were decided, oldest first.
+    recent: VecDeque<Instant>,
+    /// How often the delay has doubled.
+    doublings: u32,
+}
+
+impl RestartTracker {
+    /// A tracker for an actor that was never restarted.
+    #[must_use]
+    pub fn new(settings: RestartSettings) -> Self {
+        Self { settings, recent: VecDeque::new(), doublings: 0 }
+    }
+
+    /// Forgets all restarts, as after one that a person asked for.
+    pub fn reset(&mut self) {
+        self.recent.clear();
+        self.doublings = 0;
+    }
+
+    /// Decides what follows a life that lasted `lived` and ended at `now`.
+    ///
+    /// `chance`, from -1 to 1, is where in its range of ±20 % the delay falls; what is outside counts as the
+    /// nearer bound.
+    pub fn decide(&mut self, ended: Ended, lived: Duration, now: Instant, chance: f64) -> Verdict {
+        match (self.settings.policy, ended) {
+            (RestartPolicy::Never | RestartPolicy::OnFailure, Ended::InGoodOrder) => return Verdict::Stop,
+            (RestartPolicy::Never, Ended::ByFailure) => return Verdict::Fail,
+            (RestartPolicy::OnFailure | RestartPolicy::Always, Ended::ByFailure)
+            | (RestartPolicy::Always, Ended::InGoodOrder) => {}
+        }
+        while self.recent.front().is_some_and(|at| now.duration_since(*at) >= self.settings.window) {
+            self.recent.pop_front();
+        }
+        if self.recent.len() >= usize::try_from(self.settings.max_restarts).unwrap_or(usize::MAX) {
+            return match ended {
+                Ended::InGoodOrder => Verdict::Stop,
+                Ended::ByFailure => Verdict::Fail,
+            };
+        }
+        if lived > self.settings.window {
+            self.doublings = 0;
+        }
+        let after = self.delay(chance);
+        self.recent.push_back(now);
+        self.doublings = self.doublings.saturating_add(1);
+        Verdict::Restart { after }
+    }
+
+    /// The delay after `doublings`, varied by `chance` and kept within both bounds.
+    fn delay(&self, chance: f64) -> Duration {
+        let RestartSettings { min_backoff, max_backoff, .. } = self.settings;
+        let factor = 2_u32.checked_pow(self.doublings).unwrap_or(u32::MAX);
+        let plain = min_backoff.saturating_mul(factor).min(max_backoff);
+        let chance = if chance.is_finite() { chance.clamp(-1.0, 1.0) } else { 0.0 };
+        plain.mul_f64(1.0 + JITTER * chance).max(min_backoff).min(max_backoff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(policy: RestartPolicy) -> RestartSettings {
+        RestartSettings { policy, ..RestartSettings::default() }
+    }
+
+    const BRIEF: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_policy_decides_by_the_end_of_the_life() {
+        use Ended::{ByFailure, InGoodOrder};
+        use RestartPolicy::{Always, Never, OnFailure};
+        let restart = Verdict::Restart { after: Duration::from_millis(100) };
+        for (policy, ended, expected) in [
+            (Never, InGoodOrder, Verdict::Stop),
+            (Never, ByFailure, Verdict::Fail),
+            (OnFailure, InGoodOrder, Verdict::Stop),
+            (OnFailure, ByFailure, restart),
+            (Always, InGoodOrder, restart),
+            (Always, ByFailure, restart),
+        ] {
+            let mut tracker = RestartTracker::new(settings(policy));
+            assert_eq!(tracker.decide(ended, BRIEF, Instant::now(), 0.0), expected, "{policy:?} {ended:?}");
+        }
+    }
+
+    #[test]
+    fn the_sixth_failure_within_the_window_fails_the_actor() {
+        let start = Instant::now();
+        let mut tracker = RestartTracker::new(RestartSettings::default());
+        for second in 0..5 {
+            let now = start + Duration::from_secs(second);
+            let verdict = tracker.decide(Ended::ByFailure, BRIEF, now, 0.0);
+            assert!(matches!(verdict, Verdict::Restart { .. }), "restart {second}");
+        }
+        let verdict = tracker.decide(Ended::ByFailure, BRIEF, start + Duration::from_secs(59), 0.0);
+        assert_eq!(verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn restarts_older_than_the_window_do_not_count() {
+        let start = Instant::now();
+        let mut tracker = RestartTracker::new(RestartSettings::default());
+        for n in 0..50 {
+            let now = start + Duration::from_secs(13 * n);
+            let verdict = tracker.decide(Ended::ByFailure, BRIEF, now, 0.0);
+            assert!(matches!(verdict, Verdict::Restart { .. }), "restart {n}");
+        }
+    }
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_maximum() {
+        let mut tracker = RestartTracker::new(RestartSettings { max_restarts: 100, ..Default::default() });
+        let delays: Vec<u128> = (0..12)
+            .map(|_| match tracker.decide(Ended::ByFailure, BRIEF, Instant::now(), 0.0) {
+                Verdict::Restart { after } => after.as_millis(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(delays, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn a_life_longer_than_the_window_resets_the_backoff() {
+        let mut tracker = RestartTracker::new(RestartSettings::default());
+        let start = Instant::now();
+        tracker.decide(Ended::ByFailure, BRIEF, start, 0.0);
+        tracker.decide(Ended::ByFailure, BRIEF, start, 0.0);
+        let later = start + Duration::from_secs(62);
+        assert_eq!(
+            tracker.decide(Ended::ByFailure, Duration::from_secs(61), later, 0.0),
+            Verdict::Restart { after: Duration::from_millis(100) }
+        );
+    }
+
+    #[test]
+    fn a_reset_forgets_the_budget_and_the_backoff() {
+        let now = Instant::now();
+        let mut tracker = RestartTracker::new(RestartSettings { max_restarts: 1, ..Default::default() });
+        tracker.decide(Ended::ByFailure, BRIEF, now, 0.0);
+        assert_eq!(tracker.decide(Ended::ByFailure, BRIEF, now, 0.0), Verdict::Fail);
+        tracker.reset();
+        assert_eq!(
+            tracker.decide(Ended::ByFailure, BRIEF, now, 0.0),
+            Verdict::Restart { after: Duration::from_millis(100) }
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_jitter_stays_within_a_fifth_and_within_both_bounds(
+            doublings in 0_u32..80,
+            chance in -2.0_f64..2.0,
+        ) {
+            let settings = RestartSettings { max_restarts: 1000, ..Default::default() };
+            let mut tracker = RestartTracker::new(settings.clone());
+            tracker.doublings = doublings;
+            let plain = tracker.delay(0.0);
+            let delay = tracker.delay(chance);
+            proptest::prop_assert!(delay >= settings.min_backoff.max(plain.mul_f64(0.8)));
+            proptest::prop_assert!(delay <= settings.max_backoff.min(plain.mul_f64(1.2)));
+        }
+    }
+}

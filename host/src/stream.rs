@@ -1,0 +1,371 @@
+//! The buffer between the producer of a stream and its reader.
+//!
+//! One producer (an actor's run loop), one reader. Bounded by its capacity in items; each item is bounded by
+//! the actor's `message_max`. The producer asks its guest for more only while there is room, so back-pressure
+//! reaches the guest. Items are numbered here, from 1 or from where the reader takes the stream up again,
+//! without gaps.
+//!
+//! | state | reader gets | producer |
+//! |---|---|---|
+//! | open, items | the oldest item | fills while there is room |
+//! | open, empty | waits | is asked for more |
+//! | ended, items | the oldest item | done |
+//! | ended, empty | the error once if there is one, then the end | done |
+//! | reader gone | – | is told by [`Producer::abandoned`] |
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::CallError;
+use crate::id::CallId;
+use crate::message::Payload;
+
+/// One item of a stream, with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// 1 for the first item of a stream, one more with each.
+    pub number: u64,
+    /// What the producer handed over.
+    pub payload: Payload,
+}
+
+/// What a stream's reader tells its producer. Called from any thread; returns at once.
+pub trait Producer: Send + Sync {
+    /// There is room again in the stream that `call` answered.
+    fn wanted(&self, call: CallId);
+    /// The reader is gone.
+    fn abandoned(&self, call: CallId);
+}
+
+struct Buffer {
+    items: VecDeque<Payload>,
+    /// The number of the first of `items`, or of the next one to come.
+    next_number: u64,
+    end: Option<Result<(), CallError>>,
+    /// The producer waits to be told of room.
+    parked: bool,
+    reader: Option<Waker>,
+    last_read: Instant,
+}
+
+struct Shared {
+    buffer: Mutex<Buffer>,
+    capacity: usize,
+    call: CallId,
+    producer: Arc<dyn Producer>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Buffer> {
+        // Nothing panics while it holds the lock.
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the two ends of a stream that `call` answered, the first item of which has the number
+/// `resume_after + 1`.
+pub fn channel(
+    capacity: usize,
+    call: CallId,
+    resume_after: u64,
+    producer: Arc<dyn Producer>,
+) -> (StreamWriter, StreamReader) {
+    let buffer = Buffer {
+        items: VecDeque::new(),
+        next_number: resume_after.saturating_add(1),
+        end: None,
+        parked: false,
+        reader: None,
+        last_read: Instant::now(),
+    };
+    let shared = Arc::new(Shared { buffer: Mutex::new(buffer), capacity, call, producer });
+    (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false })
+}
+
+/// The producer's end.
+pub struct StreamWriter(Arc<Shared>);
+
+impl StreamWriter {
+    /// How many items fit. Where none do, [`Producer::wanted`] is called once there is room.
+    ///
+    /// Room counts from half the capacity on, so that a crossing into the guest brings more than one item.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        let mut buffer = self.0.lock();
+        let room = self.0.capacity.saturating_sub(buffer.items.len());
+        buffer.parked = room < self.0.wanted_from();
+        if buffer.parked { 0 } else { room }
+    }
+
+    /// Hands items over. The caller keeps to [`Self::room`].
+    pub fn push(&self, items: impl IntoIterator<Item = Payload>) {
+        let mut buffer = self.0.lock();
+        buffer.items.extend(items);
+        wake(buffer);
+    }
+
+    /// Ends the stream. What is in the buffer still reaches the reader; the first end counts.
+    pub fn end(&self, end: Result<(), CallError>) {
+        let mut buffer = self.0.lock();
+        buffer.end.get_or_insert(end);
+        wake(buffer);
+    }
+
+    /// Since when the reader could have drawn and did not; none while it waits for an item.
+    #[must_use]
+    pub fn idle_for(&self, now: Instant) -> Option<Duration> {
+        let buffer = self.0.lock();
+        buffer.reader.is_none().then(|| now.saturating_duration_since(buffer.last_read))
+    }
+}
+
+impl Shared {
+    fn wanted_from(&self) -> usize {
+        self.capacity.div_ceil(2)
+    }
+}
+
+/// Wakes the reader after the lock is released.
+fn wake(mut buffer: MutexGuard<'_, Buffer>) {
+    let reader = buffer.reader.take();
+    drop(buffer);
+    if let Some(reader) = reader {
+        reader.wake();
+    }
+}
+
+/// The reader's end: a [`Stream`](futures::Stream) of items.
+///
+/// After the last item it yields an error if the stream failed, and then `None`. Dropping it tells the
+/// producer at once, which then closes the guest's side.
+///
+/// # Cancel safety
+///
+/// Dropping a future that waits for the next item loses nothing: items leave the buffer only as they are
+/// returned.
+pub struct StreamReader {
+    shared: Arc<Shared>,
+    /// The end was returned.
+    over: bool,
+}
+
+/// Up to so many items at once, and whether the stream has ended with them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// In order.
+    pub items: Vec<Item>,
+    /// No item comes after these.
+    pub done: bool,
+}
+
+/// The producer of a stream that is whole from the start.
+struct NoProducer;
+
+impl Producer for NoProducer {
+    fn wanted(&self, _: CallId) {}
+    fn abandoned(&self, _: CallId) {}
+}
+
+impl StreamReader {
+    /// A stream of one item, the only one there is; without it, where the reader has it already.
+    #[must_use]
+    pub fn of_one(payload: Payload, resume_after: u64) -> Self {
+        let (writer, reader) = channel(1, CallId(0), resume_after, Arc::new(NoProducer));
+        if resume_after == 0 {
+            writer.push([payload]);
+        }
+        writer.end(Ok(()));
+        reader
+    }
+
+    /// Waits for an item, then takes up to `max` of what is there.
+    ///
+    /// # Errors
+    ///
+    /// The stream's error, once, after all items that came before it. From then on batches are empty and done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes no item.
+    pub async fn next_batch(&mut self, max: usize) -> Result<Batch, CallError> {
+        std::future::poll_fn(|context| self.poll_batch(context, max)).await
+    }
+
+    fn poll_batch(&mut self, context: &mut Context<'_>, max: usize) -> Poll<Result<Batch, CallError>> {
+        if self.over {
+            return Poll::Ready(Ok(Batch { items: Vec::new(), done: true }));
+        }
+        let mut buffer = self.shared.lock();
+        buffer.last_read = Instant::now();
+        if buffer.items.is_empty() {
+            return match buffer.end.clone() {
+                None => {
+                    buffer.reader = Some(context.waker().clone());
+                    Poll::Pending
+                }
+                Some(end) => {
+                    self.over = true;
+                    Poll::Ready(end.map(|()| Batch { items: Vec::new(), done: true }))
+                }
+            };
+        }
+        let batch = buffer.take(max.max(1));
+        self.over = batch.done;
+        let wanted = buffer.parked
+            && buffer.end.is_none()
+            && self.shared.capacity.saturating_sub(buffer.items.len()) >= self.shared.wanted_from();
+        if wanted {
+            buffer.parked = false;
+        }
+        drop(buffer);
+        if wanted {
+            self.shared.producer.wanted(self.shared.call);
+        }
+        Poll::Ready(Ok(batch))
+    }
+}
+
+impl Buffer {
+    fn take(&mut self, max: usize) -> Batch {
+        let count = self.items.len().min(max);
+        let first = self.next_number;
+        self.next_number = first.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        let items = (first..).zip(self.items.drain(..count));
+        let items = items.map(|(number, payload)| Item { number, payload }).collect();
+        Batch { items, done: self.items.is_empty() && self.end == Some(Ok(())) }
+    }
+}
+
+impl futures::Stream for StreamReader {
+    type Item = Result<Item, CallError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_batch(context, 1).map(|batch| match batch {
+            Ok(batch) => batch.items.into_iter().next().map(Ok),
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        let ended = self.shared.lock().end.is_some();
+        if !ended {
+            self.shared.producer.abandoned(self.shared.call);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+    use crate::error::ActorError;
+
+    #[derive(Default)]
+    struct Told {
+        wanted: AtomicUsize,
+        abandoned: AtomicUsize,
+    }
+
+    impl Producer for Told {
+        fn wanted(&self, _: CallId) {
+            self.wanted.fetch_add(1, Ordering::Relaxed);
+        }
+        fn abandoned(&self, _: CallId) {
+            self.abandoned.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn pair(capacity: usize, resume_after: u64) -> (StreamWriter, StreamReader, Arc<Told>) {
+        let told = Arc::new(Told::default());
+        let (writer, reader) =
+            channel(capacity, CallId(1), resume_after, Arc::clone(&told) as Arc<dyn Producer>);
+        (writer, reader, told)
+    }
+
+    fn payload(n: u64) -> Payload {
+        Payload::json(n.to_string())
+    }
+
+    async fn numbers(reader: &mut StreamReader) -> Vec<u64> {
+        reader
+            .map(|item| item.map(|item| item.number))
+            .take_while(|item| std::future::ready(item.is_ok()))
+            .map(Result::unwrap)
+            .collect()
+            .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn items_are_numbered_from_one_without_gaps() {
+        let (writer, mut reader, _) = pair(8, 0);
+        writer.push((1..=3).map(payload));
+        writer.push((4..=5).map(payload));
+        writer.end(Ok(()));
+        assert_eq!(numbers(&mut reader).await, [1, 2, 3, 4, 5]);
+        assert!(reader.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resumed_stream_counts_on() {
+        let (writer, mut reader, _) = pair(8, 41);
+        writer.push([payload(42)]);
+        assert_eq!(reader.next().await.unwrap().unwrap().number, 42);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_before_an_error_is_delivered() {
+        let (writer, mut reader, _) = pair(8, 0);
+        writer.push((1..=2).map(payload));
+        writer.end(Err(ActorError::Cancelled.into()));
+        let batch = reader.next_batch(10).await.unwrap();
+        assert_eq!((batch.items.len(), batch.done), (2, false));
+        assert_eq!(reader.next().await, Some(Err(ActorError::Cancelled.into())));
+        assert_eq!(reader.next().await, None);
+        assert!(reader.next_batch(1).await.unwrap().done);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_producer_is_asked_for_more_once_half_the_buffer_is_free() {
+        let (writer, mut reader, told) = pair(4, 0);
+        assert_eq!(writer.room(), 4);
+        writer.push((1..=4).map(payload));
+        assert_eq!(writer.room(), 0);
+        reader.next().await;
+        assert_eq!(told.wanted.load(Ordering::Relaxed), 0);
+        reader.next().await;
+        assert_eq!(told.wanted.load(Ordering::Relaxed), 1);
+        reader.next().await;
+        assert_eq!(told.wanted.load(Ordering::Relaxed), 1, "told once until it has looked again");
+        assert_eq!(writer.room(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_goes_away_is_told_of_unless_the_stream_has_ended() {
+        let (_writer, reader, told) = pair(4, 0);
+        drop(reader);
+        assert_eq!(told.abandoned.load(Ordering::Relaxed), 1);
+        let (writer, reader, told) = pair(4, 0);
+        writer.end(Ok(()));
+        drop(reader);
+        assert_eq!(told.abandoned.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_is_idle_only_while_it_does_not_wait() {
+        let (writer, mut reader, _) = pair(4, 0);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(writer.idle_for(Instant::now()), Some(Duration::from_secs(3)));
+        assert!(reader.next().now_or_never().is_none());
+        assert_eq!(writer.idle_for(Instant::now()), None);
+    }
+}
