@@ -10,6 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text::printable;
+
 /// The name under which an actor is reached. Cheap to clone.
 ///
 /// One to 64 ASCII letters, digits, `-`, `_` and `.`, the first a letter or a digit: safe in a URL path, a
@@ -22,7 +24,7 @@ pub struct ActorName(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "`{}` cannot name an actor: use 1 to {} letters, digits, `-`, `_` or `.`, the first a letter or a digit",
-    shown(.0),
+    printable(.0, ActorName::LENGTH_MAX),
     ActorName::LENGTH_MAX
 )]
 pub struct InvalidName(String);
@@ -51,11 +53,6 @@ impl ActorName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// The start of a text that may be of any length and hold any character.
-fn shown(text: &str) -> String {
-    text.chars().take(ActorName::LENGTH_MAX).flat_map(char::escape_debug).collect()
 }
 
 impl fmt::Display for ActorName {
@@ -119,6 +116,11 @@ impl fmt::Display for Generation {
 /// Names one call of one actor, from its sending to its answer or the end of the stream it answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
+
+impl CallId {
+    /// No call: what an actor's start and stop do is part of none.
+    pub const NONE: Self = Self(0);
+}
 
 /// Names one open stream within one life of the actor that produces it. Chosen by the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

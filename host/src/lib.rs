@@ -8,9 +8,13 @@
 //! | mechanism | [`mailbox`], [`stream`], [`restart`], [`registry`], [`actor`] |
 
 pub mod actor;
+pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod grants;
+pub mod host;
 pub mod id;
+pub mod instance;
 pub mod limits;
 pub mod mailbox;
 pub mod message;
@@ -18,3 +22,4 @@ pub mod observe;
 pub mod registry;
 pub mod restart;
 pub mod stream;
+pub mod text;

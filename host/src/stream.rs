@@ -133,6 +133,10 @@ impl Shared {
 /// Wakes the reader after the lock is released.
 fn wake(mut buffer: MutexGuard<'_, Buffer>) {
     let reader = buffer.reader.take();
+    if reader.is_some() {
+        // It waited until now, and has not been idle.
+        buffer.last_read = Instant::now();
+    }
     drop(buffer);
     if let Some(reader) = reader {
         reader.wake();

@@ -44,20 +44,7 @@ impl Spawn {
     /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
     #[must_use]
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
-        let core = Arc::new(Core {
-            lane: self.behavior.lane(),
-            mailbox: Mailbox::new(self.limits.mailbox_messages, self.limits.overflow),
-            signals: Signals::default(),
-            schedule: Mutex::default(),
-            work_arrived: Notify::new(),
-            status: watch::Sender::new(Status::default()),
-            description: Mutex::default(),
-            counters: self.counters,
-            dead_letters: DeadLetters::new(self.limits.dead_letters),
-            next_call: AtomicU64::new(1),
-            name: self.name,
-            limits: self.limits,
-        });
+        let core = Core::new(self.name, self.behavior.lane(), self.limits, self.counters);
         let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart);
         (ActorRef::new(core), run)
     }
@@ -80,6 +67,23 @@ pub(super) struct Core {
 }
 
 impl Core {
+    pub(super) fn new(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            lane,
+            mailbox: Mailbox::new(limits.mailbox_messages, limits.overflow),
+            signals: Signals::default(),
+            schedule: Mutex::default(),
+            work_arrived: Notify::new(),
+            status: watch::Sender::new(Status::default()),
+            description: Mutex::default(),
+            counters,
+            dead_letters: DeadLetters::new(limits.dead_letters),
+            next_call: AtomicU64::new(1),
+            limits,
+        })
+    }
+
     pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {
         // A panic while the lock is held is the host's own bug, and ends this actor alone.
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::behavior::{Birth, Description, DrawResult, Job, Reply, Work};
+use super::behavior::{Birth, Description, DrawResult, Job, Lane, Reply, Work};
 use super::core::Core;
 use super::envelope::{Answer, Envelope, Outcome};
 use super::lifecycle::State;
@@ -34,6 +34,12 @@ pub struct Desk {
 impl Desk {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// The desk of an actor that never runs: for finding out what a behavior says of itself.
+    #[must_use]
+    pub fn of_nobody(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Self {
+        Self::new(Core::new(name, lane, limits, counters))
     }
 
     /// The actor's name.
@@ -272,15 +278,18 @@ impl Desk {
     /// Whether a call is told to stop. True too for one that has ended.
     #[must_use]
     pub fn is_cancelled(&self, call: CallId) -> bool {
-        self.core.schedule().is_cancelled(call)
+        call != CallId::NONE && self.core.schedule().is_cancelled(call)
     }
 
-    /// Returns when a call is told to stop; at once for one that has ended.
+    /// Returns when a call is told to stop; at once for one that has ended; never for [`CallId::NONE`].
     ///
     /// # Cancel safety
     ///
     /// Dropping the future changes nothing.
     pub async fn cancelled(&self, call: CallId) {
+        if call == CallId::NONE {
+            return std::future::pending().await;
+        }
         let token = self.core.schedule().cancellation(call);
         if let Some(token) = token {
             token.cancelled_owned().await;

@@ -142,7 +142,10 @@ impl<'a> Life<'a> {
                 self.restart = true;
                 self.drain(Phase::Draining { mailbox: false });
             }
-            Signal::Cancel(call) => core.schedule().cancel(call, now, grace),
+            Signal::Cancel(call) => {
+                core.schedule().cancel(call, now, grace);
+                core.work_arrived.notify_one();
+            }
             Signal::Rearm => {
                 if core.status.borrow().state != State::Starting {
                     self.start_due = None;

@@ -1,0 +1,199 @@
+//! Order, tells, overflow, and what never reaches a handler.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde_json::json;
+
+use super::native::{Setup, settle};
+use crate::error::{ActorError, CallError, RuntimeErrorKind};
+use crate::limits::{Limits, Overflow};
+
+fn kind(error: CallError) -> RuntimeErrorKind {
+    match error {
+        CallError::Runtime(error) => error.kind,
+        CallError::Actor(error) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_serial_actor_handles_one_message_from_start_to_end_before_the_next() {
+    let fixture = Setup::default().spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(1000));
+    settle().await;
+    let echo = fixture.ask_in_background("echo", json!(1));
+    settle().await;
+    assert_eq!(fixture.journal.read(), ["start 0", "sleep 1000"]);
+    sleeper.await.unwrap().unwrap();
+    assert_eq!(echo.await.unwrap().unwrap(), json!(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overlapping_actor_starts_the_next_message_while_earlier_ones_wait() {
+    let fixture = Setup::overlapping().spawn();
+    let begun = tokio::time::Instant::now();
+    let sleepers: Vec<_> = (0..1000).map(|_| fixture.ask_in_background("sleep", json!(50))).collect();
+    for sleeper in sleepers {
+        sleeper.await.unwrap().unwrap();
+    }
+    assert_eq!(begun.elapsed(), Duration::from_millis(50));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_handlers_run_at_once_than_max_in_flight() {
+    let limits = Limits { max_in_flight: NonZeroUsize::new(2).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::overlapping() }.spawn();
+    let begun = tokio::time::Instant::now();
+    let sleepers: Vec<_> = (0..6).map(|_| fixture.ask_in_background("sleep", json!(50))).collect();
+    settle().await;
+    assert_eq!(fixture.actor.inspect().in_flight, 2);
+    for sleeper in sleepers {
+        sleeper.await.unwrap().unwrap();
+    }
+    assert_eq!(begun.elapsed(), Duration::from_millis(150));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_one_sender_are_started_in_the_order_in_which_they_were_sent() {
+    for setup in [Setup::default(), Setup::overlapping()] {
+        let limits = Limits { mailbox_messages: NonZeroUsize::new(3).unwrap(), ..Limits::default() };
+        let fixture = Setup { limits, ..setup }.spawn();
+        for n in 0..100 {
+            fixture.actor.tell("log", &n).await.unwrap();
+        }
+        settle().await;
+        let expected: Vec<_> = (0..100).map(|n| format!("log {n}")).collect();
+        assert_eq!(fixture.journal.of("log"), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_goes_ahead_of_messages_also_when_the_mailbox_is_full() {
+    let limits = Limits { mailbox_messages: NonZeroUsize::new(1).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let running = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    fixture.actor.tell("log", &1).await.unwrap();
+    fixture.actor.kill().await;
+    assert!(matches!(
+        running.await.unwrap(),
+        Err(CallError::Actor(ActorError::System { recoverable: false, .. }))
+    ));
+    assert!(fixture.journal.of("log").is_empty());
+    assert_eq!(fixture.actor.dead_letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tell_returns_when_the_message_is_in_the_mailbox() {
+    let limits = Limits { mailbox_messages: NonZeroUsize::new(1).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let running = fixture.ask_in_background("sleep", json!(1000));
+    settle().await;
+    let begun = tokio::time::Instant::now();
+    fixture.actor.tell("log", &1).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    fixture.actor.tell("log", &2).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::from_millis(1000), "the second waits for room");
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_error_of_a_tell_is_counted_and_kept_in_the_dead_letters() {
+    let fixture = Setup::default().spawn();
+    fixture.actor.tell("log", "bad").await.unwrap();
+    settle().await;
+    assert_eq!(fixture.actor.inspect().counted.failed_tells, 1);
+    let letters = fixture.actor.dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].message.method.as_str(), letters[0].reason.as_str()), ("log", "cannot log"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_mailbox_rejects_or_drops_as_its_policy_says() {
+    let spawn = |overflow| {
+        let limits =
+            Limits { mailbox_messages: NonZeroUsize::new(1).unwrap(), overflow, ..Limits::default() };
+        Setup { limits, ..Setup::default() }.spawn()
+    };
+    for (overflow, handled) in
+        [(Overflow::Reject, "log 1"), (Overflow::DropNewest, "log 1"), (Overflow::DropOldest, "log 2")]
+    {
+        let fixture = spawn(overflow);
+        let running = fixture.ask_in_background("sleep", json!(10));
+        settle().await;
+        fixture.actor.tell("log", &1).await.unwrap();
+        let second = fixture.actor.tell("log", &2).await;
+        match overflow {
+            Overflow::Reject => assert_eq!(second.unwrap_err().kind, RuntimeErrorKind::MailboxFull),
+            _ => assert_eq!(fixture.actor.dead_letters().len(), 1),
+        }
+        running.await.unwrap().unwrap();
+        settle().await;
+        assert_eq!(fixture.journal.of("log"), [handled]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_fails_fast_does_not_wait_for_room() {
+    let limits = Limits { mailbox_messages: NonZeroUsize::new(1).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let running = fixture.ask_in_background("sleep", json!(10));
+    settle().await;
+    fixture.actor.tell("log", &1).await.unwrap();
+    let refused = fixture.actor.ask::<()>("echo", &2).fail_fast().await.unwrap_err();
+    assert!(refused.is_retryable());
+    assert_eq!(kind(refused), RuntimeErrorKind::MailboxFull);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_over_the_limit_is_refused_before_it_is_queued() {
+    let limits = Limits { message_max: ByteSize::b(100), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let refused = fixture.ask("echo", json!("x".repeat(100))).await.unwrap_err();
+    assert_eq!(kind(refused), RuntimeErrorKind::MessageTooLarge);
+    assert!(fixture.journal.of("echo").is_empty());
+    fixture.ask("echo", json!("x")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_method_is_unsupported_and_the_nearest_is_named() {
+    let fixture = Setup::default().spawn();
+    let error = fixture.ask("ehco", json!(1)).await.unwrap_err();
+    assert_eq!(
+        error,
+        ActorError::Unsupported { operation: "ehco".to_owned(), nearest: Some("echo".to_owned()) }.into()
+    );
+    assert_eq!(fixture.journal.read(), ["start 0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_answers_nothing_cannot_be_asked() {
+    let fixture = Setup::default().spawn();
+    let error = fixture.ask("log", json!(1)).await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::Unsupported { .. })), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_business_error_reaches_its_caller_and_the_actor_goes_on() {
+    let fixture = Setup::default().spawn();
+    let error = fixture.ask("refuse", json!(null)).await.unwrap_err();
+    assert_eq!(error, ActorError::Business { code: 409, message: "no".to_owned(), details: None }.into());
+    assert!(!error.is_retryable());
+    assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
+    assert_eq!(fixture.actor.status().generation.0, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_goes_away_answers_everybody() {
+    let fixture = Setup::default().spawn();
+    let running = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let waiting = fixture.ask_in_background("echo", json!(0));
+    settle().await;
+    fixture.task.abort();
+    assert!(running.await.unwrap().is_err());
+    assert_eq!(kind(waiting.await.unwrap().unwrap_err()), RuntimeErrorKind::ActorStopped);
+    assert_eq!(kind(fixture.ask("echo", json!(0)).await.unwrap_err()), RuntimeErrorKind::ActorStopped);
+}

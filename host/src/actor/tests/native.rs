@@ -1,0 +1,321 @@
+//! A behavior that is plain Rust, and does what its messages say.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::actor::Spawn;
+use crate::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
+use crate::actor::desk::Desk;
+use crate::actor::reference::ActorRef;
+use crate::error::{ActorError, CallError};
+use crate::exit::ExitReason;
+use crate::id::{ActorName, StreamId};
+use crate::limits::Limits;
+use crate::message::{Message, Method, MethodKind, Payload};
+use crate::restart::RestartSettings;
+
+/// What happened in the lives of an actor, in order.
+#[derive(Clone, Default)]
+pub(super) struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    pub(super) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    pub(super) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Those that begin with `what`.
+    pub(super) fn of(&self, what: &str) -> Vec<String> {
+        self.read().into_iter().filter(|note| note.starts_with(what)).collect()
+    }
+}
+
+/// What is set up for a test.
+pub(super) struct Setup {
+    pub(super) lane: Lane,
+    pub(super) limits: Limits,
+    pub(super) restart: RestartSettings,
+    /// How many lives fail to start, the first ones.
+    pub(super) failing_starts: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            lane: Lane::Serial,
+            limits: Limits::default(),
+            restart: RestartSettings::default(),
+            failing_starts: 0,
+        }
+    }
+}
+
+impl Setup {
+    pub(super) fn overlapping() -> Self {
+        Self { lane: Lane::Overlapping, ..Self::default() }
+    }
+
+    pub(super) fn spawn(self) -> Fixture {
+        let journal = Journal::default();
+        let behavior =
+            Native { lane: self.lane, journal: journal.clone(), failing_starts: self.failing_starts };
+        let (actor, run) = Spawn {
+            name: ActorName::new("native").unwrap(),
+            behavior: Arc::new(behavior),
+            config: Payload::none(),
+            limits: self.limits,
+            restart: self.restart,
+            counters: Arc::default(),
+        }
+        .split();
+        Fixture { actor, journal, task: tokio::spawn(run) }
+    }
+}
+
+pub(super) struct Fixture {
+    pub(super) actor: ActorRef,
+    pub(super) journal: Journal,
+    pub(super) task: JoinHandle<()>,
+}
+
+impl Fixture {
+    pub(super) async fn ask(&self, method: &str, args: Value) -> Result<Value, CallError> {
+        self.actor.ask(method, &args).await
+    }
+
+    pub(super) fn ask_in_background(
+        &self,
+        method: &'static str,
+        args: Value,
+    ) -> JoinHandle<Result<Value, CallError>> {
+        let actor = self.actor.clone();
+        tokio::spawn(async move { actor.ask(method, &args).await })
+    }
+}
+
+/// Lets everything run that can, without moving the clock.
+pub(super) async fn settle() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
+struct Native {
+    lane: Lane,
+    journal: Journal,
+    failing_starts: u64,
+}
+
+/// One life: how far each open stream has got, and how.
+struct NativeLife<'a> {
+    journal: &'a Journal,
+    desk: Desk,
+    streams: Mutex<HashMap<StreamId, Counting>>,
+}
+
+#[derive(Clone, Copy)]
+struct Counting {
+    next: u64,
+    last: u64,
+    plan: Plan,
+}
+
+/// How a stream goes.
+#[derive(Clone, Copy, PartialEq)]
+enum Plan {
+    Plain,
+    FailsAtEnd,
+    Waits(Duration),
+    /// Hands over more than it was asked for.
+    TooMany,
+    /// Hands over nothing, and is not done.
+    Nothing,
+}
+
+impl Behavior for Native {
+    fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+        async move {
+            self.journal.note(format!("start {}", birth.generation));
+            if birth.generation.0 < self.failing_starts {
+                return ExitReason::StartFailed(ActorError::system("not yet"));
+            }
+            desk.ready(&birth, description());
+            let life = NativeLife { journal: &self.journal, desk, streams: Mutex::default() };
+            match self.lane {
+                Lane::Serial => life.serially().await,
+                Lane::Overlapping => life.overlapping().await,
+            }
+        }
+        .boxed()
+    }
+}
+
+const METHODS: [(&str, MethodKind); 12] = [
+    ("echo", MethodKind::Ask),
+    ("sleep", MethodKind::Ask),
+    ("stubborn", MethodKind::Ask),
+    ("crash", MethodKind::Ask),
+    ("panic", MethodKind::Ask),
+    ("fault", MethodKind::Ask),
+    ("refuse", MethodKind::Ask),
+    ("count", MethodKind::Stream),
+    ("count_and_fail", MethodKind::Stream),
+    ("count_slowly", MethodKind::Stream),
+    ("count_wrongly", MethodKind::Stream),
+    ("log", MethodKind::Tell),
+];
+
+fn description() -> Description {
+    let method = |(name, kind): (&str, MethodKind)| Method {
+        name: name.to_owned(),
+        kind,
+        doc: String::new(),
+        args_schema: None,
+    };
+    Description { methods: METHODS.map(method).to_vec() }
+}
+
+impl NativeLife<'_> {
+    async fn serially(&self) -> ExitReason {
+        loop {
+            let work = self.desk.next().await;
+            if let Some(exit) = self.carry_out(work).await {
+                return exit;
+            }
+        }
+    }
+
+    async fn overlapping(&self) -> ExitReason {
+        let mut running = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(end) = running.next(), if !running.is_empty() => {
+                    if let Some(exit) = end {
+                        return exit;
+                    }
+                }
+                work = self.desk.next() => running.push(self.carry_out(work)),
+            }
+        }
+    }
+
+    async fn carry_out(&self, work: Work) -> Option<ExitReason> {
+        match work {
+            Work::Ask(job) => match self.handle(&job).await {
+                Ok(result) => self.desk.handled(job.call, result),
+                Err(exit) => return Some(exit),
+            },
+            Work::Tell(job) => {
+                let result = self.handle(&job).await;
+                match result {
+                    Ok(result) => self.desk.told(job.call, result.map(drop)),
+                    Err(exit) => return Some(exit),
+                }
+            }
+            Work::Draw { call, stream, max_items } => {
+                let result = self.draw(call, stream, u64::from(max_items)).await;
+                self.desk.drawn(call, result);
+            }
+            Work::Close { call, stream } => {
+                self.journal.note(format!("close {}", stream.0));
+                self.streams.lock().unwrap().remove(&stream);
+                self.desk.closed(call);
+            }
+            Work::Stop => {
+                self.journal.note("stop");
+                return Some(ExitReason::Stopped);
+            }
+        }
+        None
+    }
+
+    /// Answers, or ends the life.
+    async fn handle(&self, job: &Job) -> Result<Result<Reply, ActorError>, ExitReason> {
+        let Message { method, args, .. } = &*job.message;
+        let args: Value = args.to_value().unwrap();
+        self.journal.note(format!("{method} {args}"));
+        let number = args.as_u64().unwrap_or(0);
+        let pause = Duration::from_millis(number);
+        Ok(match method.as_str() {
+            "crash" => {
+                return Err(ExitReason::Trapped { message: "boom".to_owned(), backtrace: String::new() });
+            }
+            "panic" => panic!("a bug"),
+            "sleep" => tokio::select! {
+                () = tokio::time::sleep(pause) => value(json!(job.remaining.map(|left| left.as_millis()))),
+                () = self.desk.cancelled(job.call) => {
+                    self.journal.note(format!("cancelled {method}"));
+                    Err(ActorError::Cancelled)
+                }
+            },
+            "stubborn" => std::future::pending().await,
+            "fault" => {
+                Err(ActorError::System { message: "bad".to_owned(), recoverable: false, restart: true })
+            }
+            "refuse" => Err(ActorError::Business { code: 409, message: "no".to_owned(), details: None }),
+            "count" => self.open(job, number, Plan::Plain),
+            "count_and_fail" => self.open(job, number, Plan::FailsAtEnd),
+            "count_slowly" => self.open(job, u64::MAX, Plan::Waits(pause)),
+            "count_wrongly" if number == 0 => self.open(job, u64::MAX, Plan::Nothing),
+            "count_wrongly" => self.open(job, u64::MAX, Plan::TooMany),
+            "log" if args == json!("bad") => Err(ActorError::system("cannot log")),
+            _echo => value(args),
+        })
+    }
+
+    fn open(&self, job: &Job, last: u64, plan: Plan) -> Result<Reply, ActorError> {
+        let id = StreamId(job.call.0);
+        let next = job.message.resume_after.unwrap_or(0) + 1;
+        self.streams.lock().unwrap().insert(id, Counting { next, last, plan });
+        Ok(Reply::Stream(id))
+    }
+
+    async fn draw(&self, call: crate::id::CallId, id: StreamId, max: u64) -> Result<Drawn, ActorError> {
+        let Some(counting) = self.streams.lock().unwrap().get(&id).copied() else {
+            return Err(ActorError::system("no such stream"));
+        };
+        self.journal.note(format!("draw {max}"));
+        let Counting { next, last, plan } = counting;
+        let count = match plan {
+            Plan::Plain | Plan::FailsAtEnd => max.min(last + 1 - next),
+            Plan::TooMany => max + 1,
+            Plan::Nothing => 0,
+            Plan::Waits(pause) => {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => 1,
+                    () = self.desk.cancelled(call) => {
+                        self.journal.note("cancelled draw");
+                        return Err(ActorError::Cancelled);
+                    }
+                }
+            }
+        };
+        if count == 0 && plan == Plan::FailsAtEnd {
+            return Err(ActorError::system("out of numbers"));
+        }
+        if let Some(counting) = self.streams.lock().unwrap().get_mut(&id) {
+            counting.next = next + count;
+        }
+        let items = (next..next + count).map(|n| Payload::json(n.to_string())).collect();
+        Ok(Drawn { items, done: plan == Plan::Plain && next + count > last })
+    }
+}
+
+fn value(value: Value) -> Result<Reply, ActorError> {
+    Ok(Reply::Value(Payload::json(value.to_string())))
+}

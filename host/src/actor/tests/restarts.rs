@@ -1,0 +1,231 @@
+//! What ends a life, and what follows.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::native::{Setup, settle};
+use crate::actor::behavior::Lane;
+use crate::actor::lifecycle::State;
+use crate::error::{ActorError, CallError, RuntimeErrorKind};
+use crate::exit::{ExitReason, Overdue};
+use crate::limits::Limits;
+use crate::restart::{RestartPolicy, RestartSettings};
+
+fn policy(policy: RestartPolicy) -> Setup {
+    let restart = RestartSettings { policy, ..RestartSettings::default() };
+    Setup { restart, ..Setup::default() }
+}
+
+fn recoverable(error: CallError) -> bool {
+    match error {
+        CallError::Actor(ActorError::System { recoverable, .. }) => recoverable,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crashed_actor_starts_again_and_keeps_its_mailbox() {
+    for lane in [Lane::Serial, Lane::Overlapping] {
+        let fixture = Setup { lane, ..Setup::default() }.spawn();
+        let crash = fixture.ask_in_background("crash", json!(null));
+        tokio::task::yield_now().await;
+        for n in 0..3 {
+            fixture.actor.tell("log", &n).await.unwrap();
+        }
+        assert!(recoverable(crash.await.unwrap().unwrap_err()));
+        assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
+        assert_eq!(
+            fixture.journal.read(),
+            ["start 0", "crash null", "start 1", "log 0", "log 1", "log 2", "echo 1"],
+            "nothing is lost, and nothing is handled twice"
+        );
+        let status = fixture.actor.status();
+        assert_eq!((status.generation.0, status.restarts), (1, 1));
+        assert!(matches!(status.last_exit, Some(ExitReason::Trapped { .. })));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_in_flight_are_answered_system_when_their_life_ends() {
+    let fixture = Setup::overlapping().spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(5000));
+    let mut stream = fixture.actor.stream("count_slowly", &5000).await.unwrap();
+    settle().await;
+    fixture.ask("crash", json!(null)).await.unwrap_err();
+    assert!(recoverable(sleeper.await.unwrap().unwrap_err()));
+    assert!(recoverable(stream.next_batch(1).await.unwrap_err()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_flight_calls_are_recoverable_exactly_when_another_life_follows() {
+    let restarted = policy(RestartPolicy::OnFailure).spawn();
+    assert!(recoverable(restarted.ask("crash", json!(null)).await.unwrap_err()));
+    let left = policy(RestartPolicy::Never).spawn();
+    assert!(!recoverable(left.ask("crash", json!(null)).await.unwrap_err()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_actor_refuses_messages_and_says_why() {
+    let fixture = policy(RestartPolicy::Never).spawn();
+    fixture.ask("crash", json!(null)).await.unwrap_err();
+    let status = fixture.actor.wait_for(|status| status.state.is_final()).await;
+    assert_eq!(status.state, State::Failed);
+    let Err(CallError::Runtime(error)) = fixture.ask("echo", json!(1)).await else { panic!() };
+    assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
+    assert!(error.message.contains("boom"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_failures_than_the_budget_end_the_actor() {
+    let fixture = Setup::default().spawn();
+    for crash in 0..6 {
+        let error = fixture.ask("crash", json!(null)).await.unwrap_err();
+        assert_eq!(recoverable(error), crash < 5, "crash {crash}");
+    }
+    let status = fixture.actor.wait_for(|status| status.state.is_final()).await;
+    assert_eq!((status.state, status.restarts), (State::Failed, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_wait_during_the_backoff_and_callers_may_ask_not_to() {
+    let fixture = Setup::default().spawn();
+    fixture.ask("crash", json!(null)).await.unwrap_err();
+    fixture.actor.wait_for(|status| status.state == State::Restarting).await;
+    let begun = Instant::now();
+    let refused = fixture.actor.ask::<Value>("echo", &1).fail_fast().await.unwrap_err();
+    let CallError::Runtime(refused) = refused else { panic!("{refused:?}") };
+    assert_eq!(refused.kind, RuntimeErrorKind::ActorRestarting);
+    assert!(refused.retry_after.is_some());
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    fixture.ask("echo", json!(1)).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(100), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_fails_is_a_failure() {
+    let fixture = Setup { failing_starts: 2, ..Setup::default() }.spawn();
+    assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
+    assert_eq!(fixture.journal.of("start"), ["start 0", "start 1", "start 2"]);
+    let failing = Setup { failing_starts: 9, ..Setup::default() }.spawn();
+    let exit = failing.actor.ready().await.unwrap_err();
+    assert_eq!(exit, ExitReason::StartFailed(ActorError::system("not yet")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_error_that_asks_for_it_restarts_the_actor() {
+    let fixture = Setup::default().spawn();
+    let error = fixture.ask("fault", json!(null)).await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: false, .. })));
+    fixture.ask("echo", json!(1)).await.unwrap();
+    let status = fixture.actor.status();
+    assert_eq!(status.generation.0, 1);
+    assert_eq!(status.last_exit, Some(ExitReason::Faulted { message: "bad".to_owned() }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_hosts_own_code_ends_that_life_alone() {
+    let fixture = Setup::default().spawn();
+    assert!(recoverable(fixture.ask("panic", json!(null)).await.unwrap_err()));
+    fixture.ask("echo", json!(1)).await.unwrap();
+    let exit = fixture.actor.status().last_exit;
+    assert_eq!(exit, Some(ExitReason::HostFault { message: "a bug".to_owned() }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_handles_what_waits_and_then_calls_stop() {
+    let fixture = Setup::default().spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(100));
+    settle().await;
+    fixture.actor.tell("log", &1).await.unwrap();
+    let stopping = tokio::spawn({
+        let actor = fixture.actor.clone();
+        async move { actor.stop().await }
+    });
+    settle().await;
+    let Err(CallError::Runtime(error)) = fixture.ask("echo", json!(1)).await else { panic!() };
+    assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
+    assert!(sleeper.await.unwrap().is_ok());
+    let status = stopping.await.unwrap();
+    assert_eq!((status.state, status.last_exit), (State::Stopped, Some(ExitReason::Stopped)));
+    assert_eq!(fixture.journal.read(), ["start 0", "sleep 100", "log 1", "stop"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_streams_with_a_reason() {
+    let fixture = Setup::default().spawn();
+    let mut stream = fixture.actor.stream("count", &100).await.unwrap();
+    settle().await;
+    fixture.actor.stop().await;
+    assert_eq!(stream.next_batch(100).await.unwrap().items.len(), 32);
+    let CallError::Runtime(error) = stream.next_batch(1).await.unwrap_err() else { panic!() };
+    assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
+    assert_eq!(fixture.journal.read().last().unwrap(), "stop");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_takes_too_long_is_ended_by_force() {
+    let fixture = Setup::default().spawn();
+    let running = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let begun = Instant::now();
+    // The caller's own timeout is as long as the stop's: whichever comes first ends it.
+    running.abort();
+    let limits = Limits { grace: Duration::from_secs(3600), ..Limits::default() };
+    drop(fixture);
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let _running = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let status = fixture.actor.stop().await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(30));
+    let exit = ExitReason::Forced { overdue: Overdue::Stop, limit: Duration::from_secs(30) };
+    assert_eq!(status.last_exit, Some(exit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_cancels_the_backoff() {
+    let restart = RestartSettings { min_backoff: Duration::from_secs(20), ..RestartSettings::default() };
+    let fixture = Setup { restart, ..Setup::default() }.spawn();
+    fixture.ask("crash", json!(null)).await.unwrap_err();
+    fixture.actor.wait_for(|status| status.state == State::Restarting).await;
+    let begun = Instant::now();
+    assert_eq!(fixture.actor.stop().await.state, State::Stopped);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_by_hand_lets_what_runs_end_and_keeps_the_mailbox() {
+    let fixture = Setup::default().spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(100));
+    settle().await;
+    fixture.actor.tell("log", &1).await.unwrap();
+    let status = fixture.actor.restart().await.unwrap();
+    assert_eq!(status.generation.0, 1);
+    sleeper.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(fixture.journal.read(), ["start 0", "sleep 100", "stop", "start 1", "log 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_by_hand_revives_an_actor_that_failed_or_stopped() {
+    let failed = policy(RestartPolicy::Never).spawn();
+    failed.ask("crash", json!(null)).await.unwrap_err();
+    failed.actor.wait_for(|status| status.state.is_final()).await;
+    assert_eq!(failed.actor.restart().await.unwrap().state, State::Running);
+    assert_eq!(failed.ask("echo", json!(1)).await.unwrap(), json!(1));
+
+    let stopped = Setup::default().spawn();
+    stopped.actor.ready().await.unwrap();
+    stopped.actor.stop().await;
+    assert_eq!(stopped.actor.restart().await.unwrap().state, State::Running);
+    assert_eq!(stopped.ask("echo", json!(1)).await.unwrap(), json!(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_restarts_always_does_so_after_a_failure_too() {
+    let fixture = policy(RestartPolicy::Always).spawn();
+    fixture.ask("crash", json!(null)).await.unwrap_err();
+    fixture.ask("echo", json!(1)).await.unwrap();
+    assert_eq!(fixture.actor.status().generation.0, 1);
+}

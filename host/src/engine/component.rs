@@ -1,0 +1,97 @@
+//! From a file to compiled code.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+
+use super::Engines;
+use super::error::LoadError;
+use super::preview::preview;
+use crate::actor::behavior::Lane;
+
+/// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
+const COMPONENT_MAX_BYTES: u64 = 256 << 20;
+
+/// Where a component comes from.
+#[derive(Debug, Clone)]
+pub enum ComponentSource {
+    /// A file.
+    File(PathBuf),
+    /// Its bytes.
+    Bytes(Arc<[u8]>),
+}
+
+impl ComponentSource {
+    /// What messages call it.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Bytes(_) => "the component".to_owned(),
+        }
+    }
+}
+
+/// A compiled component, and what is known of it.
+#[derive(Clone)]
+pub struct Loaded {
+    /// What messages call it.
+    pub name: String,
+    /// Its code.
+    pub component: Component,
+    /// Which engine compiled it.
+    pub lane: Lane,
+    /// What it imports, in its own order.
+    pub imports: Vec<String>,
+}
+
+/// Reads and compiles a component, or takes its compiled code from the cache.
+///
+/// # Errors
+///
+/// [`LoadError`] says what is wrong with it, in one line.
+///
+/// # Blocking
+///
+/// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
+pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadError> {
+    let name = source.name();
+    let bytes = match source {
+        ComponentSource::File(path) => read(&name, path)?,
+        ComponentSource::Bytes(bytes) => bytes.to_vec(),
+    };
+    let preview = preview(&name, &bytes)?;
+    let component = Component::from_binary(engines.of(preview.lane), &bytes)
+        .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
+    Ok(Loaded { name, component, lane: preview.lane, imports: preview.imports })
+}
+
+fn read(name: &str, path: &PathBuf) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |error: std::io::Error| LoadError::Unreadable {
+        name: name.to_owned(),
+        error: match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    let refused = |error: &str| LoadError::Unreadable { name: name.to_owned(), error: error.to_owned() };
+    // Before it is opened: opening a pipe waits for its other end.
+    let metadata = path.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(refused("this is a folder; give a .wasm file"));
+    }
+    if !metadata.is_file() {
+        return Err(refused("this is no plain file"));
+    }
+    let bytes = metadata.len();
+    if bytes > COMPONENT_MAX_BYTES {
+        return Err(LoadError::TooLarge { name: name.to_owned(), bytes, max: COMPONENT_MAX_BYTES });
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    // The file may grow while it is read.
+    file.take(COMPONENT_MAX_BYTES).read_to_end(&mut content).map_err(unreadable)?;
+    Ok(content)
+}

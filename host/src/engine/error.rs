@@ -1,0 +1,133 @@
+//! Why a host cannot be made, and why a component cannot run on one. One clear line each.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::text::printable;
+
+/// Why a host cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BuildError {
+    /// The folder for compiled code cannot be used.
+    #[error("cannot keep compiled code in {}: {error}; give another folder or make this one writable", dir.display())]
+    Cache {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// The engine does not run on this machine.
+    #[error("the WebAssembly engine does not run here: {0}")]
+    Engine(String),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(String),
+}
+
+impl BuildError {
+    pub(super) fn engine(error: wasmtime::Error) -> Self {
+        Self::Engine(format!("{error:#}"))
+    }
+}
+
+/// Why a component cannot run here.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("{name}: cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        name: String,
+        /// What the system says.
+        error: String,
+    },
+    /// It is larger than any component that is meant.
+    #[error("{name}: has {bytes} bytes, more than the {max} that a component may have")]
+    TooLarge {
+        /// The file.
+        name: String,
+        /// Its length.
+        bytes: u64,
+        /// The most there may be.
+        max: u64,
+    },
+    /// There is nothing in it.
+    #[error("{name}: is empty")]
+    Empty {
+        /// The file.
+        name: String,
+    },
+    /// It is something else.
+    #[error("{name}: is no WebAssembly; build the actor for wasm32-wasip2 and give the .wasm file")]
+    NotWasm {
+        /// The file.
+        name: String,
+    },
+    /// It is a module, not a component.
+    #[error(
+        "{name}: this is a core module; build for wasm32-wasip2 or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule {
+        /// The file.
+        name: String,
+    },
+    /// It ends too early, or is not what its format says.
+    #[error("{name}: is damaged or cut short: {error}")]
+    Malformed {
+        /// The file.
+        name: String,
+        /// Where and how, as the parser says.
+        error: String,
+    },
+    /// It does not export what an actor exports.
+    #[error("{name}: is no actor: it lacks the export `{serial}` (or `{overlapping}`); it exports {}", listed(.exports))]
+    NoActor {
+        /// The file.
+        name: String,
+        /// What a serial actor exports.
+        serial: &'static str,
+        /// What an overlapping actor exports.
+        overlapping: &'static str,
+        /// What it does export.
+        exports: Vec<String>,
+    },
+    /// It imports what the host does not offer.
+    #[error("{name}: imports what this host does not offer: {}", listed(.imports))]
+    Imports {
+        /// The file.
+        name: String,
+        /// Which.
+        imports: Vec<String>,
+    },
+    /// It does not fit the host in another way: a function has another type, say.
+    #[error("{name}: does not fit this host: {error}")]
+    Unfit {
+        /// The file.
+        name: String,
+        /// What the engine says.
+        error: String,
+    },
+    /// It could not be asked what it is.
+    #[error("{name}: cannot describe itself: {error}")]
+    Undescribed {
+        /// The file.
+        name: String,
+        /// How it failed.
+        error: String,
+    },
+}
+
+fn listed(names: &[String]) -> String {
+    /// A hostile component may have thousands.
+    const SHOWN_MAX: usize = 8;
+    const NAME_MAX_CHARS: usize = 100;
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let shown: Vec<_> =
+        names.iter().take(SHOWN_MAX).map(|name| format!("`{}`", printable(name, NAME_MAX_CHARS))).collect();
+    let more = names.len().saturating_sub(SHOWN_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}

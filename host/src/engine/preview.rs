@@ -1,0 +1,113 @@
+//! What a component is, read from its bytes before any of it is compiled.
+//!
+//! The lane decides which engine compiles it, and errors name what a person can do something about.
+
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
+
+use super::error::LoadError;
+use crate::actor::behavior::Lane;
+
+/// What a serial actor exports.
+const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.1.0";
+/// What an overlapping actor exports.
+const OVERLAPPING_EXPORT: &str = "pulsing:actor/async-actor@0.1.0";
+
+/// What a component is, from the outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Preview {
+    pub(super) lane: Lane,
+    /// In its own order.
+    pub(super) imports: Vec<String>,
+}
+
+/// Reads `bytes`, which came from something called `name`.
+pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
+    let name = name.to_owned();
+    if bytes.is_empty() {
+        return Err(LoadError::Empty { name });
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(LoadError::CoreModule { name });
+    }
+    if !Parser::is_component(bytes) {
+        return Err(if b"\0asm".starts_with(bytes.get(..4).unwrap_or(bytes)) {
+            LoadError::Malformed { name, error: "it ends within its first eight bytes".to_owned() }
+        } else {
+            LoadError::NotWasm { name }
+        });
+    }
+    let (imports, exports) = outline(bytes)
+        .map_err(|error| LoadError::Malformed { name: name.clone(), error: error.to_string() })?;
+    let exports_one = |wanted: &str| exports.iter().any(|export| export == wanted);
+    if exports_one(OVERLAPPING_EXPORT) {
+        Ok(Preview { lane: Lane::Overlapping, imports })
+    } else if exports_one(SERIAL_EXPORT) {
+        Ok(Preview { lane: Lane::Serial, imports })
+    } else {
+        Err(LoadError::NoActor { name, serial: SERIAL_EXPORT, overlapping: OVERLAPPING_EXPORT, exports })
+    }
+}
+
+/// The names that the outermost component imports and exports.
+fn outline(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    // Components nest, and their payloads come in one flat sequence.
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    let export = export?;
+                    if export.kind != ComponentExternalKind::Type {
+                        exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            _not_of_interest => {}
+        }
+    }
+    Ok((imports, exports))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn line(bytes: &[u8]) -> String {
+        preview("x.wasm", bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_component_is_named() {
+        assert_eq!(line(b""), "x.wasm: is empty");
+        assert!(line(b"#!/bin/sh").starts_with("x.wasm: is no WebAssembly"));
+        assert!(line(b"x").starts_with("x.wasm: is no WebAssembly"));
+        assert!(line(&MODULE[..6]).starts_with("x.wasm: is damaged or cut short"));
+        assert!(line(b"\0as").starts_with("x.wasm: is damaged or cut short"));
+        assert!(line(MODULE).contains("this is a core module; build for wasm32-wasip2 or wrap it"));
+    }
+
+    #[test]
+    fn a_component_that_is_no_actor_is_told_what_it_lacks() {
+        let line = line(COMPONENT);
+        assert!(line.contains("lacks the export `pulsing:actor/actor@0.1.0`"), "{line}");
+        assert!(line.ends_with("it exports nothing"), "{line}");
+    }
+
+    #[test]
+    fn a_component_that_is_cut_short_is_damaged() {
+        let mut bytes = COMPONENT.to_vec();
+        bytes.extend([7, 100, 1]);
+        assert!(line(&bytes).contains("is damaged or cut short"), "{}", line(&bytes));
+    }
+}

@@ -1,0 +1,259 @@
+//! A host: engines, actors by name, and the tasks that run them.
+//!
+//! Two hosts may live in one process; they share nothing. Dropping a host ends all its actors at once;
+//! [`Host::shutdown`] stops them in good order.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::actor::Spawn;
+use crate::actor::behavior::{Behavior, Description, Lane};
+use crate::actor::reference::ActorRef;
+use crate::engine::{self, BuildError, ComponentSource, Engines, LoadError, Loaded};
+use crate::error::RuntimeError;
+use crate::grants::Grants;
+use crate::id::ActorName;
+use crate::instance::{Linkers, WasmBehavior};
+use crate::limits::Limits;
+use crate::message::Payload;
+use crate::observe::Counters;
+use crate::registry::Registry;
+use crate::restart::RestartSettings;
+
+/// How a host is made.
+#[derive(Debug, Clone, Default)]
+pub struct HostBuilder {
+    cache_dir: Option<PathBuf>,
+}
+
+impl HostBuilder {
+    /// Keeps compiled code in this folder, so that a component is compiled once.
+    #[must_use]
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Makes the host.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] where the cache's folder cannot be used, or this machine cannot run the engine.
+    pub fn build(self) -> Result<Host, BuildError> {
+        let engines = Engines::new(self.cache_dir)?;
+        let linkers = Linkers::new(&engines)?;
+        Ok(Host {
+            engines,
+            linkers,
+            registry: Arc::default(),
+            tasks: Mutex::default(),
+            compiling: Arc::new(Semaphore::new(1)),
+        })
+    }
+}
+
+/// Runs actors.
+pub struct Host {
+    engines: Engines,
+    linkers: Linkers,
+    registry: Arc<Registry>,
+    tasks: Mutex<Tasks>,
+    /// A compilation uses all cores: one at a time.
+    compiling: Arc<Semaphore>,
+}
+
+/// The tasks that run actors.
+#[derive(Default)]
+struct Tasks {
+    all: JoinSet<()>,
+    by_actor: BTreeMap<ActorName, AbortHandle>,
+}
+
+impl Tasks {
+    /// Runs an actor. One of the same name has ended, and its task waits to be told of a restart: it goes.
+    fn spawn(&mut self, name: ActorName, run: impl Future<Output = ()> + Send + 'static) {
+        let task = self.all.spawn(run);
+        if let Some(replaced) = self.by_actor.insert(name, task) {
+            replaced.abort();
+        }
+        while self.all.try_join_next().is_some() {}
+    }
+}
+
+/// An actor that is to run.
+#[derive(Debug, Clone)]
+pub struct ActorSpec {
+    /// Its name.
+    pub name: ActorName,
+    /// Its code.
+    pub component: ComponentSource,
+    /// What its `start` is given.
+    pub config: Payload,
+    /// Its ceilings.
+    pub limits: Limits,
+    /// How it is restarted.
+    pub restart: RestartSettings,
+    /// What it may reach.
+    pub grants: Grants,
+}
+
+impl ActorSpec {
+    /// An actor with default limits, and without configuration or grants.
+    #[must_use]
+    pub fn new(name: ActorName, component: ComponentSource) -> Self {
+        Self {
+            name,
+            component,
+            config: Payload::none(),
+            limits: Limits::default(),
+            restart: RestartSettings::default(),
+            grants: Grants::default(),
+        }
+    }
+}
+
+/// Why an actor cannot be spawned.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SpawnError {
+    /// Its component cannot run here.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Another actor has the name.
+    #[error("an actor called `{name}` runs already; stop it first, or give another name")]
+    NameTaken {
+        /// The name.
+        name: ActorName,
+    },
+}
+
+/// What a component is, found out without running it for anybody.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How its handlers would share an instance.
+    pub lane: Lane,
+    /// What it says of itself.
+    pub description: Description,
+    /// What it asks of the host, in its own order.
+    pub imports: Vec<String>,
+}
+
+impl Host {
+    /// How to make a host.
+    #[must_use]
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Loads a component and runs it as an actor.
+    ///
+    /// Returns once the component is accepted and the name is taken; [`ActorRef::ready`] waits for its start.
+    /// An actor of the same name that has ended gives way.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] names what is wrong, in one line.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future spawns nothing; a compilation under way goes on, into the cache.
+    pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
+        let loaded = self.load(spec.component).await?;
+        let counters = Arc::<Counters>::default();
+        let behavior = WasmBehavior::new(
+            &self.linkers,
+            loaded,
+            spec.grants,
+            Arc::downgrade(&self.registry),
+            Arc::clone(&counters),
+        )?;
+        let (actor, run) = Spawn {
+            name: spec.name,
+            behavior: Arc::new(behavior),
+            config: spec.config,
+            limits: spec.limits,
+            restart: spec.restart,
+            counters,
+        }
+        .split();
+        if let Err(actor) = self.registry.insert(actor.clone()) {
+            return Err(SpawnError::NameTaken { name: actor.name().clone() });
+        }
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.spawn(actor.name().clone(), run);
+        Ok(actor)
+    }
+
+    async fn load(&self, source: ComponentSource) -> Result<Loaded, LoadError> {
+        let engines = self.engines.clone();
+        let permit = Arc::clone(&self.compiling).acquire_owned().await;
+        let load = move || {
+            let _permit = permit;
+            engine::load(&engines, &source)
+        };
+        match tokio::task::spawn_blocking(load).await {
+            Ok(loaded) => loaded,
+            Err(failed) => Err(LoadError::Unfit {
+                name: "the component".to_owned(),
+                error: format!("the compiler failed: {failed}"),
+            }),
+        }
+    }
+
+    /// Finds out what a component is: loads it as [`Self::spawn`] would, and asks it to describe itself.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] says why it cannot run, in one line.
+    pub async fn check(&self, component: ComponentSource) -> Result<Report, LoadError> {
+        let loaded = self.load(component).await?;
+        let (name, imports) = (loaded.name.clone(), loaded.imports.clone());
+        let behavior = WasmBehavior::new(
+            &self.linkers,
+            loaded,
+            Grants::default(),
+            Arc::downgrade(&self.registry),
+            Arc::default(),
+        )?;
+        let description =
+            behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;
+        Ok(Report { lane: behavior.lane(), description, imports })
+    }
+
+    /// Finds an actor by its name.
+    ///
+    /// # Errors
+    ///
+    /// `actor-not-found`, with the nearest name there is.
+    pub fn actor(&self, name: &str) -> Result<ActorRef, RuntimeError> {
+        self.registry.get(name)
+    }
+
+    /// The actors of this host, by name.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Stops all actors in good order, at the same time, and waits for that.
+    ///
+    /// Takes as long as the longest `stop_timeout` of its actors, at most.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends all actors at once.
+    pub async fn shutdown(self) {
+        let stops = self.registry.list().into_iter().map(|actor| async move {
+            if !actor.status().state.is_final() {
+                actor.stop().await;
+            }
+        });
+        futures::future::join_all(stops).await;
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.all.shutdown().await;
+    }
+}

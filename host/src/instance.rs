@@ -1,0 +1,18 @@
+//! Lives whose code is a WebAssembly component.
+//!
+//! One store for each life; a restart is a new store from the same linked component, so nothing of a life
+//! survives it. A trap ends its life alone. The guest's memory, its host resources and what it hands over are
+//! bounded by the actor's limits.
+
+mod behavior;
+mod bindings;
+mod convert;
+mod imports;
+mod limiter;
+mod log;
+mod overlapping;
+mod serial;
+mod store;
+mod trap;
+
+pub use self::behavior::{Linkers, WasmBehavior};

@@ -1,0 +1,47 @@
+//! What a guest can call: the functions of `wit/system.wit`, for each lane, and wasi 0.2.
+//!
+//! A failure that a guest can expect is a WIT `result`. A broken rule (more than the guest may hold) is a trap,
+//! and ends that life alone.
+
+mod overlapping;
+mod parking;
+pub(super) mod peers;
+mod serial;
+
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings;
+use super::store::Guest;
+use crate::actor::behavior::Lane;
+
+pub(super) use self::parking::Parking;
+
+/// The interfaces of wasi 0.2 that are offered to every guest; behind them is only what was granted.
+const WASI: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
+
+/// Offered too, since guests of some tools import them without use: nothing can be reached through them.
+const WASI_WITHOUT_USE: &str = "wasi:sockets/";
+
+/// Whether the host offers what a component imports under this name.
+pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
+    let system = match lane {
+        Lane::Serial => "pulsing:actor/system@0.1.0",
+        Lane::Overlapping => "pulsing:actor/async-system@0.1.0",
+    };
+    let wasi = WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
+    import == system || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
+}
+
+/// The linker of a lane.
+pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    match lane {
+        Lane::Serial => bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?,
+        Lane::Overlapping => {
+            bindings::overlapping::Overlapping::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+        }
+    }
+    Ok(linker)
+}

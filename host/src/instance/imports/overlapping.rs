@@ -1,0 +1,113 @@
+//! What an overlapping guest can call. While it waits, its other handlers run.
+
+use std::time::Duration;
+
+use wasmtime::component::{Accessor, HasSelf};
+
+use crate::id::CallId;
+use crate::instance::bindings::overlapping::pulsing::actor::async_system::{Host, HostWithStore};
+use crate::instance::bindings::types::{CallError, Payload, RuntimeError, StreamBatch};
+use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
+use crate::instance::store::Guest;
+use crate::message::Message;
+
+impl Host for Guest {
+    fn stream_close(&mut self, stream: u64) -> wasmtime::Result<()> {
+        self.peer_streams.close(stream);
+        Ok(())
+    }
+
+    fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
+        Ok(self.desk.is_cancelled(CallId(call)))
+    }
+
+    fn unpark(&mut self, key: u64) -> wasmtime::Result<()> {
+        self.parking.unpark(key);
+        Ok(())
+    }
+}
+
+impl HostWithStore<Guest> for HasSelf<Guest> {
+    async fn ask(
+        accessor: &Accessor<Guest, Self>,
+        within: u64,
+        target: String,
+        method: String,
+        args: Payload,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Result<Payload, CallError>> {
+        let message = Message::new(method, payload_in(args));
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, timeout_ms));
+        let answer = match outgoing {
+            Ok(outgoing) => outgoing.ask().await,
+            Err(error) => Err(error),
+        };
+        Ok(answer.map(payload_out).map_err(call_error_out))
+    }
+
+    async fn tell(
+        accessor: &Accessor<Guest, Self>,
+        target: String,
+        method: String,
+        args: Payload,
+    ) -> wasmtime::Result<Result<(), RuntimeError>> {
+        let message = Message::new(method, payload_in(args));
+        let told = match accessor.with(|mut store| store.get().peer(&target)) {
+            Ok(peer) => peer.tell_message(message, Default::default()).await,
+            Err(error) => Err(error),
+        };
+        Ok(told.map_err(runtime_error_out))
+    }
+
+    async fn stream_open(
+        accessor: &Accessor<Guest, Self>,
+        within: u64,
+        target: String,
+        method: String,
+        args: Payload,
+        resume_after: Option<u64>,
+    ) -> wasmtime::Result<Result<u64, CallError>> {
+        let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, None));
+        let opened = match outgoing {
+            Ok(outgoing) => outgoing.open().await,
+            Err(error) => Err(error),
+        };
+        let kept = opened.and_then(|reader| accessor.with(|mut store| store.get().peer_streams.add(reader)));
+        Ok(kept.map_err(call_error_out))
+    }
+
+    async fn stream_next(
+        accessor: &Accessor<Guest, Self>,
+        stream: u64,
+        max_items: u32,
+    ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
+        let batch = match accessor.with(|mut store| store.get().peer_streams.get(stream)) {
+            Ok(stream) => stream.draw(max_items).await,
+            Err(error) => Err(error),
+        };
+        Ok(batch.map(batch_out).map_err(call_error_out))
+    }
+
+    async fn sleep(_: &Accessor<Guest, Self>, ms: u64) -> wasmtime::Result<()> {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        Ok(())
+    }
+
+    async fn cancelled(accessor: &Accessor<Guest, Self>, call: u64) -> wasmtime::Result<()> {
+        let desk = accessor.with(|mut store| store.get().desk.clone());
+        desk.cancelled(CallId(call)).await;
+        Ok(())
+    }
+
+    async fn park(accessor: &Accessor<Guest, Self>, key: u64) -> wasmtime::Result<()> {
+        match accessor.with(|mut store| store.get().parking.park(key)) {
+            Some(woken) => {
+                // The other end goes away only with the whole life.
+                drop(woken.await);
+                Ok(())
+            }
+            None => wasmtime::bail!("too many handlers are parked"),
+        }
+    }
+}

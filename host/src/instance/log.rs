@@ -1,0 +1,167 @@
+//! A guest's stdout and stderr, as lines of the host's log.
+//!
+//! Bounded by [`LINE_MAX_BYTES`] for a line that has no end yet, and by [`LAST_WORDS_MAX_BYTES`] for what is
+//! kept to explain a trap. Nothing here waits: a guest cannot be slowed by its log, nor slow others.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::id::ActorName;
+use crate::text::printable;
+
+/// Longer lines are cut into several.
+const LINE_MAX_BYTES: usize = 4096;
+/// How much of the end of stderr is kept.
+const LAST_WORDS_MAX_BYTES: usize = 1024;
+/// How much a guest may write at once.
+const WRITE_MAX_BYTES: usize = 64 * 1024;
+
+/// Which of a guest's two outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    Stdout,
+    Stderr,
+}
+
+/// One of a guest's outputs. Clones write to the same place.
+#[derive(Clone)]
+pub(super) struct LogPipe {
+    actor: ActorName,
+    output: Output,
+    text: Arc<Mutex<Text>>,
+}
+
+#[derive(Default)]
+struct Text {
+    /// The line that has no end yet.
+    line: Vec<u8>,
+    /// The last lines, without their ends.
+    last_words: Vec<u8>,
+}
+
+impl LogPipe {
+    pub(super) fn new(actor: ActorName, output: Output) -> Self {
+        Self { actor, output, text: Arc::default() }
+    }
+
+    /// The last lines that were written, one after the other.
+    pub(super) fn last_words(&self) -> String {
+        let text = self.lock();
+        let words = [text.last_words.as_slice(), text.line.as_slice()].concat();
+        String::from_utf8_lossy(&words).into_owned()
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        let mut text = self.lock();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            text.line.extend_from_slice(piece);
+            if text.line.ends_with(b"\n") || text.line.len() >= LINE_MAX_BYTES {
+                let line = std::mem::take(&mut text.line);
+                self.log(&line);
+                text.keep(&line);
+            }
+        }
+    }
+
+    fn log(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
+        if line.is_empty() {
+            return;
+        }
+        // Escaped, since it goes to a person's terminal.
+        match self.output {
+            Output::Stdout => {
+                tracing::info!(target: "guest", actor = %self.actor, "{}", printable(line, LINE_MAX_BYTES))
+            }
+            Output::Stderr => {
+                tracing::warn!(target: "guest", actor = %self.actor, "{}", printable(line, LINE_MAX_BYTES))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Text> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Text {
+    fn keep(&mut self, line: &[u8]) {
+        self.last_words.extend_from_slice(line);
+        let surplus = self.last_words.len().saturating_sub(LAST_WORDS_MAX_BYTES);
+        self.last_words.drain(..surplus);
+    }
+}
+
+impl IsTerminal for LogPipe {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for LogPipe {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for LogPipe {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.append(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_MAX_BYTES)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for LogPipe {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for LogPipe {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.append(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_cut_and_the_last_words_are_kept() {
+        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stderr);
+        pipe.append(&vec![b'x'; 10 * LINE_MAX_BYTES + 1]);
+        assert!(pipe.lock().line.len() < LINE_MAX_BYTES);
+        assert_eq!(pipe.lock().last_words.len(), LAST_WORDS_MAX_BYTES);
+        pipe.append(b"\nthe end\nand");
+        assert!(pipe.last_words().ends_with("x\nthe end\nand"), "{}", pipe.last_words());
+    }
+}

@@ -1,0 +1,125 @@
+//! A life whose handlers overlap: the whole of it is one `run_concurrent`, in which calls come and go.
+//!
+//! Sources, in the order in which they are looked at: calls that end, and work that comes. While the guest
+//! computes, neither is looked at; the run loop outside still is. A trap in one call ends all calls of the
+//! life: wasmtime lets none go on.
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use wasmtime::AsContextMut;
+use wasmtime::component::Accessor;
+
+use super::bindings::overlapping::exports::pulsing::actor::async_actor::Guest as Exports;
+use super::bindings::overlapping::{Overlapping, OverlappingPre};
+use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
+use super::store::{Guest, Household, SLICE_TICKS, new_store};
+use super::trap::exit_reason;
+use crate::actor::behavior::{Birth, Description, Work};
+use crate::actor::desk::Desk;
+use crate::error::ActorError;
+use crate::exit::ExitReason;
+
+/// Lives one life of an overlapping actor.
+pub(super) async fn live(
+    pre: &OverlappingPre<Guest>,
+    household: &Household,
+    birth: Birth,
+    desk: Desk,
+) -> ExitReason {
+    let mut store = match new_store(pre.engine(), household, desk.clone()) {
+        Ok(store) => store,
+        Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
+    };
+    let instance: Overlapping = match pre.instantiate_async(&mut store).await {
+        Ok(instance) => instance,
+        Err(trap) => return exit_reason(&trap, store.data()),
+    };
+    let actor = instance.pulsing_actor_async_actor();
+    let exit = store.run_concurrent(async |accessor| work(actor, accessor, birth, &desk).await).await;
+    match exit.and_then(|exit| exit) {
+        Ok(exit) => exit,
+        Err(trap) => exit_reason(&trap, store.data()),
+    }
+}
+
+/// Asks a new instance what it says of itself.
+pub(super) async fn describe(
+    pre: &OverlappingPre<Guest>,
+    household: &Household,
+    desk: Desk,
+) -> Result<Description, String> {
+    let mut store = new_store(pre.engine(), household, desk).map_err(|error| error.to_string())?;
+    let described = async {
+        let instance: Overlapping = pre.instantiate_async(&mut store).await?;
+        let actor = instance.pulsing_actor_async_actor();
+        store.run_concurrent(async |accessor| actor.call_describe(accessor).await).await?
+    };
+    match described.await {
+        Ok(description) => description_in(description),
+        Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
+    }
+}
+
+/// Works until there is a stop, or a trap.
+async fn work(
+    actor: &Exports,
+    accessor: &Accessor<Guest>,
+    birth: Birth,
+    desk: &Desk,
+) -> wasmtime::Result<ExitReason> {
+    let description = match description_in(actor.call_describe(accessor).await?) {
+        Ok(description) => description,
+        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
+    };
+    if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
+        let error = error_in(error, desk.limits().message_max_bytes());
+        return Ok(ExitReason::StartFailed(error));
+    }
+    desk.ready(&birth, description);
+    let mut running: FuturesUnordered<BoxFuture<'_, wasmtime::Result<()>>> = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = running.next(), if !running.is_empty() => ended?,
+            work = desk.next() => {
+                accessor.with(|mut store| store.as_context_mut().set_epoch_deadline(SLICE_TICKS));
+                if let Work::Stop = work {
+                    actor.call_stop(accessor).await?;
+                    return Ok(ExitReason::Stopped);
+                }
+                running.push(Box::pin(carry_out(actor, accessor, desk, work)));
+            }
+        }
+    }
+}
+
+/// Carries out one piece of work, and hands in what came of it.
+async fn carry_out(
+    actor: &Exports,
+    accessor: &Accessor<Guest>,
+    desk: &Desk,
+    work: Work,
+) -> wasmtime::Result<()> {
+    let bounded = |error| error_in(error, desk.limits().message_max_bytes());
+    match work {
+        Work::Ask(job) => {
+            let result = actor.call_handle(accessor, job_out(&job)).await?;
+            desk.handled(job.call, result.map(reply_in).map_err(bounded));
+        }
+        Work::Tell(job) => {
+            let result = actor.call_tell(accessor, job_out(&job)).await?;
+            desk.told(job.call, result.map_err(bounded));
+        }
+        Work::Draw { call, stream, max_items } => {
+            let result = actor.call_stream_next(accessor, stream.0, max_items).await?;
+            desk.drawn(call, result.map(batch_in).map_err(bounded));
+        }
+        Work::Close { call, stream } => {
+            actor.call_stream_close(accessor, stream.0).await?;
+            desk.closed(call);
+        }
+        Work::Stop => {}
+    }
+    Ok(())
+}

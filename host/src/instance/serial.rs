@@ -1,0 +1,114 @@
+//! A life whose handlers run one at a time: one call into the guest after another, each to its end.
+//!
+//! The futures of calls are never dropped half-way but with the whole store: a dropped call poisons it.
+
+use wasmtime::Store;
+
+use super::bindings::serial::exports::pulsing::actor::actor::Guest as Exports;
+use super::bindings::serial::{Serial, SerialPre};
+use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
+use super::store::{Guest, Household, SLICE_TICKS, new_store};
+use super::trap::exit_reason;
+use crate::actor::behavior::{Birth, Description, Work};
+use crate::actor::desk::Desk;
+use crate::error::ActorError;
+use crate::exit::ExitReason;
+use crate::id::CallId;
+
+/// Lives one life of a serial actor.
+pub(super) async fn live(
+    pre: &SerialPre<Guest>,
+    household: &Household,
+    birth: Birth,
+    desk: Desk,
+) -> ExitReason {
+    let mut store = match new_store(pre.engine(), household, desk.clone()) {
+        Ok(store) => store,
+        Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
+    };
+    match work(pre, &mut store, birth, &desk).await {
+        Ok(exit) => exit,
+        Err(trap) => exit_reason(&trap, store.data()),
+    }
+}
+
+/// Asks a new instance what it says of itself.
+pub(super) async fn describe(
+    pre: &SerialPre<Guest>,
+    household: &Household,
+    desk: Desk,
+) -> Result<Description, String> {
+    let mut store = new_store(pre.engine(), household, desk).map_err(|error| error.to_string())?;
+    let described = async {
+        let instance: Serial = pre.instantiate_async(&mut store).await?;
+        instance.pulsing_actor_actor().call_describe(&mut store).await
+    };
+    match described.await {
+        Ok(description) => description_in(description),
+        Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
+    }
+}
+
+/// Works until there is a stop, or a trap.
+async fn work(
+    pre: &SerialPre<Guest>,
+    store: &mut Store<Guest>,
+    birth: Birth,
+    desk: &Desk,
+) -> wasmtime::Result<ExitReason> {
+    let instance: Serial = pre.instantiate_async(&mut *store).await?;
+    let actor = instance.pulsing_actor_actor();
+    let max_bytes = desk.limits().message_max_bytes();
+    let description = match description_in(actor.call_describe(&mut *store).await?) {
+        Ok(description) => description,
+        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
+    };
+    if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
+        return Ok(ExitReason::StartFailed(error_in(error, max_bytes)));
+    }
+    desk.ready(&birth, description);
+    loop {
+        let work = desk.next().await;
+        store.set_epoch_deadline(SLICE_TICKS);
+        if let Work::Stop = work {
+            store.data_mut().current = CallId::NONE;
+            actor.call_stop(&mut *store).await?;
+            return Ok(ExitReason::Stopped);
+        }
+        carry_out(actor, store, desk, work, max_bytes).await?;
+    }
+}
+
+/// Carries out one piece of work, and hands in what came of it.
+async fn carry_out(
+    actor: &Exports,
+    store: &mut Store<Guest>,
+    desk: &Desk,
+    work: Work,
+    max_bytes: usize,
+) -> wasmtime::Result<()> {
+    match work {
+        Work::Ask(job) => {
+            store.data_mut().current = job.call;
+            let result = actor.call_handle(store, &job_out(&job)).await?;
+            desk.handled(job.call, result.map(reply_in).map_err(|error| error_in(error, max_bytes)));
+        }
+        Work::Tell(job) => {
+            store.data_mut().current = job.call;
+            let result = actor.call_tell(store, &job_out(&job)).await?;
+            desk.told(job.call, result.map_err(|error| error_in(error, max_bytes)));
+        }
+        Work::Draw { call, stream, max_items } => {
+            store.data_mut().current = call;
+            let result = actor.call_stream_next(store, stream.0, max_items).await?;
+            desk.drawn(call, result.map(batch_in).map_err(|error| error_in(error, max_bytes)));
+        }
+        Work::Close { call, stream } => {
+            store.data_mut().current = call;
+            actor.call_stream_close(store, stream.0).await?;
+            desk.closed(call);
+        }
+        Work::Stop => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What belongs to one life: its store, and the state that host functions find there.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+
+use super::imports::Parking;
+use super::imports::peers::PeerStreams;
+use super::limiter::Limiter;
+use super::log::{LogPipe, Output};
+use crate::actor::desk::Desk;
+use crate::grants::{DirGrant, Grants};
+use crate::id::{ActorName, CallId};
+use crate::observe::Counters;
+use crate::registry::Registry;
+
+/// How many epoch ticks a guest runs before others get a turn.
+pub(super) const SLICE_TICKS: u64 = 1;
+
+/// The most bytes that a guest hands over in one call, whatever its limits say.
+const HANDOVER_MAX_BYTES: usize = 128 << 20;
+
+/// What all lives of an actor have in common.
+pub(super) struct Household {
+    pub(super) grants: Grants,
+    pub(super) registry: Weak<Registry>,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// What host functions find in a life's store.
+pub(super) struct Guest {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub(super) limiter: Limiter,
+    pub(super) stderr: LogPipe,
+    pub(super) desk: Desk,
+    pub(super) registry: Weak<Registry>,
+    /// Which actors the guest may send messages to.
+    pub(super) peers: BTreeSet<ActorName>,
+    pub(super) peer_streams: PeerStreams,
+    pub(super) parking: Parking,
+    /// In a serial actor: the call that runs.
+    pub(super) current: CallId,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Why a life's store cannot be made: a granted folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the granted folder {dir} cannot be opened: {error}")]
+pub(super) struct StoreError {
+    dir: String,
+    error: String,
+}
+
+/// Makes the store of a life.
+pub(super) fn new_store(
+    engine: &Engine,
+    household: &Household,
+    desk: Desk,
+) -> Result<Store<Guest>, StoreError> {
+    let limits = desk.limits();
+    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&desk));
+    let open_streams_max = limits.open_streams.get();
+    let stderr = LogPipe::new(desk.name().clone(), Output::Stderr);
+    let guest = Guest {
+        wasi: wasi(&household.grants, &desk, stderr.clone())?,
+        table: ResourceTable::new(),
+        limiter: Limiter::new(memory_max, Arc::clone(&household.counters)),
+        stderr,
+        desk,
+        registry: Weak::clone(&household.registry),
+        peers: household.grants.ask.iter().cloned().collect(),
+        peer_streams: PeerStreams::new(open_streams_max),
+        parking: Parking::default(),
+        current: CallId::NONE,
+    };
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(handover_max);
+    store.set_epoch_deadline(SLICE_TICKS);
+    // Not wasmtime's own yield: it wakes itself at once, and keeps timers and other tasks waiting (wasmtime
+    // issue 10667).
+    store.epoch_deadline_callback(|_| {
+        Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
+    });
+    Ok(store)
+}
+
+/// A batch as large as may be: each item of it is within its own limit.
+fn handover_max_bytes(desk: &Desk) -> usize {
+    let limits = desk.limits();
+    let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
+    limits.message_max_bytes().saturating_mul(items).min(HANDOVER_MAX_BYTES)
+}
+
+/// The guest's view of the machine: clocks, random numbers, its log, and what was granted.
+fn wasi(grants: &Grants, desk: &Desk, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(LogPipe::new(desk.name().clone(), Output::Stdout)).stderr(stderr);
+    wasi.arg(desk.name().as_str()).envs(&grants.env);
+    for DirGrant { host, guest, read_only } in &grants.dirs {
+        let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        wasi.preopened_dir(host, guest, perms)
+            .map_err(|error| StoreError { dir: host.display().to_string(), error: format!("{error:#}") })?;
+    }
+    Ok(wasi.build())
+}
