@@ -16,7 +16,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 use crate::actor::behavior::Lane;
 
-pub use self::component::{ComponentSource, Loaded, load};
+pub use self::component::{CodeOrigin, ComponentSource, Loaded, load};
 pub use self::error::{BuildError, LoadError};
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
@@ -29,6 +29,7 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 pub struct Engines {
     serial: Engine,
     overlapping: Engine,
+    cache: Option<Cache>,
     /// Its end ends the ticker's thread.
     _ticker: Arc<mpsc::SyncSender<()>>,
 }
@@ -44,7 +45,12 @@ impl Engines {
         let engine = |lane| Engine::new(&config(lane, cache.clone())).map_err(BuildError::engine);
         let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
-        Ok(Self { serial, overlapping, _ticker: Arc::new(ticker) })
+        Ok(Self { serial, overlapping, cache, _ticker: Arc::new(ticker) })
+    }
+
+    /// How often compiled code was found in the cache.
+    fn cache_hits(&self) -> usize {
+        self.cache.as_ref().map_or(0, Cache::cache_hits)
     }
 
     /// The engine of a lane.

@@ -194,7 +194,8 @@ impl CallError {
     }
 }
 
-/// The one of `known` that `word` most likely meant: the nearest by edit distance, if near at all.
+/// The one of `known` that `word` most likely meant: the nearest by edit distance, if near at all, or one
+/// that it is the beginning of.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not compared: the distance takes time in the product of both lengths.
@@ -205,10 +206,19 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .filter(|candidate| candidate.len() <= LENGTH_MAX)
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+fn distance(word: &str, candidate: &str) -> usize {
+    /// Shorter beginnings say nothing.
+    const BEGINNING_MIN: usize = 3;
+    if word.len() >= BEGINNING_MIN && candidate.starts_with(word) {
+        return 1;
+    }
+    strsim::damerau_levenshtein(word, candidate)
 }
 
 #[cfg(test)]
@@ -220,6 +230,7 @@ mod tests {
         let known = ["increment", "get", "reset", "history"];
         assert_eq!(nearest("incremnt", known), Some("increment"));
         assert_eq!(nearest("gett", known), Some("get"));
+        assert_eq!(nearest("hist", known), Some("history"));
         assert_eq!(nearest("quit", known), None);
         assert_eq!(nearest(&"x".repeat(100_000), known), None);
     }

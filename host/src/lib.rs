@@ -4,8 +4,26 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`observe`] |
+//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`config`], [`observe`], [`text`] |
 //! | mechanism | [`mailbox`], [`stream`], [`restart`], [`registry`], [`actor`] |
+//! | wasm | [`engine`], [`instance`] |
+//! | edges | [`gateway`] |
+//! | root | [`host`], [`cli`] |
+//!
+//! ```no_run
+//! use pulsing_host::engine::ComponentSource;
+//! use pulsing_host::host::{ActorSpec, Host};
+//! use pulsing_host::id::ActorName;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = Host::builder().build()?;
+//! let component = ComponentSource::File("counter.wasm".into());
+//! let counter = host.spawn(ActorSpec::new(ActorName::new("counter")?, component)).await?;
+//! let value: i64 = counter.ask("increment", &serde_json::json!({"n": 5})).await?;
+//! host.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod actor;
 pub mod engine;

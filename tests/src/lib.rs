@@ -1,1 +1,79 @@
-//! x
+//! What tests with real guests have in common: where the guests are, and a host for each test.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::engine::ComponentSource;
+use pulsing_host::host::{ActorSpec, Host};
+use pulsing_host::id::ActorName;
+
+/// The folder with the built guests.
+fn guests_dir() -> PathBuf {
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests");
+    env::var_os("PULSING_GUESTS_DIR").map_or_else(default, PathBuf::from)
+}
+
+/// The file of a guest.
+///
+/// # Errors
+///
+/// Where it was not built.
+pub fn guest_file(name: &str) -> Result<PathBuf> {
+    let file = guests_dir().join(name).with_extension("wasm");
+    ensure!(file.is_file(), "{} is missing: run `cargo xtask test`, which builds it", file.display());
+    Ok(file)
+}
+
+/// The program `pulsing-host`, built in the same profile as the tests.
+///
+/// # Errors
+///
+/// Where it was not built.
+pub fn host_program() -> Result<PathBuf> {
+    if let Some(program) = env::var_os("PULSING_HOST_PROGRAM") {
+        return Ok(program.into());
+    }
+    let this = env::current_exe().context("the test's own path")?;
+    let profile = this.ancestors().nth(2).context("the target folder of this profile")?;
+    let program = profile.join("pulsing-host").with_extension(env::consts::EXE_EXTENSION);
+    ensure!(program.is_file(), "{} is missing: run `cargo xtask test`, which builds it", program.display());
+    Ok(program)
+}
+
+/// The folder for compiled code that all tests share, so that each guest is compiled once.
+#[must_use]
+pub fn cache_dir() -> PathBuf {
+    let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/test-cache");
+    env::var_os("PULSING_TEST_CACHE").map_or_else(default, PathBuf::from)
+}
+
+/// A host of one's own, with the shared cache.
+///
+/// # Errors
+///
+/// Where the host cannot be made.
+pub fn host() -> Result<Host> {
+    Ok(Host::builder().cache_dir(cache_dir()).build()?)
+}
+
+/// An actor from a guest, called like it, with default limits.
+///
+/// # Errors
+///
+/// Where the guest was not built.
+pub fn spec(guest: &str) -> Result<ActorSpec> {
+    Ok(ActorSpec::new(ActorName::new(guest)?, ComponentSource::File(guest_file(guest)?)))
+}
+
+/// Spawns an actor and waits until it runs.
+///
+/// # Errors
+///
+/// Where it does not.
+pub async fn spawn(host: &Host, spec: ActorSpec) -> Result<ActorRef> {
+    let actor = host.spawn(spec).await?;
+    actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+    Ok(actor)
+}

@@ -42,7 +42,6 @@ pub struct Spawn {
 
 impl Spawn {
     /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
-    #[must_use]
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
         let core = Core::new(self.name, self.behavior.lane(), self.limits, self.counters);
         let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart);

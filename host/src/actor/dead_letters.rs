@@ -42,3 +42,19 @@ impl DeadLetters {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Payload;
+
+    #[test]
+    fn the_oldest_dead_letter_gives_way() {
+        let letters = DeadLetters::new(2);
+        for n in 0..5 {
+            letters.add(Message::new(format!("m{n}"), Payload::none()), String::new());
+        }
+        let kept: Vec<_> = letters.list().into_iter().map(|letter| letter.message.method).collect();
+        assert_eq!(kept, ["m3", "m4"]);
+    }
+}

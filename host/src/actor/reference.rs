@@ -272,9 +272,8 @@ impl ActorRef {
         let done = |status: &Status| {
             let next_life = status.generation > before.generation;
             let ended_instead = status.state.is_final() && !before.state.is_final();
-            (next_life && status.state == State::Running)
-                || (status.state.is_final() && next_life)
-                || ended_instead
+            let arrived = status.state == State::Running || status.state.is_final();
+            (next_life && arrived) || ended_instead
         };
         let status = self.wait_for(done).await;
         match status.state {

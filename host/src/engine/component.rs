@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::component::Component;
 
@@ -45,6 +46,17 @@ pub struct Loaded {
     pub lane: Lane,
     /// What it imports, in its own order.
     pub imports: Vec<String>,
+    /// Where its code comes from.
+    pub origin: CodeOrigin,
+}
+
+/// Where compiled code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeOrigin {
+    /// It was compiled now.
+    Compiled,
+    /// It was compiled before, and kept.
+    Cache,
 }
 
 /// Reads and compiles a component, or takes its compiled code from the cache.
@@ -63,9 +75,12 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
         ComponentSource::Bytes(bytes) => bytes.to_vec(),
     };
     let preview = preview(&name, &bytes)?;
+    let (begun, hits) = (Instant::now(), engines.cache_hits());
     let component = Component::from_binary(engines.of(preview.lane), &bytes)
         .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
-    Ok(Loaded { name, component, lane: preview.lane, imports: preview.imports })
+    let origin = if engines.cache_hits() > hits { CodeOrigin::Cache } else { CodeOrigin::Compiled };
+    tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
+    Ok(Loaded { name, component, lane: preview.lane, imports: preview.imports, origin })
 }
 
 fn read(name: &str, path: &PathBuf) -> Result<Vec<u8>, LoadError> {

@@ -64,7 +64,7 @@ impl WasmBehavior {
         registry: Weak<Registry>,
         counters: Arc<Counters>,
     ) -> Result<Self, LoadError> {
-        let Loaded { name, component, lane, imports } = loaded;
+        let Loaded { name, component, lane, imports, .. } = loaded;
         let missing: Vec<_> = imports.into_iter().filter(|import| !is_offered(lane, import)).collect();
         if !missing.is_empty() {
             return Err(LoadError::Imports { name, imports: missing });

@@ -1,1 +1,128 @@
-//! x
+//! A serial guest that misbehaves as it is told: one method for each fault.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use pulsing_guest::blocking::{self, ActorRef};
+use pulsing_guest::serde::Deserialize;
+use pulsing_guest::{Call, Error};
+
+#[derive(Default)]
+struct Rogue {
+    calls: u64,
+}
+
+/// What `start` is told to do.
+#[derive(Default, Deserialize)]
+#[serde(crate = "pulsing_guest::serde", default)]
+struct Config {
+    spin_in_start: bool,
+    fail_in_start: bool,
+}
+
+#[pulsing_guest::actor]
+impl Rogue {
+    #[start]
+    fn new(config: Option<Config>) -> Result<Self, Error> {
+        let config = config.unwrap_or_default();
+        if config.spin_in_start {
+            spin_for_ever();
+        }
+        if config.fail_in_start {
+            return Err(Error::system("told to fail"));
+        }
+        Ok(Self::default())
+    }
+
+    /// Counts calls within this life.
+    fn count(&mut self) -> u64 {
+        self.calls += 1;
+        self.calls
+    }
+
+    /// Never returns, and never waits.
+    fn spin(&self) {
+        spin_for_ever();
+    }
+
+    /// Computes for about as many steps as it is told.
+    fn compute(&self, steps: u64) -> u64 {
+        (0..steps).fold(0, |sum: u64, step| black_box(sum.wrapping_add(step)))
+    }
+
+    /// Allocates until it gets no more.
+    fn grow(&self) {
+        let mut held = Vec::new();
+        loop {
+            held.push(black_box(vec![1_u8; 1 << 20]));
+        }
+    }
+
+    /// Calls itself until the stack is full.
+    fn recurse(&self) -> u64 {
+        recurse(black_box(0))
+    }
+
+    fn panic(&self) {
+        panic!("told to panic");
+    }
+
+    fn exit(&self, code: i32) {
+        std::process::exit(code);
+    }
+
+    /// Answers so many bytes.
+    fn answer(&self, bytes: usize) -> String {
+        "x".repeat(bytes)
+    }
+
+    /// Waits, and says whether it was told to stop.
+    fn sleep(&mut self, ms: u64) -> bool {
+        blocking::sleep(Duration::from_millis(ms));
+        self.calls += 1;
+        Call::current().is_cancelled()
+    }
+
+    /// Ends by every class of error.
+    fn fail(&self, class: String) -> Result<(), Error> {
+        Err(match class.as_str() {
+            "business" => Error::business(409, "already there").with_details(vec![1, 2]),
+            "system" => Error::system("disk gone"),
+            "timeout" => Error::timeout("reading", Duration::from_millis(1500)),
+            "unsupported" => Error::unsupported("teleport"),
+            "cancelled" => Error::cancelled(),
+            _ => Error::system("restart me").restart(),
+        })
+    }
+
+    fn read_file(&self, path: String) -> Result<String, Error> {
+        Ok(std::fs::read_to_string(path)?)
+    }
+
+    fn environment(&self) -> Vec<String> {
+        std::env::vars().map(|(name, _)| name).collect()
+    }
+
+    /// Asks another actor for its `count`.
+    fn count_of(&self, peer: String) -> Result<u64, Error> {
+        Ok(ActorRef::new(peer).ask("count", ())?)
+    }
+
+    /// Counts up to `last`, and down from there where it fails.
+    fn numbers(&self, last: u64) -> impl Iterator<Item = u64> {
+        1..=last
+    }
+}
+
+fn spin_for_ever() -> ! {
+    let mut steps = 0_u64;
+    loop {
+        steps = black_box(steps.wrapping_add(1));
+    }
+}
+
+#[expect(unconditional_recursion, reason = "that is its fault")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[3]
+}

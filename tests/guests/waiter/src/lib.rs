@@ -1,0 +1,128 @@
+//! An overlapping guest whose handlers wait, and that counts how they end.
+
+use std::time::Duration;
+
+use pulsing_guest::{ActorRef, Error, Stream, This, sleep, stream};
+
+#[derive(Default)]
+struct Waiter {
+    started: u64,
+    running: u64,
+    most_running: u64,
+    /// How many handlers and streams were dropped before their end.
+    dropped: u64,
+    order: Vec<u64>,
+}
+
+/// Counts a handler that does not come to its end.
+struct Unfinished {
+    this: This<Waiter>,
+    finished: bool,
+}
+
+impl Unfinished {
+    fn new(this: &This<Waiter>) -> Self {
+        this.with(|state| {
+            state.started += 1;
+            state.running += 1;
+            state.most_running = state.most_running.max(state.running);
+        });
+        Self { this: this.clone(), finished: false }
+    }
+
+    fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.this.with(|state| {
+            state.running -= 1;
+            state.dropped += u64::from(!self.finished);
+        });
+    }
+}
+
+#[pulsing_guest::actor]
+impl Waiter {
+    /// Waits, and answers the most handlers that ever waited at once.
+    async fn nap(this: This<Self>, ms: u64) -> u64 {
+        let unfinished = Unfinished::new(&this);
+        sleep(Duration::from_millis(ms)).await;
+        unfinished.finish();
+        this.with(|state| state.most_running)
+    }
+
+    /// Notes its number, and then waits.
+    async fn note(this: This<Self>, number: u64, ms: u64) {
+        this.with(|state| state.order.push(number));
+        sleep(Duration::from_millis(ms)).await;
+    }
+
+    fn noted(&self) -> Vec<u64> {
+        self.order.clone()
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn running(&self) -> u64 {
+        self.running
+    }
+
+    /// Panics after a while.
+    async fn panic(_this: This<Self>, ms: u64) {
+        sleep(Duration::from_millis(ms)).await;
+        panic!("told to panic");
+    }
+
+    /// Never returns, and never waits.
+    async fn spin(_this: This<Self>) {
+        let mut steps = 0_u64;
+        loop {
+            steps = std::hint::black_box(steps.wrapping_add(1));
+        }
+    }
+
+    /// Counts without an end, with a pause before each number.
+    fn numbers(this: This<Self>, ms: u64) -> impl Stream<Item = u64> {
+        stream! {
+            let _unfinished = Unfinished::new(&this);
+            for number in 1.. {
+                sleep(Duration::from_millis(ms)).await;
+                yield number;
+            }
+        }
+    }
+
+    /// Counts to `last`, and then fails.
+    fn numbers_then_error(_this: This<Self>, last: u64) -> impl Stream<Item = Result<u64, Error>> {
+        stream! {
+            for number in 1..=last {
+                yield Ok(number);
+            }
+            yield Err(Error::business(1, "no more numbers"));
+        }
+    }
+
+    /// Asks another actor for its nap, several at once.
+    async fn naps_of(_this: This<Self>, peer: String, ms: u64) -> Result<u64, Error> {
+        let peer = ActorRef::new(peer);
+        let (first, second) =
+            pulsing_guest::futures::join!(peer.ask::<u64>("nap", (ms,)), peer.ask::<u64>("nap", (ms,)));
+        Ok(first?.max(second?))
+    }
+
+    /// Sums up another actor's stream.
+    async fn sum_of(_this: This<Self>, peer: String, count: usize) -> Result<u64, Error> {
+        use pulsing_guest::futures::StreamExt;
+        let mut stream = ActorRef::new(peer).stream::<u64>("numbers", (1,)).await?;
+        let mut sum = 0;
+        for _ in 0..count {
+            sum += stream.next().await.ok_or_else(|| Error::system("it ended"))??;
+        }
+        Ok(sum)
+    }
+}

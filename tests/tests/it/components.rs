@@ -1,0 +1,87 @@
+//! What a host says of files that are no actors, and how it keeps compiled code.
+
+use std::sync::Arc;
+
+use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, load};
+use pulsing_host::host::{ActorSpec, SpawnError};
+use pulsing_host::id::ActorName;
+use pulsing_tests::{guest_file, host, spec};
+
+/// What spawning these bytes says.
+async fn refusal(bytes: &[u8]) -> String {
+    let host = host().unwrap();
+    let source = ComponentSource::Bytes(Arc::from(bytes));
+    let spawned = host.spawn(ActorSpec::new(ActorName::new("x").unwrap(), source)).await;
+    let line = spawned.err().expect("it is refused").to_string();
+    assert!(!line.contains('\n'), "one line: {line}");
+    host.shutdown().await;
+    line
+}
+
+#[tokio::test]
+async fn a_truncated_component_is_refused_wherever_it_is_cut() {
+    let whole = std::fs::read(guest_file("rogue").unwrap()).unwrap();
+    for length in [1, 4, 7, 8, 9, 100, 1000, whole.len() / 2, whole.len() - 1] {
+        let line = refusal(&whole[..length]).await;
+        assert!(
+            line.contains("cut short") || line.contains("no actor") || line.contains("no WebAssembly"),
+            "{length}: {line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn damaged_components_are_refused_or_run_and_never_harm_the_host() {
+    let whole = std::fs::read(guest_file("rogue").unwrap()).unwrap();
+    // Spread over the file; the seed is the position, so a failure can be repeated.
+    for position in (8..whole.len()).step_by(whole.len() / 8) {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 0x55;
+        let host = host().unwrap();
+        let source = ComponentSource::Bytes(damaged.into());
+        if let Ok(actor) = host.spawn(ActorSpec::new(ActorName::new("x").unwrap(), source)).await {
+            actor.kill().await;
+        }
+        host.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_component_of_another_world_is_told_what_it_lacks() {
+    let line = refusal(b"\0asm\x0d\0\x01\0").await;
+    assert!(line.contains("it lacks the export `pulsing:actor/actor@0.1.0`"), "{line}");
+}
+
+#[tokio::test]
+async fn two_actors_cannot_have_one_name() {
+    let host = host().unwrap();
+    host.spawn(spec("rogue").unwrap()).await.unwrap();
+    let error = host.spawn(spec("rogue").unwrap()).await.err().unwrap();
+    assert_eq!(error, SpawnError::NameTaken { name: ActorName::new("rogue").unwrap() });
+    host.actor("rogue").unwrap().stop().await;
+    host.spawn(spec("rogue").unwrap()).await.unwrap();
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_component_is_compiled_once_and_then_taken_from_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = ComponentSource::File(guest_file("rogue").unwrap());
+    let origin = || {
+        let engines = Engines::new(Some(dir.path().join("cache"))).unwrap();
+        load(&engines, &source).unwrap().origin
+    };
+    assert_eq!(origin(), CodeOrigin::Compiled);
+    assert_eq!(origin(), CodeOrigin::Cache);
+}
+
+#[tokio::test]
+async fn a_component_describes_itself_without_being_spawned() {
+    let host = host().unwrap();
+    let report = host.check(ComponentSource::File(guest_file("waiter").unwrap())).await.unwrap();
+    assert_eq!(report.lane.as_str(), "overlapping");
+    assert!(report.imports.contains(&"pulsing:actor/async-system@0.1.0".to_owned()), "{:?}", report.imports);
+    assert!(report.description.methods.iter().any(|method| method.name == "nap"));
+    assert!(host.registry().list().is_empty());
+    host.shutdown().await;
+}

@@ -1,0 +1,149 @@
+//! What ends a guest's life, and that it comes back.
+
+use bytesize::ByteSize;
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::error::{ActorError, CallError};
+use pulsing_host::exit::ExitReason;
+use pulsing_host::host::{ActorSpec, Host};
+use pulsing_tests::{host, spawn, spec};
+use serde_json::{Value, json};
+
+use crate::bounded;
+
+/// Crashes an actor by a method, and answers how its first life ended.
+async fn crash(host: &Host, spec: ActorSpec, method: &str, args: Value) -> (ActorRef, ExitReason) {
+    let actor = spawn(host, spec).await.unwrap();
+    assert_eq!(actor.ask::<u64>("count", &()).await.unwrap(), 1);
+    let error = bounded(actor.ask::<Value>(method, &args).into_future()).await.unwrap_err();
+    assert!(
+        matches!(&error, CallError::Actor(ActorError::System { recoverable: true, .. })),
+        "{method}: {error:?}"
+    );
+    let count = bounded(actor.ask::<u64>("count", &()).into_future()).await.unwrap();
+    assert_eq!(count, 1, "{method}: the next life has a memory of its own");
+    let status = actor.status();
+    assert_eq!(status.generation.0, 1);
+    (actor, status.last_exit.unwrap())
+}
+
+fn trap(exit: ExitReason) -> String {
+    match exit {
+        ExitReason::Trapped { message, .. } => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_panics_starts_again_with_a_new_memory() {
+    let host = host().unwrap();
+    let (_, exit) = crash(&host, spec("rogue").unwrap(), "panic", json!([])).await;
+    let ExitReason::Trapped { message, backtrace } = exit else { panic!("{exit:?}") };
+    assert!(message.contains("told to panic"), "{message}");
+    assert!(backtrace.contains("rogue"), "the frames have names: {backtrace}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_over_its_memory_limit_ends_its_life() {
+    let host = host().unwrap();
+    let mut spec = spec("rogue").unwrap();
+    spec.limits.memory_max = ByteSize::mib(8);
+    let (actor, exit) = crash(&host, spec, "grow", json!([])).await;
+    let message = trap(exit);
+    assert!(message.contains("refused memory over its limit of 8388608 bytes"), "{message}");
+    assert!(actor.inspect().counted.memory_bytes < 8 << 20);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_whose_stack_overflows_ends_its_life() {
+    let host = host().unwrap();
+    let (_, exit) = crash(&host, spec("rogue").unwrap(), "recurse", json!([])).await;
+    let message = trap(exit);
+    assert!(message.contains("out of bounds") || message.contains("stack"), "{message}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_that_exits_ends_its_life() {
+    let host = host().unwrap();
+    let (_, exit) = crash(&host, spec("rogue").unwrap(), "exit", json!([3])).await;
+    // wasi 0.2 tells success from failure, and no more.
+    assert_eq!(exit, ExitReason::Exited { code: 1 });
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_that_fails_to_start_says_why() {
+    let host = host().unwrap();
+    let mut spec = spec("rogue").unwrap();
+    spec.config = pulsing_host::message::Payload::json(r#"{"fail_in_start":true}"#);
+    spec.restart.policy = pulsing_host::restart::RestartPolicy::Never;
+    let actor = host.spawn(spec).await.unwrap();
+    let exit = bounded(actor.ready()).await.unwrap_err();
+    assert_eq!(exit, ExitReason::StartFailed(ActorError::system("told to fail")));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_panic_of_one_overlapping_handler_ends_all_handlers_of_its_life() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let nap = tokio::spawn(actor.ask::<u64>("nap", &(3_600_000,)).into_future());
+    bounded(actor.ask::<()>("panic", &(5,)).into_future()).await.unwrap_err();
+    let error = bounded(nap).await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: true, .. })), "{error:?}");
+    assert_eq!(bounded(actor.ask::<u64>("running", &()).into_future()).await.unwrap(), 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guests_errors_keep_their_class_and_fields() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let fail = async |class: &str| {
+        let failed = bounded(actor.ask::<()>("fail", &(class,)).into_future()).await;
+        match failed.unwrap_err() {
+            CallError::Actor(error) => error,
+            CallError::Runtime(error) => panic!("{error:?}"),
+        }
+    };
+    assert_eq!(
+        fail("business").await,
+        ActorError::Business {
+            code: 409,
+            message: "already there".to_owned(),
+            details: Some("[1,2]".to_owned())
+        }
+    );
+    assert_eq!(fail("system").await, ActorError::system("disk gone"));
+    assert_eq!(
+        fail("timeout").await,
+        ActorError::Timeout {
+            operation: "reading".to_owned(),
+            duration: std::time::Duration::from_millis(1500)
+        }
+    );
+    assert_eq!(
+        fail("unsupported").await,
+        ActorError::Unsupported { operation: "teleport".to_owned(), nearest: None }
+    );
+    assert_eq!(fail("cancelled").await, ActorError::Cancelled);
+    assert_eq!(actor.status().generation.0, 0);
+    assert!(matches!(fail("restart").await, ActorError::System { restart: true, .. }));
+    bounded(actor.ask::<u64>("count", &()).into_future()).await.unwrap();
+    assert_eq!(actor.status().generation.0, 1);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_over_the_limit_is_refused_and_the_actor_goes_on() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let CallError::Runtime(error) = actor.ask::<String>("answer", &(5 << 20,)).await.unwrap_err() else {
+        panic!()
+    };
+    assert_eq!(error.kind, pulsing_host::error::RuntimeErrorKind::MessageTooLarge);
+    assert_eq!(actor.ask::<String>("answer", &(1 << 20,)).await.unwrap().len(), 1 << 20);
+    host.shutdown().await;
+}

@@ -1,0 +1,60 @@
+//! How handlers share an instance.
+
+use pulsing_tests::{host, spawn, spec};
+use serde_json::{Value, json};
+
+use crate::bounded;
+
+#[tokio::test]
+async fn a_serial_guest_handles_one_message_at_a_time() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let sleeper = tokio::spawn({
+        let actor = actor.clone();
+        async move { actor.ask::<Value>("sleep", &json!([50])).await }
+    });
+    tokio::task::yield_now().await;
+    // `sleep` counts after its wait: a message that came in between would be counted before it.
+    assert_eq!(bounded(actor.ask::<u64>("count", &()).into_future()).await.unwrap(), 2);
+    assert_eq!(sleeper.await.unwrap().unwrap(), json!(false));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_thousand_waits_of_one_guest_overlap() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let naps = (0..1000).map(|_| actor.ask::<u64>("nap", &(50,)).into_future());
+    let most: Vec<u64> =
+        bounded(futures::future::join_all(naps)).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(most.into_iter().max(), Some(1000), "all of them waited at once");
+    assert_eq!(actor.status().generation.0, 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn handlers_of_an_overlapping_guest_start_in_order() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let notes = (0..200_u64).map(|number| actor.ask::<()>("note", &(number, 10)).into_future());
+    for noted in bounded(futures::future::join_all(notes)).await {
+        noted.unwrap();
+    }
+    let order: Vec<u64> = actor.ask("noted", &()).await.unwrap();
+    assert_eq!(order, (0..200).collect::<Vec<_>>());
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_sync_method_is_answered_while_others_wait() {
+    let host = host().unwrap();
+    let actor = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let nap = tokio::spawn(actor.ask::<u64>("nap", &(3_600_000,)).into_future());
+    let running = crate::eventually(
+        || actor.ask::<u64>("running", &()).into_future(),
+        |running| running.as_ref().is_ok_and(|running| *running == 1),
+    );
+    assert_eq!(running.await.unwrap(), 1);
+    nap.abort();
+    host.shutdown().await;
+}

@@ -1,0 +1,33 @@
+//! Real guests in a real host, and the real command line.
+
+mod components;
+mod deadlines;
+mod faults;
+mod isolation;
+mod lanes;
+mod peers;
+mod streams;
+
+use std::time::Duration;
+
+/// The longest that a test waits for what it knows will come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for `work`, and fails the test if it does not come.
+async fn bounded<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it comes in time")
+}
+
+/// Asks again and again until the answer is such as wanted.
+async fn eventually<T, F: Future<Output = T>>(mut ask: impl FnMut() -> F, wanted: impl Fn(&T) -> bool) -> T {
+    bounded(async {
+        loop {
+            let answer = ask().await;
+            if wanted(&answer) {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+}

@@ -1,0 +1,62 @@
+//! Messages from actor to actor.
+
+use std::time::Duration;
+
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::error::{ActorError, CallError};
+use pulsing_host::host::Host;
+use pulsing_host::id::ActorName;
+use pulsing_tests::{host, spawn, spec};
+
+use crate::{bounded, eventually};
+
+/// Two actors of one guest: the first may ask the second.
+async fn pair(host: &Host, guest: &str) -> (ActorRef, ActorRef) {
+    let name = |name| ActorName::new(name).unwrap();
+    let mut asking = spec(guest).unwrap();
+    asking.name = name("asking");
+    asking.grants.ask = vec![name("asked")];
+    let mut asked = spec(guest).unwrap();
+    asked.name = name("asked");
+    (spawn(host, asking).await.unwrap(), spawn(host, asked).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_serial_guest_asks_another_actor() {
+    let host = host().unwrap();
+    let (asking, asked) = pair(&host, "rogue").await;
+    assert_eq!(bounded(asking.ask::<u64>("count_of", &("asked",)).into_future()).await.unwrap(), 1);
+    assert_eq!(asked.ask::<u64>("count", &()).await.unwrap(), 2);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_overlapping_guest_asks_several_at_once() {
+    let host = host().unwrap();
+    let (asking, _asked) = pair(&host, "waiter").await;
+    let most = bounded(asking.ask::<u64>("naps_of", &("asked", 20)).into_future()).await.unwrap();
+    assert_eq!(most, 2);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_reads_a_stream_of_another_actor_and_gives_it_up() {
+    let host = host().unwrap();
+    let (asking, asked) = pair(&host, "waiter").await;
+    assert_eq!(bounded(asking.ask::<u64>("sum_of", &("asked", 4)).into_future()).await.unwrap(), 10);
+    eventually(|| async { asked.inspect().streams }, |streams| *streams == 0).await;
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_time_goes_along_to_nested_asks() {
+    let host = host().unwrap();
+    let (asking, asked) = pair(&host, "waiter").await;
+    let timeout = Duration::from_millis(50);
+    let error = asking.ask::<u64>("naps_of", &("asked", 3_600_000)).timeout(timeout).await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
+    let running = || asked.ask::<u64>("running", &()).into_future();
+    eventually(running, |running| running.as_ref().is_ok_and(|running| *running == 0)).await.unwrap();
+    assert_eq!(asked.status().generation.0, 0);
+    host.shutdown().await;
+}
