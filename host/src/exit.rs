@@ -62,7 +62,7 @@ pub enum Overdue {
 }
 
 impl ExitReason {
-    /// Whether [`RestartPolicy::OnFailure`](crate::restart::RestartPolicy::OnFailure) starts the actor again.
+    /// Whether [`RestartPolicy::OnFailure`](crate::policy::RestartPolicy::OnFailure) starts the actor again.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {

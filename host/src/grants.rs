@@ -1,22 +1,29 @@
 //! What an actor may reach beside its own memory: nothing, unless it stands here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use thiserror::Error;
 
 use crate::id::ActorName;
 
 /// What one actor may reach. Nothing by default.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Grants {
     /// Folders of the machine.
     pub dirs: Vec<DirGrant>,
     /// Environment variables that it sees, by name.
-    pub env: Vec<(String, String)>,
+    pub env: BTreeMap<String, String>,
     /// Actors that it may send messages to.
     pub ask: Vec<ActorName>,
 }
 
-/// A folder of the machine that an actor may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A folder of the machine that an actor may use. As text: `HOST[::GUEST][:ro]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct DirGrant {
     /// Where it is on the machine.
     pub host: PathBuf,
@@ -24,4 +31,49 @@ pub struct DirGrant {
     pub guest: String,
     /// Whether the guest may only read it.
     pub read_only: bool,
+}
+
+/// Why a text grants no folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a folder is granted as HOST[::GUEST][:ro], such as ./data::/data:ro")]
+pub struct InvalidDirGrant;
+
+impl FromStr for DirGrant {
+    type Err = InvalidDirGrant;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDirGrant> {
+        let (paths, read_only) = text.strip_suffix(":ro").map_or((text, false), |paths| (paths, true));
+        let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+        if host.is_empty() || guest.is_empty() {
+            return Err(InvalidDirGrant);
+        }
+        Ok(Self { host: host.into(), guest: guest.to_owned(), read_only })
+    }
+}
+
+impl TryFrom<String> for DirGrant {
+    type Error = InvalidDirGrant;
+
+    fn try_from(text: String) -> Result<Self, InvalidDirGrant> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_granted_with_or_without_another_name_and_for_reading_only() {
+        let grant = |host: &str, guest: &str, read_only| {
+            Ok(DirGrant { host: host.into(), guest: guest.to_owned(), read_only })
+        };
+        assert_eq!("data".parse(), grant("data", "data", false));
+        assert_eq!("./data::/data".parse(), grant("./data", "/data", false));
+        assert_eq!("./data::/data:ro".parse(), grant("./data", "/data", true));
+        assert_eq!("/srv:ro".parse(), grant("/srv", "/srv", true));
+        for bad in ["", ":ro", "::/data", "data::"] {
+            assert_eq!(bad.parse::<DirGrant>(), Err(InvalidDirGrant), "{bad}");
+        }
+    }
 }

@@ -22,8 +22,8 @@ use crate::instance::{Linkers, WasmBehavior};
 use crate::limits::Limits;
 use crate::message::Payload;
 use crate::observe::Counters;
+use crate::policy::RestartSettings;
 use crate::registry::Registry;
-use crate::restart::RestartSettings;
 
 /// How a host is made.
 #[derive(Debug, Clone, Default)]

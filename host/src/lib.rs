@@ -4,11 +4,11 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`config`], [`observe`], [`text`] |
+//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`observe`], [`text`] |
 //! | mechanism | [`mailbox`], [`stream`], [`restart`], [`registry`], [`actor`] |
 //! | wasm | [`engine`], [`instance`] |
 //! | edges | [`gateway`] |
-//! | root | [`host`], [`cli`] |
+//! | root | [`host`] |
 //!
 //! ```no_run
 //! use pulsing_host::engine::ComponentSource;
@@ -26,9 +26,12 @@
 //! ```
 
 pub mod actor;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod gateway;
 pub mod grants;
 pub mod host;
 pub mod id;
@@ -37,6 +40,7 @@ pub mod limits;
 pub mod mailbox;
 pub mod message;
 pub mod observe;
+pub mod policy;
 pub mod registry;
 pub mod restart;
 pub mod stream;

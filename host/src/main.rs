@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The program `pulsing-host`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pulsing_host::cli::main()
+}

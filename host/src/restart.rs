@@ -15,51 +15,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
-/// Which ends of a life are followed by another life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RestartPolicy {
-    /// None.
-    Never,
-    /// Failures.
-    #[default]
-    OnFailure,
-    /// All.
-    Always,
-}
-
-/// How an actor is restarted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RestartSettings {
-    /// After which ends.
-    pub policy: RestartPolicy,
-    /// How many restarts there may be within `window`; one more, and the actor has failed.
-    pub max_restarts: u32,
-    /// How far back restarts are counted. A life that lasted longer resets the delay.
-    #[serde(with = "humantime_serde")]
-    pub window: Duration,
-    /// The delay before the first restart. It doubles with each.
-    #[serde(with = "humantime_serde")]
-    pub min_backoff: Duration,
-    /// The longest delay.
-    #[serde(with = "humantime_serde")]
-    pub max_backoff: Duration,
-}
-
-impl Default for RestartSettings {
-    fn default() -> Self {
-        Self {
-            policy: RestartPolicy::OnFailure,
-            max_restarts: 5,
-            window: Duration::from_secs(60),
-            min_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(30),
-        }
-    }
-}
+use crate::policy::{RestartPolicy, RestartSettings};
 
 /// By how much of itself a delay is varied, so that actors that failed together do not return together.
 const JITTER: f64 = 0.2;

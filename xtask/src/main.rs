@@ -1,2 +1,85 @@
-//! x
-fn main() {}
+//! The project's own tasks, called as `cargo xtask <verb>`.
+//!
+//! Every verb says what it does before each step and how long the step took, and ends in an error that names the
+//! missing piece. `.ci/run` calls `lint` and `test`, and nothing that a person could not call too.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task runner talks to the person who started it"
+)]
+
+mod build;
+mod demo;
+mod guests;
+mod lint;
+mod process;
+mod suite;
+mod toolchain;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::tree::Tree;
+
+/// The tasks of pulsing-host.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Get the compiler for wasm32-wasip2 where it is missing, and build all guests to target/guests.
+    Guests,
+    /// Build the release host (target/release/pulsing-host) and all guests.
+    Build,
+    /// Build, run the host on the example guests, and show asks, a stream and a crash with its restart.
+    Demo,
+    /// Build all guests and run every test, or those whose name contains one of the filters.
+    Test {
+        /// Parts of test names; a test runs if its name contains one of them.
+        filter: Vec<String>,
+    },
+    /// Check formatting, clippy and the documentation, with warnings as errors.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<()> {
+    process::end_all_on_interrupt()?;
+    let tree = Tree::read()?;
+    match verb {
+        Verb::Guests => guests::build(&tree),
+        Verb::Build => build::build(&tree),
+        Verb::Demo => demo::run(&tree),
+        Verb::Test { filter } => suite::run(&tree, &filter),
+        Verb::Lint => lint::run(&tree),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::mailbox::{Mailbox, SendError, Sent};
 use crate::message::{Message, Payload};
 use crate::observe::{Counters, Event};
-use crate::restart::RestartSettings;
+use crate::policy::RestartSettings;
 use crate::stream::Producer;
 
 /// An actor that is about to run.

@@ -24,7 +24,8 @@ use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::message::Payload;
 use crate::observe::Event;
-use crate::restart::{Ended, RestartSettings, RestartTracker, Verdict};
+use crate::policy::RestartSettings;
+use crate::restart::{Ended, RestartTracker, Verdict};
 
 /// What follows a life.
 enum Next {

@@ -105,7 +105,10 @@ fn handover_max_bytes(desk: &Desk) -> usize {
 fn wasi(grants: &Grants, desk: &Desk, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(LogPipe::new(desk.name().clone(), Output::Stdout)).stderr(stderr);
-    wasi.arg(desk.name().as_str()).envs(&grants.env);
+    wasi.arg(desk.name().as_str());
+    for (name, value) in &grants.env {
+        wasi.env(name, value);
+    }
     for DirGrant { host, guest, read_only } in &grants.dirs {
         let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
         wasi.preopened_dir(host, guest, perms)

@@ -67,7 +67,7 @@ async fn a_guest_that_loops_in_start_is_ended() {
     let mut spec = spec("rogue").unwrap();
     spec.config = pulsing_host::message::Payload::json(r#"{"spin_in_start":true}"#);
     spec.limits.start_timeout = BRIEFLY;
-    spec.restart.policy = pulsing_host::restart::RestartPolicy::Never;
+    spec.restart.policy = pulsing_host::policy::RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let exit = bounded(actor.ready()).await.unwrap_err();
     assert_eq!(exit, ExitReason::Forced { overdue: Overdue::Start, limit: BRIEFLY });

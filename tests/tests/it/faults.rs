@@ -78,7 +78,7 @@ async fn a_guest_that_fails_to_start_says_why() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
     spec.config = pulsing_host::message::Payload::json(r#"{"fail_in_start":true}"#);
-    spec.restart.policy = pulsing_host::restart::RestartPolicy::Never;
+    spec.restart.policy = pulsing_host::policy::RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let exit = bounded(actor.ready()).await.unwrap_err();
     assert_eq!(exit, ExitReason::StartFailed(ActorError::system("told to fail")));

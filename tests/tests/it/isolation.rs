@@ -47,7 +47,7 @@ async fn a_guest_reaches_what_was_granted_and_no_more() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
     spec.grants.dirs = vec![DirGrant { host: dir.path().into(), guest: "/data".to_owned(), read_only: true }];
-    spec.grants.env = vec![("GREETING".to_owned(), "hello".to_owned())];
+    spec.grants.env = [("GREETING".to_owned(), "hello".to_owned())].into();
     let actor = spawn(&host, spec).await.unwrap();
     assert_eq!(actor.ask::<Vec<String>>("environment", &()).await.unwrap(), ["GREETING"]);
     assert_eq!(actor.ask::<String>("read_file", &("/data/inside",)).await.unwrap(), "in");

@@ -19,7 +19,7 @@ use crate::exit::ExitReason;
 use crate::id::{ActorName, StreamId};
 use crate::limits::Limits;
 use crate::message::{Message, Method, MethodKind, Payload};
-use crate::restart::RestartSettings;
+use crate::policy::RestartSettings;
 
 /// What happened in the lives of an actor, in order.
 #[derive(Clone, Default)]

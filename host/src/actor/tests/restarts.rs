@@ -11,7 +11,7 @@ use crate::actor::lifecycle::State;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::limits::Limits;
-use crate::restart::{RestartPolicy, RestartSettings};
+use crate::policy::{RestartPolicy, RestartSettings};
 
 fn policy(policy: RestartPolicy) -> Setup {
     let restart = RestartSettings { policy, ..RestartSettings::default() };

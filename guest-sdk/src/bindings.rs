@@ -1,0 +1,51 @@
+//! What `wit-bindgen` makes of `wit/`: one module for each world, the words of `types` shared by both.
+//!
+//! Both worlds sit in every guest's build; the linker keeps the one that the guest exports, and of the
+//! imports only those that are called.
+
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::allow_attributes_without_reason,
+    clippy::cast_possible_truncation,
+    clippy::missing_errors_doc,
+    clippy::panic,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    reason = "generated"
+)]
+pub mod serial {
+    wit_bindgen::generate!({
+        world: "serial",
+        path: "../wit",
+        pub_export_macro: true,
+        export_macro_name: "export_serial",
+        default_bindings_module: "pulsing_guest::__private::serial_bindings",
+    });
+}
+
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    clippy::allow_attributes_without_reason,
+    clippy::cast_possible_truncation,
+    clippy::missing_errors_doc,
+    clippy::panic,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    reason = "generated"
+)]
+pub mod overlapping {
+    wit_bindgen::generate!({
+        world: "overlapping",
+        path: "../wit",
+        pub_export_macro: true,
+        export_macro_name: "export_overlapping",
+        default_bindings_module: "pulsing_guest::__private::overlapping_bindings",
+        with: { "pulsing:actor/types@0.1.0": super::serial::pulsing::actor::types },
+    });
+}
+
+pub(crate) use serial::pulsing::actor::types;

@@ -1,0 +1,163 @@
+//! The message that is being handled, for code that needs more of it than its arguments.
+//!
+//! The current call is task-local: it is put in place for the time of each poll, so that it is right whichever
+//! of several overlapping handlers runs.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::bindings::types::Message;
+
+/// The call that the running code belongs to.
+#[derive(Clone, Debug)]
+pub struct Call {
+    id: u64,
+    idempotency_key: Option<String>,
+    resume_after: Option<u64>,
+    deadline: Option<Instant>,
+    host: Host,
+}
+
+/// What a [`Call`] needs of the host, which each world imports from an interface of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Host {
+    pub(crate) is_cancelled: fn(call: u64) -> bool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Call> = const { RefCell::new(Call::NONE) };
+}
+
+impl Call {
+    const NONE: Self = Self {
+        id: 0,
+        idempotency_key: None,
+        resume_after: None,
+        deadline: None,
+        host: Host { is_cancelled: |_| false },
+    };
+
+    pub(crate) fn new(message: &mut Message, host: Host) -> Self {
+        Self {
+            id: message.call,
+            idempotency_key: message.idempotency_key.take(),
+            resume_after: message.resume_after,
+            deadline: message
+                .remaining_ms
+                .and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms))),
+            host,
+        }
+    }
+
+    /// The call that is being handled: in a stream, the one that opened it. In `#[start]` and `#[stop]`, which
+    /// nobody called, a call with number 0 that has no deadline.
+    pub fn current() -> Self {
+        CURRENT.with_borrow(Self::clone)
+    }
+
+    pub(crate) fn current_id() -> u64 {
+        CURRENT.with_borrow(|call| call.id)
+    }
+
+    /// A number that is this call's own for as long as this life of the actor.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// How long the caller will still wait: zero when its time is up, none when it waits without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Set by a caller that may send the same message twice; see [`Dedup`](crate::Dedup).
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+
+    /// The number of the last item that the reader of a stream already has, where it takes one up again.
+    /// For methods marked `#[stream(resumes)]`; in all others the SDK skips that many items.
+    pub fn resume_after(&self) -> Option<u64> {
+        self.resume_after
+    }
+
+    /// Whether the caller is gone or its time is up. For handlers that work long without waiting: one that
+    /// waits is stopped there.
+    pub fn is_cancelled(&self) -> bool {
+        (self.host.is_cancelled)(self.id)
+    }
+
+    /// Runs `work` as a part of this call.
+    pub(crate) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self));
+        let result = work();
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self));
+        result
+    }
+
+    /// Runs each poll of `work` as a part of this call.
+    pub(crate) fn scoped<F: Future + Unpin>(self, work: F) -> Scoped<F> {
+        Scoped { call: self, work }
+    }
+}
+
+/// See [`Call::scoped`].
+pub(crate) struct Scoped<F> {
+    call: Call,
+    work: F,
+}
+
+impl<F: Future + Unpin> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let Self { call, work } = &mut *self;
+        call.scope(|| Pin::new(work).poll(cx))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::bindings::types::{Encoding, Payload};
+
+    pub(crate) fn call(id: u64) -> Call {
+        Call::new(&mut message(id), Host { is_cancelled: |id| id == 7 })
+    }
+
+    fn message(call: u64) -> Message {
+        Message {
+            call,
+            method: "m".into(),
+            args: Payload { encoding: Encoding::Json, body: Vec::new() },
+            idempotency_key: Some(format!("key-{call}")),
+            resume_after: None,
+            remaining_ms: Some(60_000),
+        }
+    }
+
+    #[test]
+    fn overlapping_handlers_each_see_their_own_call() {
+        let work = || Box::pin(async { (Call::current().id(), futures::pending!(), Call::current().id()) });
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let (mut a, mut b) = (call(1).scoped(work()), call(2).scoped(work()));
+        assert!(Pin::new(&mut a).poll(&mut cx).is_pending());
+        assert!(Pin::new(&mut b).poll(&mut cx).is_pending());
+        assert_eq!(Pin::new(&mut a).poll(&mut cx), Poll::Ready((1, (), 1)));
+        assert_eq!(Pin::new(&mut b).poll(&mut cx), Poll::Ready((2, (), 2)));
+        assert_eq!(Call::current().id(), 0);
+    }
+
+    #[test]
+    fn a_call_knows_what_its_message_said() {
+        call(7).scope(|| {
+            let call = Call::current();
+            assert_eq!(call.idempotency_key(), Some("key-7"));
+            assert!(call.is_cancelled());
+            assert!(call.remaining().is_some_and(|left| left > Duration::from_secs(50)));
+        });
+        assert!(!Call::current().is_cancelled());
+    }
+}

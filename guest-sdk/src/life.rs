@@ -1,0 +1,35 @@
+//! Who this actor is, and which of its lives this is.
+
+use std::cell::RefCell;
+
+/// One life of an actor: from `#[start]` to its end, by stop or by crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    name: String,
+    generation: u64,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Life> = const { RefCell::new(Life { name: String::new(), generation: 0 }) };
+}
+
+impl Life {
+    /// This life.
+    pub fn current() -> Self {
+        CURRENT.with_borrow(Self::clone)
+    }
+
+    pub(crate) fn begin(name: String, generation: u64) {
+        CURRENT.set(Self { name, generation });
+    }
+
+    /// The name under which the actor is reached.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// 0 for the first life, one more with each restart.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}

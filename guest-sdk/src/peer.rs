@@ -1,0 +1,121 @@
+//! What both ways of asking another actor share: how arguments are sent and how it fails.
+
+pub(crate) mod overlapping;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::bindings::types::{Encoding, Payload};
+use crate::{Bytes, Error, FromPayload};
+
+/// How many items are asked of another actor's stream at once: the size of the host's buffer for a stream, so
+/// that one draw can empty it.
+pub(crate) const DRAW_ITEMS: u32 = 32;
+
+/// Why a call to another actor has no answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The other actor said so.
+    Actor(Error),
+    /// The host could not bring the message there, or the answer back.
+    Runtime(RuntimeError),
+    /// The answer came, and does not read as the type that was asked for.
+    UnexpectedAnswer(String),
+}
+
+/// Why the host could not bring a message to an actor, or its answer back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuntimeError {
+    /// What happened.
+    pub kind: RuntimeErrorKind,
+    /// For people.
+    pub message: String,
+    /// When another try makes sense; none where the host cannot tell.
+    pub retry_after: Option<Duration>,
+}
+
+/// What happened to a message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeErrorKind {
+    /// Nobody has this name.
+    ActorNotFound,
+    /// It has ended.
+    ActorStopped,
+    /// It is between two lives: the message was not handled, and may be sent again.
+    ActorRestarting,
+    /// It has more to do than it may keep.
+    MailboxFull,
+    /// The ask would wait for itself: A asks B asks A.
+    Deadlock,
+    /// This actor may not call that one.
+    PermissionDenied,
+    /// More than the host's `message_max_bytes`.
+    MessageTooLarge,
+    /// The machine that it runs on cannot be reached.
+    NoConnection,
+    /// The host's own fault.
+    Internal,
+}
+
+impl RuntimeErrorKind {
+    /// Whether another try may succeed.
+    pub fn is_recoverable(self) -> bool {
+        matches!(self, Self::ActorRestarting | Self::MailboxFull | Self::NoConnection)
+    }
+}
+
+impl CallError {
+    /// What an actor that cannot do without the answer says to its own caller.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Actor(error) => error.without_restart(),
+            Self::Runtime(error) if error.kind.is_recoverable() => Error::system(error.message),
+            Self::Runtime(error) => Error::fatal(error.message),
+            unexpected @ Self::UnexpectedAnswer(_) => Error::fatal(unexpected),
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Actor(error) => error.fmt(f),
+            Self::Runtime(error) => f.write_str(&error.message),
+            Self::UnexpectedAnswer(message) => write!(f, "the answer is not what was asked for: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// Arguments to send: `()` for none, a tuple by position, a structure or map by name, or [`Bytes`].
+pub trait IntoArgs {
+    #[doc(hidden)]
+    fn into_args(self) -> Result<Payload, CallError>;
+}
+
+impl<T: Serialize> IntoArgs for T {
+    fn into_args(self) -> Result<Payload, CallError> {
+        match serde_json::to_vec(&self) {
+            Ok(body) if body == b"null" => Ok(Payload { encoding: Encoding::Json, body: Vec::new() }),
+            Ok(body) => Ok(Payload { encoding: Encoding::Json, body }),
+            Err(error) => {
+                Err(CallError::Actor(Error::fatal(format_args!("the arguments are not JSON: {error}"))))
+            }
+        }
+    }
+}
+
+impl IntoArgs for Bytes {
+    fn into_args(self) -> Result<Payload, CallError> {
+        Ok(Payload { encoding: Encoding::Bytes, body: self.0 })
+    }
+}
+
+pub(crate) fn answer<R: FromPayload>(payload: Payload) -> Result<R, CallError> {
+    R::from_payload(payload).map_err(CallError::UnexpectedAnswer)
+}

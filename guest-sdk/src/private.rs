@@ -1,0 +1,15 @@
+//! What the output of `#[actor]` names. Not for people: it changes without notice.
+
+pub use futures::future::LocalBoxFuture;
+
+pub use crate::actor::{Actor, ActorCell, Handling, OverlappingActor, SerialActor};
+pub use crate::answer::{Answer, Fallible, Items, Outcome, Plain, Source};
+pub use crate::args::{Args, decode};
+pub use crate::bindings::overlapping::export_overlapping;
+pub use crate::bindings::serial::export_serial;
+pub use crate::bindings::types::{Method, MethodKind, Payload};
+pub use crate::bindings::{overlapping as overlapping_bindings, serial as serial_bindings};
+pub use crate::config::{none as no_config, read as read_config};
+pub use crate::describe::{KnownSchema, Probe, UnknownSchema, method};
+pub use crate::overlapping::Export as OverlappingExport;
+pub use crate::serial::Export as SerialExport;

@@ -1,0 +1,128 @@
+//! The command line: one host (`run`), and its clients (all other verbs).
+//!
+//! Results go to stdout, as JSON where they are data; errors and logs to stderr. The exit code says the class
+//! of an error: [`exit_code`]. `docs/cli.md` is the surface, for people.
+
+mod arguments;
+mod check;
+mod client;
+mod event_stream;
+pub mod exit_code;
+mod failure;
+mod output;
+mod run;
+mod verbs;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::failure::Failure;
+
+/// Runs actors written in any language, each in its own WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "pulsing-host", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run a host with these actors, until it is stopped.
+    Run(Box<run::RunArgs>),
+    /// Ask an actor, and print its answer.
+    Ask(verbs::AskArgs),
+    /// Put a message into an actor's mailbox, and do not wait for more.
+    Tell(verbs::TellArgs),
+    /// Print the items of an actor's stream as they come, one a line.
+    Stream(verbs::StreamArgs),
+    /// List the actors.
+    Ls(verbs::LsArgs),
+    /// Print all that is known of an actor.
+    Inspect(verbs::ActorArgs),
+    /// Stop an actor in good order.
+    Stop(verbs::ActorArgs),
+    /// Start an actor's next life, also after it has stopped or failed.
+    Restart(verbs::ActorArgs),
+    /// Print an actor's last messages that came to nothing.
+    DeadLetters(verbs::ActorArgs),
+    /// Say what a component is and what it asks of a host, or why it cannot run.
+    Check(check::CheckArgs),
+}
+
+/// Which host a client speaks to.
+#[derive(Debug, Args)]
+struct HostArgs {
+    /// Where the host listens.
+    #[arg(long, value_name = "URL", env = "PULSING_HOST", default_value = "http://127.0.0.1:7433")]
+    host: String,
+    /// A file with the token that the host wants to be shown.
+    #[arg(long, value_name = "FILE", env = "PULSING_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Where compiled code is kept.
+#[derive(Debug, Args)]
+struct CacheArgs {
+    /// The folder for compiled code; that of the user's other caches, if this is not given.
+    #[arg(long, value_name = "DIR", env = "PULSING_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// The folder; none where the system knows no folder for caches.
+    fn dir(&self) -> Option<PathBuf> {
+        let user = || Some(directories::ProjectDirs::from("", "", "pulsing-host")?.cache_dir().to_owned());
+        self.cache_dir.clone().or_else(user)
+    }
+}
+
+/// Runs the program, and answers its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Wrong usage is answered by clap, with its own exit code 2: see `exit_code::USAGE`.
+    let command_line = CommandLine::parse();
+    let done = runtime(&command_line.verb).and_then(|runtime| runtime.block_on(carry_out(command_line.verb)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// A host uses all cores; a client needs one thread.
+fn runtime(verb: &Verb) -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = match verb {
+        Verb::Run(_) | Verb::Check(_) => tokio::runtime::Builder::new_multi_thread(),
+        _client => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build().map_err(|error| Failure::system(format!("cannot start: {error}")))
+}
+
+async fn carry_out(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Run(args) => run::run(*args).await,
+        Verb::Ask(args) => verbs::ask(args).await,
+        Verb::Tell(args) => verbs::tell(args).await,
+        Verb::Stream(args) => verbs::stream(args).await,
+        Verb::Ls(args) => verbs::ls(args).await,
+        Verb::Inspect(args) => verbs::inspect(args).await,
+        Verb::Stop(args) => verbs::stop(args).await,
+        Verb::Restart(args) => verbs::restart(args).await,
+        Verb::DeadLetters(args) => verbs::dead_letters(args).await,
+        Verb::Check(args) => check::check(args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,74 @@
+//! `check`: what a component is, without running it for anybody.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::{CacheArgs, output};
+use crate::engine::ComponentSource;
+use crate::host::{Host, HostBuilder, Report};
+use crate::message::{Method, MethodKind};
+use crate::text::printable;
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file with the component.
+    #[arg(value_name = "ACTOR.wasm")]
+    component: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cache: CacheArgs,
+}
+
+pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
+    let builder = Host::builder();
+    let host =
+        args.cache.dir().map_or(builder.clone(), |dir| HostBuilder::cache_dir(builder, dir)).build()?;
+    let report = host.check(ComponentSource::File(args.component.clone())).await?;
+    host.shutdown().await;
+    if args.json { print_json(&report) } else { print_text(&args, &report) }
+}
+
+fn print_json(report: &Report) -> Result<(), Failure> {
+    let methods: Vec<Value> = report.description.methods.iter().map(method_json).collect();
+    let report = json!({ "lane": report.lane, "methods": methods, "imports": report.imports });
+    let text = serde_json::to_string_pretty(&report).map_err(Failure::system)?;
+    output::line(text.as_bytes())
+}
+
+fn method_json(method: &Method) -> Value {
+    let schema = method.args_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
+    json!({ "name": method.name, "kind": method.kind, "doc": method.doc, "args_schema": schema })
+}
+
+fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
+    const TEXT_MAX_CHARS: usize = 200;
+    let methods = &report.description.methods;
+    let head =
+        format!("{}: {} actor, {} methods", args.component.display(), report.lane.as_str(), methods.len());
+    output::line(head.as_bytes())?;
+    let rows: Vec<Vec<String>> = methods
+        .iter()
+        .map(|method| {
+            let kind = match method.kind {
+                MethodKind::Ask => "ask",
+                MethodKind::Stream => "stream",
+                MethodKind::Tell => "tell",
+            };
+            let doc = method.doc.lines().next().unwrap_or_default();
+            vec![printable(&method.name, TEXT_MAX_CHARS), kind.to_owned(), printable(doc, TEXT_MAX_CHARS)]
+        })
+        .collect();
+    if !rows.is_empty() {
+        output::table(&["METHOD", "KIND", ""], &rows)?;
+    }
+    output::line(b"imports")?;
+    report
+        .imports
+        .iter()
+        .try_for_each(|import| output::line(format!("  {}", printable(import, TEXT_MAX_CHARS)).as_bytes()))
+}

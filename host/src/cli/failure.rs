@@ -1,0 +1,105 @@
+//! Why a verb failed: one line for a person, and an exit code for a script.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use super::exit_code;
+use crate::engine::{BuildError, LoadError};
+use crate::error::{ActorError, CallError};
+use crate::gateway::problem::Refusal;
+use crate::text::printable;
+
+/// How much of a message is shown: guests may write books.
+const SHOWN_MAX_CHARS: usize = 2000;
+
+/// Why a verb failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit_code: u8,
+    /// None where there is nothing to say: whoever read our output has gone.
+    line: Option<String>,
+}
+
+impl Failure {
+    fn new(exit_code: u8, line: impl Into<String>) -> Self {
+        Self { exit_code, line: Some(line.into()) }
+    }
+
+    pub(super) fn usage(line: impl fmt::Display) -> Self {
+        Self::new(exit_code::USAGE, line.to_string())
+    }
+
+    pub(super) fn system(line: impl fmt::Display) -> Self {
+        Self::new(exit_code::SYSTEM, line.to_string())
+    }
+
+    pub(super) fn timeout(line: impl fmt::Display) -> Self {
+        Self::new(exit_code::TIMEOUT, line.to_string())
+    }
+
+    pub(super) fn unreachable(line: impl fmt::Display) -> Self {
+        Self::new(exit_code::UNREACHABLE, line.to_string())
+    }
+
+    /// Says it, and answers the code to exit with.
+    #[expect(clippy::print_stderr, reason = "this is where errors reach the person")]
+    pub(super) fn report(self) -> ExitCode {
+        if let Some(line) = self.line {
+            eprintln!("error: {}", printable(&line, SHOWN_MAX_CHARS));
+        }
+        ExitCode::from(self.exit_code)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let exit_code = match &error {
+            CallError::Actor(ActorError::Business { .. }) => exit_code::BUSINESS,
+            CallError::Actor(ActorError::System { .. }) => exit_code::SYSTEM,
+            CallError::Actor(ActorError::Timeout { .. }) => exit_code::TIMEOUT,
+            CallError::Actor(ActorError::Unsupported { .. }) => exit_code::UNSUPPORTED,
+            CallError::Actor(ActorError::Cancelled) => exit_code::CANCELLED,
+            CallError::Runtime(_) => exit_code::RUNTIME,
+        };
+        let details = match &error {
+            CallError::Actor(ActorError::Business { details: Some(details), .. }) => {
+                format!("; details: {details}")
+            }
+            CallError::Actor(_) | CallError::Runtime(_) => String::new(),
+        };
+        Self::new(exit_code, format!("{error}{details}"))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Call(error) => error.into(),
+            Refusal::Request { message, .. } => Self::usage(message),
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::new(exit_code::REFUSED, error.to_string())
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::system(error)
+    }
+}
+
+/// Of writing to stdout.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // As of `| head -1`: whoever reads has enough, and that is well.
+            io::ErrorKind::BrokenPipe => Self { exit_code: exit_code::OK, line: None },
+            _ => Self::system(format!("cannot write to stdout: {error}")),
+        }
+    }
+}

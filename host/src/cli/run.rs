@@ -1,0 +1,147 @@
+//! `run`: a host with its gateway, from the command line and a configuration file.
+//!
+//! Says `listening URL` and `ready NAME …` on stdout when they are true. Ends in good order at SIGTERM, Ctrl-C
+//! or a closed terminal, and at once at a second of them.
+
+mod log;
+mod plan;
+mod signals;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+use tokio::sync::oneshot;
+
+use self::plan::Plan;
+use super::failure::Failure;
+use super::{CacheArgs, output};
+use crate::actor::reference::ActorRef;
+use crate::gateway::{Gateway, Options};
+use crate::grants::DirGrant;
+use crate::host::{ActorSpec, Host, HostBuilder, SpawnError};
+use crate::id::ActorName;
+use crate::policy::RestartPolicy;
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The files with the actors' components.
+    #[arg(value_name = "ACTOR.wasm", required_unless_present = "config")]
+    components: Vec<PathBuf>,
+    /// The actor's name, where there is one actor; if not given, that of its file without the ending.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where to listen; port 0 for a free one. [default: 127.0.0.1:7433]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// A file with the token that clients must show.
+    #[arg(long, value_name = "FILE", env = "PULSING_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// A configuration file: see docs/cli.md. What the command line says goes before it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    actors: ActorOptions,
+    #[command(flatten)]
+    cache: CacheArgs,
+    #[command(flatten)]
+    log: log::LogArgs,
+}
+
+/// What holds for every actor of the command line.
+#[derive(Debug, Args)]
+struct ActorOptions {
+    /// After which ends an actor is started again: never, on_failure or always.
+    #[arg(long, value_name = "POLICY")]
+    restart: Option<RestartPolicy>,
+    /// How many restarts there may be within a minute.
+    #[arg(long, value_name = "N")]
+    max_restarts: Option<u32>,
+    /// How long an ask waits that names no timeout. [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    ask_timeout: Option<Duration>,
+    /// The most memory of an actor. [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    memory_max: Option<ByteSize>,
+    /// A folder that the actors may use: HOST[::GUEST][:ro].
+    #[arg(long = "dir", value_name = "DIR")]
+    dirs: Vec<DirGrant>,
+    /// An environment variable that the actors see.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = plan::environment_variable)]
+    env: Vec<(String, String)>,
+    /// An actor that the actors may send messages to.
+    #[arg(long = "ask", value_name = "NAME")]
+    ask: Vec<ActorName>,
+    /// What the actors' start is given: JSON, @FILE or - for stdin.
+    #[arg(long, value_name = "JSON")]
+    actor_config: Option<String>,
+}
+
+pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
+    args.log.install()?;
+    let cache_dir = args.cache.dir();
+    let Plan { listen, token, actors } = Plan::new(args)?;
+    let mut signals = signals::Signals::listen().map_err(Failure::system)?;
+    let builder = Host::builder();
+    let host = cache_dir.map_or(builder.clone(), |dir| HostBuilder::cache_dir(builder, dir)).build()?;
+    let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
+    let gateway = gateway.map_err(Failure::usage)?;
+    let address = gateway.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(gateway.serve(async {
+        // Its other end is dropped only with this function.
+        drop(stopped.await);
+    }));
+    let served = tokio::select! {
+        served = serve(&host, address, actors) => served,
+        () = signals.next() => Ok(()),
+    };
+    if served.is_ok() {
+        tracing::info!("stopping; once more to end at once");
+    }
+    drop(stop);
+    tokio::select! {
+        () = host.shutdown() => {}
+        () = signals.next() => signals::end_at_once(),
+    }
+    tokio::select! {
+        // A task that is never aborted, and whose panic would have been the gateway's own affair.
+        _ended = serving => {}
+        () = signals.next() => signals::end_at_once(),
+    }
+    served
+}
+
+/// Starts the actors, says so, and goes on until it is dropped.
+async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Result<(), Failure> {
+    output::line(format!("listening http://{address}").as_bytes())?;
+    let mut actors = Vec::new();
+    for spec in specs {
+        actors.push(host.spawn(spec).await.map_err(|error| match error {
+            SpawnError::Load(error) => error.into(),
+            SpawnError::NameTaken { .. } => Failure::usage(error),
+        })?);
+    }
+    for actor in actors {
+        ready(&actor).await?;
+    }
+    std::future::pending().await
+}
+
+async fn ready(actor: &ActorRef) -> Result<(), Failure> {
+    let name = actor.name();
+    actor.ready().await.map_err(|exit| Failure::system(format!("`{name}` did not start: it {exit}")))?;
+    let inspection = actor.inspect();
+    let methods = match inspection.description.methods.len() {
+        1 => "1 method".to_owned(),
+        count => format!("{count} methods"),
+    };
+    output::line(format!("ready {name} {} {methods}", inspection.lane.as_str()).as_bytes())
+}
+
+/// Actors by name, each with where it comes from: for telling which two want one name.
+type ByName = BTreeMap<ActorName, (PathBuf, ActorSpec)>;

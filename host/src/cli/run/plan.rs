@@ -1,0 +1,129 @@
+//! What is to be run, made of the command line and the configuration file, and checked before anything starts.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::{ActorOptions, ByName, RunArgs};
+use crate::cli::arguments;
+use crate::cli::failure::Failure;
+use crate::config::{ActorConfig, HostConfig};
+use crate::engine::ComponentSource;
+use crate::gateway::token::Token;
+use crate::host::ActorSpec;
+use crate::id::ActorName;
+use crate::message::Payload;
+
+/// Where a host listens if nobody says: where its clients look if nobody says.
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7433);
+
+/// What is to be run.
+pub(super) struct Plan {
+    pub(super) listen: SocketAddr,
+    pub(super) token: Option<Token>,
+    pub(super) actors: Vec<ActorSpec>,
+}
+
+impl Plan {
+    /// Reads and checks everything but the components.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the file, flag or line that it is wrong in.
+    pub(super) fn new(args: RunArgs) -> Result<Self, Failure> {
+        let config = args.config.as_deref().map(HostConfig::read).transpose().map_err(Failure::usage)?;
+        let config = config.unwrap_or_default();
+        let token_file = args.token_file.or(config.token_file);
+        let token = token_file.as_deref().map(Token::read).transpose().map_err(Failure::usage)?;
+        let mut actors = ByName::new();
+        for (name, actor) in config.actors {
+            add(&mut actors, actor.component.clone(), configured(name, actor)?)?;
+        }
+        if args.name.is_some() && args.components.len() != 1 {
+            return Err(Failure::usage("--name names one actor: give one component with it"));
+        }
+        let payload = args.actors.actor_config.as_deref().map(arguments::read_any).transpose()?;
+        let payload = payload.map_or_else(Payload::none, Payload::json);
+        for component in args.components {
+            let name = actor_name(args.name.as_deref(), &component)?;
+            let spec = ActorSpec::new(name, ComponentSource::File(component.clone()));
+            let spec = args.actors.apply(ActorSpec { config: payload.clone(), ..spec });
+            add(&mut actors, component, spec)?;
+        }
+        let actors = actors.into_values().map(|(_, spec)| spec).collect::<Vec<_>>();
+        actors.iter().try_for_each(check_dirs)?;
+        Ok(Self { listen: args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT), token, actors })
+    }
+}
+
+fn add(actors: &mut ByName, component: PathBuf, spec: ActorSpec) -> Result<(), Failure> {
+    if let Some((other, _)) = actors.get(&spec.name) {
+        return Err(Failure::usage(format!(
+            "{} and {} would both be called `{}`; name one of them in a configuration file, or run it alone with --name",
+            other.display(),
+            component.display(),
+            spec.name
+        )));
+    }
+    actors.insert(spec.name.clone(), (component, spec));
+    Ok(())
+}
+
+/// The name that was given, or the file's without its ending.
+fn actor_name(given: Option<&str>, component: &Path) -> Result<ActorName, Failure> {
+    let stem = || component.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = given.map_or_else(stem, str::to_owned);
+    ActorName::new(&name).map_err(|error| match given {
+        Some(_) => Failure::usage(error),
+        None => Failure::usage(format!("{}: {error}; name it with --name", component.display())),
+    })
+}
+
+fn configured(name: ActorName, actor: ActorConfig) -> Result<ActorSpec, Failure> {
+    let config = match &actor.config {
+        None => Payload::none(),
+        Some(config) => Payload::from_value(config).map_err(|error| {
+            Failure::usage(format!("the configuration of `{name}` has no JSON form: {error}"))
+        })?,
+    };
+    Ok(ActorSpec {
+        name,
+        component: ComponentSource::File(actor.component),
+        config,
+        limits: actor.limits,
+        restart: actor.restart,
+        grants: actor.grants,
+    })
+}
+
+impl ActorOptions {
+    fn apply(&self, mut spec: ActorSpec) -> ActorSpec {
+        spec.restart.policy = self.restart.unwrap_or(spec.restart.policy);
+        spec.restart.max_restarts = self.max_restarts.unwrap_or(spec.restart.max_restarts);
+        spec.limits.ask_timeout = self.ask_timeout.unwrap_or(spec.limits.ask_timeout);
+        spec.limits.memory_max = self.memory_max.unwrap_or(spec.limits.memory_max);
+        spec.grants.dirs.extend(self.dirs.iter().cloned());
+        spec.grants.env.extend(self.env.iter().cloned());
+        spec.grants.ask.extend(self.ask.iter().cloned());
+        spec
+    }
+}
+
+/// A folder that is not there would only show at the actor's start.
+fn check_dirs(spec: &ActorSpec) -> Result<(), Failure> {
+    match spec.grants.dirs.iter().find(|dir| !dir.host.is_dir()) {
+        None => Ok(()),
+        Some(dir) => Err(Failure::usage(format!(
+            "`{}` is granted {}, which is no folder here",
+            spec.name,
+            dir.host.display()
+        ))),
+    }
+}
+
+/// Takes `NAME=VALUE` apart.
+pub(super) fn environment_variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("is given as NAME=VALUE"),
+    }
+}

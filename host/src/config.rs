@@ -1,0 +1,191 @@
+//! The configuration file of a host: TOML, checked whole before anything starts.
+//!
+//! ```toml
+//! listen = "127.0.0.1:7433"
+//!
+//! [actors.counter]
+//! component = "counter.wasm"          # seen from this file
+//! config = { first = 10 }             # what its start is given
+//! restart = { policy = "always", max_restarts = 3 }
+//! limits = { memory_max = "64MiB", ask_timeout = "5s" }
+//! grants = { ask = ["log"], dirs = ["./data::/data:ro"], env = { MODE = "test" } }
+//! ```
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::grants::Grants;
+use crate::id::ActorName;
+use crate::limits::Limits;
+use crate::policy::RestartSettings;
+
+/// The most bytes that a configuration file has.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
+/// What a configuration file says.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostConfig {
+    /// Where the gateway listens.
+    pub listen: Option<SocketAddr>,
+    /// The file with the token that clients show.
+    pub token_file: Option<PathBuf>,
+    /// The actors, by name.
+    pub actors: BTreeMap<ActorName, ActorConfig>,
+}
+
+/// What a configuration file says of an actor.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActorConfig {
+    /// The file with its component.
+    pub component: PathBuf,
+    /// What its `start` is given, as JSON.
+    #[serde(default)]
+    pub config: Option<toml::Value>,
+    /// How it is restarted.
+    #[serde(default)]
+    pub restart: RestartSettings,
+    /// Its ceilings.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What it may reach.
+    #[serde(default)]
+    pub grants: Grants,
+}
+
+/// What is wrong with a configuration file. One line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{}: cannot be read: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        error: String,
+    },
+    /// It is no TOML, or says what cannot be said.
+    #[error("{}:{line}: {message}", file.display())]
+    Wrong {
+        /// The file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What and what instead.
+        message: String,
+    },
+}
+
+impl HostConfig {
+    /// Reads a file. The paths in it are seen from its folder.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the file, the line and what is wrong.
+    ///
+    /// # Blocking
+    ///
+    /// Reads the file.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error: String| ConfigError::Unreadable { file: file.to_owned(), error };
+        let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+        if !metadata.is_file() || metadata.len() > FILE_MAX_BYTES {
+            return Err(unreadable(format!("it is no file of at most {FILE_MAX_BYTES} bytes")));
+        }
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        Self::parse(&text, file)
+    }
+
+    fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let message = error.message().replace('\n', " ");
+            ConfigError::Wrong { file: file.to_owned(), line, message }
+        })?;
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
+        config.token_file = config.token_file.map(|path| folder.join(path));
+        for actor in config.actors.values_mut() {
+            actor.component = folder.join(&actor.component);
+            for dir in &mut actor.grants.dirs {
+                dir.host = folder.join(&dir.host);
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytesize::ByteSize;
+
+    use super::*;
+    use crate::policy::RestartPolicy;
+
+    fn parse(text: &str) -> Result<HostConfig, String> {
+        HostConfig::parse(text, Path::new("etc/host.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let config = parse(
+            r#"
+            listen = "127.0.0.1:1"
+            token_file = "token"
+            [actors.counter]
+            component = "counter.wasm"
+            config = { first = 10 }
+            restart = { policy = "always", max_restarts = 3, window = "10s" }
+            [actors.counter.limits]
+            memory_max = "64MiB"
+            ask_timeout = "5s"
+            overflow = "drop-oldest"
+            [actors.counter.grants]
+            ask = ["log"]
+            dirs = ["data::/data:ro"]
+            env = { MODE = "test" }
+            "#,
+        )
+        .unwrap();
+        let actor = &config.actors["counter"];
+        assert_eq!(actor.component, Path::new("etc/counter.wasm"));
+        assert_eq!(actor.grants.dirs[0].host, Path::new("etc/data"));
+        assert_eq!(actor.restart.policy, RestartPolicy::Always);
+        assert_eq!(actor.limits.memory_max, ByteSize::mib(64));
+        assert_eq!(actor.limits.ask_timeout, Duration::from_secs(5));
+        assert_eq!(config.token_file.as_deref(), Some(Path::new("etc/token")));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = parse("listen = \"127.0.0.1:1\"\n\n[actors.a]\ncomponent = \"a.wasm\"\nmemory = 5\n");
+        let error = error.unwrap_err();
+        assert!(error.starts_with("etc/host.toml:5: unknown field `memory`, expected one of"), "{error}");
+        let error = parse("[actors.a]\ncomponent = \"a\"\n[actors.a.limits]\nmailbox = 1\n").unwrap_err();
+        assert!(error.starts_with("etc/host.toml:4: unknown field `mailbox`"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_line() {
+        for (text, line) in [
+            ("listen = 1", 1),
+            ("\nlisten = \"nowhere\"", 2),
+            ("[actors.\"a b\"]\ncomponent = \"x\"", 1),
+            ("[actors.a]\ncomponent = \"x\"\nrestart = { max_restarts = -1 }", 3),
+            ("[actors.a]\ncomponent = \"x\"\nlimits = { grace = \"soon\" }", 3),
+            ("[actors.a]\n", 1),
+            ("= 1", 1),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(&format!("etc/host.toml:{line}: ")), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Actors over HTTP. `docs/http.md` says what each route takes and answers.
+//!
+//! Used by the command line's `run`, and by whoever embeds the host. Knows actors by the [`Registry`] alone,
+//! and errors by one table, in [`problem`]. A request that fails, or panics, ends its own connection at most.
+//! Bounds: of connections and slow clients in `serve`, of requests in `request`, of streams in `sse`.
+//!
+//! Does not speak TLS: a token over a network belongs behind a proxy that does.
+
+pub mod actors;
+pub mod json;
+pub mod problem;
+pub mod request;
+pub mod token;
+
+mod access;
+mod calls;
+mod metrics;
+mod serve;
+mod sse;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tracing::Instrument;
+
+use self::problem::Refusal;
+use self::token::Token;
+use crate::registry::Registry;
+use crate::text::printable;
+
+/// How a gateway is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens. Port 0 is any free one.
+    pub listen: SocketAddr,
+    /// What clients must send. An address that others can reach needs one.
+    pub token: Option<Token>,
+}
+
+/// Why a gateway cannot listen.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// Anybody on the network could use it.
+    #[error(
+        "{listen} can be reached from other machines, so it needs a token: give one with --token-file, or \
+         listen on 127.0.0.1"
+    )]
+    NeedsToken {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// The system refuses it.
+    #[error("cannot listen on {listen}: {}", explain(.error))]
+    Refused {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use; choose another, or 0 for a free one".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 often are not, choose a higher one".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A socket that listens, and what answers on it.
+pub struct Gateway {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    router: Router,
+}
+
+impl Gateway {
+    /// Opens the socket. Clients wait until [`Self::serve`].
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] names the address, and what to do.
+    pub async fn bind(options: Options, registry: Arc<Registry>) -> Result<Self, BindError> {
+        let Options { listen, token } = options;
+        if token.is_none() && !listen.ip().to_canonical().is_loopback() {
+            return Err(BindError::NeedsToken { listen });
+        }
+        let refused = |error| BindError::Refused { listen, error };
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let local_addr = listener.local_addr().map_err(refused)?;
+        Ok(Self { listener, local_addr, router: router(registry, token) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Answers requests until `shutdown`, then closes the socket, and returns once all requests that are under
+    /// way have their answers and all streams have ended. That can take as long as a stream does: actors that
+    /// are stopped end theirs.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the socket and all connections at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        serve::serve(self.listener, self.router, shutdown).await;
+    }
+}
+
+fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
+    Router::new()
+        .route(access::HEALTH_PATH, get(health))
+        .route("/metrics", get(metrics::metrics))
+        .route("/v1/actors", get(actors::list))
+        .route("/v1/actors/{name}", get(actors::inspect))
+        .route("/v1/actors/{name}/dead-letters", get(actors::dead_letters))
+        .route("/v1/actors/{name}/stop", post(actors::stop))
+        .route("/v1/actors/{name}/restart", post(actors::restart))
+        .route("/v1/actors/{name}/ask/{method}", post(calls::ask))
+        .route("/v1/actors/{name}/tell/{method}", post(calls::tell))
+        .route("/v1/actors/{name}/stream/{method}", post(calls::stream))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_verb)
+        .layer(from_fn_with_state(token, access::guard))
+        .layer(from_fn(traced))
+        .with_state(registry)
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "ok"}))
+}
+
+/// How much of a path is shown.
+const PATH_SHOWN_MAX_CHARS: usize = 200;
+
+async fn no_such_route(request: Request) -> Refusal {
+    let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
+    let message = format!(
+        "there is nothing at `{path}`; actors are at /v1/actors/NAME, and take messages at \
+         /v1/actors/NAME/ask/METHOD, …/tell/METHOD and …/stream/METHOD"
+    );
+    Refusal::Request { status: StatusCode::NOT_FOUND, message }
+}
+
+async fn wrong_verb(request: Request) -> Refusal {
+    let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
+    let message =
+        format!("`{path}` does not take {}; the header `allow` says what it takes", request.method());
+    Refusal::Request { status: StatusCode::METHOD_NOT_ALLOWED, message }
+}
+
+/// Runs a request in a span that carries its caller's trace (W3C Trace Context).
+async fn traced(request: Request, next: Next) -> Response {
+    /// The length of version 00, the only one there is.
+    const TRACEPARENT_BYTES: usize = 55;
+    let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
+    let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
+    let parent = parent.filter(|parent| parent.len() == TRACEPARENT_BYTES);
+    let span = tracing::info_span!("request", verb = %request.method(), path, traceparent = parent);
+    async {
+        let response = next.run(request).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+#[cfg(test)]
+mod tests;

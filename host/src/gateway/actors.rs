@@ -1,0 +1,209 @@
+//! Looking at actors, stopping and restarting them.
+//!
+//! What is shown here is what clients read: each struct is the JSON of its route, and the command line reads it
+//! back. Bounded by the number of actors, their descriptions and [`ARGS_SHOWN_MAX_BYTES`] of each dead letter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::problem::Refusal;
+use super::request::{self, Named};
+use crate::actor::DeadLetter;
+use crate::actor::reference::{ActorRef, Inspection};
+use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
+use crate::exit::ExitReason;
+use crate::message::{Encoding, Method, MethodKind};
+use crate::registry::Registry;
+
+/// How many bytes of a dead letter's arguments are shown, all or none.
+const ARGS_SHOWN_MAX_BYTES: usize = 16 << 10;
+
+/// An actor at one moment.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ActorView {
+    /// Its name.
+    pub name: String,
+    /// Where it is in its life, in one word.
+    pub state: String,
+    /// Which life it is in, or was in last; 0 is the first.
+    pub generation: u64,
+    /// `serial` or `overlapping`.
+    pub lane: String,
+    /// What it can be asked; empty before its first start.
+    pub methods: Vec<MethodView>,
+    /// How many messages wait.
+    pub mailbox_depth: usize,
+    /// How many handlers run.
+    pub in_flight: usize,
+    /// How many streams are open.
+    pub streams: usize,
+    /// How many lives were followed by another.
+    pub restarts: u64,
+    /// How the life before this one ended, or the last one, where none runs.
+    pub last_exit: Option<ExitView>,
+    /// Linear memory of the life that runs.
+    pub memory_bytes: u64,
+    /// Time on a thread, of all lives.
+    pub cpu_seconds: f64,
+}
+
+/// A method of an actor. The texts are the guest's own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MethodView {
+    /// What callers name it.
+    pub name: String,
+    /// `ask`, `stream` or `tell`.
+    pub kind: String,
+    /// For people.
+    pub doc: String,
+    /// JSON Schema of the arguments.
+    pub args_schema: Option<Box<RawValue>>,
+}
+
+/// How a life ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExitView {
+    /// In one word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The guest's frames, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backtrace: Vec<String>,
+}
+
+/// A message that came to nothing.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeadLetterView {
+    /// When it was given up (RFC 3339).
+    pub at: String,
+    /// Its method.
+    pub method: String,
+    /// Why, for people.
+    pub reason: String,
+    /// Its arguments; `null` where they are bytes, no JSON after all, or large.
+    pub args: Option<Box<RawValue>>,
+    /// How many bytes its arguments have.
+    pub args_bytes: usize,
+    /// What its sender named it.
+    pub idempotency_key: Option<String>,
+}
+
+impl From<Inspection> for ActorView {
+    fn from(seen: Inspection) -> Self {
+        Self {
+            name: seen.name.into(),
+            state: seen.status.state.as_str().to_owned(),
+            generation: seen.status.generation.0,
+            lane: seen.lane.as_str().to_owned(),
+            methods: seen.description.methods.iter().map(MethodView::from).collect(),
+            mailbox_depth: seen.mailbox_depth,
+            in_flight: seen.in_flight,
+            streams: seen.streams,
+            restarts: seen.status.restarts,
+            last_exit: seen.status.last_exit.as_ref().map(ExitView::from),
+            memory_bytes: seen.counted.memory_bytes,
+            cpu_seconds: seen.counted.cpu.as_secs_f64(),
+        }
+    }
+}
+
+impl From<&Method> for MethodView {
+    fn from(method: &Method) -> Self {
+        let kind = match method.kind {
+            MethodKind::Ask => "ask",
+            MethodKind::Stream => "stream",
+            MethodKind::Tell => "tell",
+        };
+        Self {
+            name: method.name.clone(),
+            kind: kind.to_owned(),
+            doc: method.doc.clone(),
+            args_schema: method.args_schema.clone().and_then(|schema| RawValue::from_string(schema).ok()),
+        }
+    }
+}
+
+impl From<&ExitReason> for ExitView {
+    fn from(exit: &ExitReason) -> Self {
+        let backtrace = match exit {
+            ExitReason::Trapped { backtrace, .. } => backtrace.lines().map(str::to_owned).collect(),
+            ExitReason::Stopped
+            | ExitReason::Killed
+            | ExitReason::RestartRequested
+            | ExitReason::Exited { .. }
+            | ExitReason::StartFailed(_)
+            | ExitReason::Faulted { .. }
+            | ExitReason::Forced { .. }
+            | ExitReason::HostFault { .. } => Vec::new(),
+        };
+        Self { reason: exit.as_str().to_owned(), message: exit.to_string(), backtrace }
+    }
+}
+
+impl From<DeadLetter> for DeadLetterView {
+    fn from(letter: DeadLetter) -> Self {
+        let args = &letter.message.args;
+        let shown = args.encoding == Encoding::Json && args.body.len() <= ARGS_SHOWN_MAX_BYTES;
+        Self {
+            at: humantime::format_rfc3339_millis(letter.at).to_string(),
+            method: letter.message.method,
+            reason: letter.reason,
+            args: shown.then(|| serde_json::from_slice(&args.body).ok()).flatten(),
+            args_bytes: args.body.len(),
+            idempotency_key: letter.message.idempotency_key,
+        }
+    }
+}
+
+fn view(actor: &ActorRef) -> Json<ActorView> {
+    Json(actor.inspect().into())
+}
+
+/// All actors, by name.
+pub(super) async fn list(State(registry): State<Arc<Registry>>) -> Json<Vec<ActorView>> {
+    Json(registry.list().iter().map(|actor| actor.inspect().into()).collect())
+}
+
+/// One actor.
+pub(super) async fn inspect(Named(actor): Named) -> Json<ActorView> {
+    view(&actor)
+}
+
+/// The messages that came to nothing, oldest first.
+pub(super) async fn dead_letters(Named(actor): Named) -> Json<Vec<DeadLetterView>> {
+    Json(actor.dead_letters().into_iter().map(DeadLetterView::from).collect())
+}
+
+/// Stops an actor in good order, and answers when it has stopped.
+pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
+    // A stop ends by itself after `stop_timeout`; what is over that is for the end by force.
+    let limit = request::timeout(&headers)?.unwrap_or(actor.limits().stop_timeout + actor.limits().grace);
+    tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))?;
+    Ok(view(&actor))
+}
+
+/// Begins another life of an actor, and answers when it runs.
+pub(super) async fn restart(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
+    let limits = actor.limits();
+    let limit = request::timeout(&headers)?.unwrap_or(limits.stop_timeout + limits.start_timeout);
+    let restarted = tokio::time::timeout(limit, actor.restart()).await;
+    match restarted.map_err(|_| late("restart", &actor, limit))? {
+        Ok(_status) => Ok(view(&actor)),
+        Err(exit) => {
+            let text = format!("`{}` did not come back: {exit}", actor.name());
+            Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())
+        }
+    }
+}
+
+/// What was ordered goes on; only its sender no longer waits.
+fn late(what: &str, actor: &ActorRef, duration: Duration) -> Refusal {
+    ActorError::Timeout { operation: format!("{what} {}", actor.name()), duration }.into()
+}

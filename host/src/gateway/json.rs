@@ -1,0 +1,108 @@
+//! Checks JSON without building it. Bounded by its input: nesting takes neither stack nor more than a byte a level.
+
+use serde::de::IgnoredAny;
+use thiserror::Error;
+
+use crate::message::{Encoding, Payload};
+
+/// What a JSON text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `{…}`.
+    Object,
+    /// `[…]`.
+    Array,
+    /// A number, a string, `true`, `false` or `null`.
+    Scalar,
+}
+
+/// Why bytes are no JSON.
+#[derive(Debug, Error)]
+pub enum NotJson {
+    /// They are no text.
+    #[error("not UTF-8 from byte {at} on")]
+    Text {
+        /// How many bytes before are.
+        at: usize,
+    },
+    /// They are a text that is no JSON: what is wrong, with line and column.
+    #[error("{0}")]
+    Syntax(#[from] serde_json::Error),
+}
+
+/// Checks that `bytes` are one JSON text.
+///
+/// # Errors
+///
+/// [`NotJson`] says where they are not.
+pub fn check(bytes: &[u8]) -> Result<Shape, NotJson> {
+    // The parser lets through what it skips, whatever its encoding.
+    let text = std::str::from_utf8(bytes).map_err(|error| NotJson::Text { at: error.valid_up_to() })?;
+    serde_json::from_str::<IgnoredAny>(text)?;
+    Ok(match text.trim_start().as_bytes().first() {
+        Some(b'{') => Shape::Object,
+        Some(b'[') => Shape::Array,
+        _ => Shape::Scalar,
+    })
+}
+
+/// Checks that `bytes` are the arguments of a method: an object, an array, or nothing at all.
+///
+/// # Errors
+///
+/// One line for people, that says what they are instead.
+pub fn check_args(bytes: &[u8]) -> Result<(), String> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    match check(bytes) {
+        Ok(Shape::Object | Shape::Array) => Ok(()),
+        Ok(Shape::Scalar) => {
+            Err("the arguments are neither a JSON object (by name, such as {\"n\": 5}) nor an \
+                                  array (by position, such as [5])"
+                .to_owned())
+        }
+        Err(error) => Err(format!("the arguments are no JSON: {error}")),
+    }
+}
+
+/// Checks what a guest calls JSON. Nothing is `null`; bytes are whatever they are.
+pub(super) fn check_answer(payload: Payload) -> Result<Payload, NotJson> {
+    match payload.encoding {
+        Encoding::Bytes => Ok(payload),
+        Encoding::Json if payload.body.is_empty() => Ok(Payload::json("null")),
+        Encoding::Json => check(&payload.body).map(|_shape| payload),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_an_object_an_array_or_nothing() {
+        for good in ["", " \n", "{}", " [1]", "{\"a\": {\"b\": []}}"] {
+            assert_eq!(check_args(good.as_bytes()), Ok(()), "{good:?}");
+        }
+        for scalar in ["5", "null", "\"x\""] {
+            assert!(check_args(scalar.as_bytes()).unwrap_err().contains("by name"), "{scalar:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        let error = check_args(b"{\n \"a\": 1,\n}").unwrap_err();
+        assert!(error.ends_with("at line 3 column 1"), "{error}");
+        let error = check_args(b"{\"a\": \"\xff\"}").unwrap_err();
+        assert!(error.ends_with("not UTF-8 from byte 7 on"), "{error}");
+        assert!(check_args("[".repeat(1_000_000).as_bytes()).is_err());
+        assert!(check_args(b"{} {}").is_err());
+    }
+
+    #[test]
+    fn an_answer_without_bytes_is_null() {
+        assert_eq!(check_answer(Payload::none()).unwrap(), Payload::json("null"));
+        assert!(check_answer(Payload::json("nope")).is_err());
+        assert!(check_answer(Payload::bytes("nope")).is_ok());
+    }
+}

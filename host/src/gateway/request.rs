@@ -1,0 +1,253 @@
+//! From an HTTP request to a message.
+//!
+//! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and [`BODY_TIMEOUT`],
+//! the head as a whole by the server.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use futures::TryStreamExt;
+
+use super::json;
+use super::problem::Refusal;
+use crate::actor::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
+use crate::error::{RuntimeError, RuntimeErrorKind};
+use crate::message::{Encoding, Message, Payload};
+use crate::registry::Registry;
+
+/// How long the sender waits for the answer, in milliseconds.
+pub const TIMEOUT_HEADER: &str = "pulsing-timeout-ms";
+/// Names a message that may be sent twice.
+pub const IDEMPOTENCY_KEY_HEADER: &str = "idempotency-key";
+/// What happens to a message for an actor that is between two lives: `wait` or `reject`.
+pub const WHEN_RESTARTING_HEADER: &str = "pulsing-when-restarting";
+/// The number of the last item that the reader of a stream has.
+pub const LAST_EVENT_ID_HEADER: &str = "last-event-id";
+/// The content type of a payload of plain bytes.
+pub const CONTENT_TYPE_BYTES: &str = "application/octet-stream";
+
+/// How long a client has to send a body, from the end of the head on.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest name of a method that is looked up.
+const METHOD_MAX_BYTES: usize = 256;
+/// The longest idempotency key, in bytes.
+const KEY_MAX_BYTES: usize = 256;
+/// Timeouts that can be asked for, in milliseconds: up to a day.
+const TIMEOUT_RANGE_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
+
+/// The actor that the path names.
+pub(super) struct Named(pub(super) ActorRef);
+
+impl FromRequestParts<Arc<Registry>> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
+        let Path(name) = Path::<String>::from_request_parts(parts, registry).await.map_err(not_text)?;
+        Ok(Self(registry.get(&name)?))
+    }
+}
+
+/// The actor and the method that the path names.
+pub(super) struct Target {
+    pub(super) actor: ActorRef,
+    pub(super) method: String,
+}
+
+impl FromRequestParts<Arc<Registry>> for Target {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
+        let path = Path::<(String, String)>::from_request_parts(parts, registry).await;
+        let Path((name, method)) = path.map_err(not_text)?;
+        let actor = registry.get(&name)?;
+        if method.len() > METHOD_MAX_BYTES {
+            let text = format!("a method's name has at most {METHOD_MAX_BYTES} bytes");
+            return Err(Refusal::bad_request(text));
+        }
+        Ok(Self { actor, method })
+    }
+}
+
+fn not_text(_: impl Display) -> Refusal {
+    Refusal::bad_request("the path is no UTF-8 text")
+}
+
+impl Target {
+    /// The message that `request` brings, and how it is to be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops what was read of the body.
+    pub(super) async fn message(&self, request: Request) -> Result<(Message, SendOptions), Refusal> {
+        let (Parts { headers, .. }, body) = request.into_parts();
+        let options = send_options(&headers)?;
+        let message = Message {
+            method: self.method.clone(),
+            idempotency_key: idempotency_key(&headers)?,
+            resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=u64::MAX)?,
+            args: read_args(&self.actor, &headers, body).await?,
+        };
+        Ok((message, options))
+    }
+}
+
+/// How a message is sent: never waiting for room, since the sender could be anybody.
+fn send_options(headers: &HeaderMap) -> Result<SendOptions, Refusal> {
+    let when_restarting = match header(headers, WHEN_RESTARTING_HEADER)? {
+        None | Some("wait") => WhenRestarting::Wait,
+        Some("reject") => WhenRestarting::Reject,
+        Some(_) => return Err(unfit(WHEN_RESTARTING_HEADER, "`wait` or `reject`")),
+    };
+    Ok(SendOptions { timeout: timeout(headers)?, when_full: WhenFull::Reject, when_restarting })
+}
+
+/// How long the sender waits, if it says so.
+pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    Ok(number(headers, TIMEOUT_HEADER, TIMEOUT_RANGE_MS)?.map(Duration::from_millis))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let key = header(headers, IDEMPOTENCY_KEY_HEADER)?;
+    if key.is_some_and(|key| key.is_empty() || key.len() > KEY_MAX_BYTES) {
+        return Err(unfit(IDEMPOTENCY_KEY_HEADER, &format!("1 to {KEY_MAX_BYTES} characters")));
+    }
+    Ok(key.map(str::to_owned))
+}
+
+fn number(headers: &HeaderMap, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
+    let Some(text) = header(headers, name)? else { return Ok(None) };
+    match u64::from_str(text.trim()) {
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
+        Ok(_) | Err(_) => {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            Err(unfit(name, &expected))
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let text = headers.get(name).map(|value| value.to_str());
+    text.transpose().map_err(|_| unfit(name, "visible ASCII characters"))
+}
+
+fn unfit(name: &str, expected: &str) -> Refusal {
+    Refusal::bad_request(format!("the header `{name}` must be {expected}"))
+}
+
+async fn read_args(actor: &ActorRef, headers: &HeaderMap, body: Body) -> Result<Payload, Refusal> {
+    let body = read_body(actor, body).await?;
+    if is_bytes(headers) {
+        return Ok(Payload::bytes(body));
+    }
+    json::check_args(&body).map_err(Refusal::bad_request)?;
+    Ok(Payload::json(body))
+}
+
+/// Whether the payload is plain bytes. Everything else is read as JSON, since few clients say what they send.
+fn is_bytes(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(CONTENT_TYPE_BYTES)
+}
+
+async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
+    let max_bytes = actor.limits().message_max_bytes();
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes)).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => Err(too_large(actor)),
+        Ok(Err(error)) => Err(Refusal::bad_request(format!("the body broke off: {error}"))),
+        Err(_late) => {
+            let message = format!("the body did not come within {} s", BODY_TIMEOUT.as_secs());
+            Err(Refusal::Request { status: StatusCode::REQUEST_TIMEOUT, message })
+        }
+    }
+}
+
+/// Collects a body; none if it is over `max_bytes`.
+///
+/// The rest of such a body is read all the same, within reason: a connection that is closed while its client
+/// still writes is reset, and the client does not see the answer.
+async fn collect(body: Body, max_bytes: usize) -> Result<Option<Bytes>, axum::Error> {
+    const REST_MAX_BYTES: usize = 16 << 20;
+    let mut chunks = body.into_data_stream();
+    let (mut collected, mut rest_bytes) = (BytesMut::new(), 0);
+    while let Some(chunk) = chunks.try_next().await? {
+        if rest_bytes == 0 && chunk.len() <= max_bytes.saturating_sub(collected.len()) {
+            collected.extend_from_slice(&chunk);
+        } else {
+            collected = BytesMut::new();
+            rest_bytes = chunk.len().saturating_add(rest_bytes);
+            if rest_bytes > REST_MAX_BYTES {
+                break;
+            }
+        }
+    }
+    Ok((rest_bytes == 0).then(|| collected.freeze()))
+}
+
+fn too_large(actor: &ActorRef) -> Refusal {
+    let max = actor.limits().message_max.as_u64();
+    let text = format!("the body is over the {max} bytes that a message to `{}` may have", actor.name());
+    RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text).into()
+}
+
+/// What an actor answers, as JSON or as bytes.
+pub(super) fn content_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => "application/json",
+        Encoding::Bytes => CONTENT_TYPE_BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderName;
+
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    #[test]
+    fn headers_have_their_bounds() {
+        let options = |value| send_options(&headers(TIMEOUT_HEADER, value));
+        assert_eq!(options("1500").unwrap().timeout, Some(Duration::from_millis(1500)));
+        for bad in ["0", "-1", "1.5", "86400001", "99999999999999999999", "", "1s"] {
+            assert!(options(bad).is_err(), "{bad}");
+        }
+        let key = |value: &str| idempotency_key(&headers(IDEMPOTENCY_KEY_HEADER, value));
+        assert_eq!(key("k").unwrap().as_deref(), Some("k"));
+        assert!(key("").is_err());
+        assert!(key(&"k".repeat(257)).is_err());
+        assert!(key("kéy").is_err());
+    }
+
+    #[test]
+    fn a_sender_over_http_never_waits_for_room() {
+        let options = send_options(&HeaderMap::new()).unwrap();
+        assert_eq!((options.when_full, options.when_restarting), (WhenFull::Reject, WhenRestarting::Wait));
+        let options = send_options(&headers(WHEN_RESTARTING_HEADER, "reject")).unwrap();
+        assert_eq!(options.when_restarting, WhenRestarting::Reject);
+        assert!(send_options(&headers(WHEN_RESTARTING_HEADER, "hurry")).is_err());
+    }
+
+    #[test]
+    fn only_octet_streams_are_plain_bytes() {
+        let of = |value| is_bytes(&headers("content-type", value));
+        assert!(of("application/octet-stream"));
+        assert!(of("Application/Octet-Stream; x=y"));
+        assert!(!of("application/json"));
+        assert!(!of("application/x-www-form-urlencoded"));
+        assert!(!is_bytes(&HeaderMap::new()));
+    }
+}

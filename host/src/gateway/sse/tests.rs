@@ -1,0 +1,87 @@
+//! Frames, ends and silence, on a paused clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::to_bytes;
+use futures::StreamExt;
+
+use super::*;
+use crate::id::CallId;
+use crate::message::Payload;
+use crate::stream::{Producer, StreamWriter, channel};
+
+/// Counts how often it was told that its reader is gone.
+#[derive(Default)]
+struct Told(AtomicUsize);
+
+impl Producer for Told {
+    fn wanted(&self, _: CallId) {}
+    fn abandoned(&self, _: CallId) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn stream(resume_after: u64) -> (StreamWriter, Response, Arc<Told>) {
+    let told = Arc::new(Told::default());
+    let (writer, reader) = channel(32, CallId(1), resume_after, Arc::clone(&told) as Arc<dyn Producer>);
+    (writer, response(reader), told)
+}
+
+async fn text(response: Response) -> String {
+    String::from_utf8(to_bytes(response.into_body(), 100_000).await.unwrap().to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_are_events_with_their_numbers_and_the_end_is_one_too() {
+    let (writer, response, _) = stream(41);
+    writer.push([Payload::json("{\n\"a\":1}"), Payload::bytes(vec![0xff, 0]), Payload::none()]);
+    writer.end(Ok(()));
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
+    assert_eq!(
+        text(response).await,
+        "id: 42\ndata: {\ndata: \"a\":1}\n\n\
+         id: 43\nevent: bytes\ndata: /wA=\n\n\
+         id: 44\ndata: null\n\n\
+         event: done\ndata: {}\n\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_in_mid_stream_is_the_last_event() {
+    let (writer, response, _) = stream(0);
+    writer.push([Payload::json("1")]);
+    writer.end(Err(ActorError::Cancelled.into()));
+    let text = text(response).await;
+    let (items, error) = text.split_once("event: error\ndata: ").unwrap();
+    assert_eq!(items, "id: 1\ndata: 1\n\n");
+    let problem: Problem = serde_json::from_str(error.strip_suffix("\n\n").unwrap()).unwrap();
+    assert_eq!(problem.into_refusal(), Refusal::from(ActorError::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_no_json_ends_the_stream_after_those_before_it() {
+    let (writer, response, told) = stream(0);
+    writer.push([Payload::json("1"), Payload::json("\"\n\nevent: done"), Payload::json("3")]);
+    let text = text(response).await;
+    assert!(text.starts_with("id: 1\ndata: 1\n\nevent: error\ndata: {"), "{text}");
+    assert!(text.contains("item 2 of the stream is no JSON"), "{text}");
+    assert_eq!(told.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_broken_by_comments() {
+    let (writer, response, _) = stream(0);
+    let mut chunks = response.into_body().into_data_stream();
+    assert_eq!(chunks.next().await.unwrap().unwrap(), ":\n\n");
+    assert_eq!(chunks.next().await.unwrap().unwrap(), ":\n\n");
+    writer.push([Payload::json("1")]);
+    assert_eq!(chunks.next().await.unwrap().unwrap(), "id: 1\ndata: 1\n\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_dropped_lets_its_producer_know() {
+    let (_writer, response, told) = stream(0);
+    drop(response);
+    assert_eq!(told.0.load(Ordering::Relaxed), 1);
+}

@@ -1,0 +1,175 @@
+//! An actor that does what its messages say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::actor::Spawn;
+use crate::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
+use crate::actor::desk::Desk;
+use crate::actor::reference::ActorRef;
+use crate::error::ActorError;
+use crate::exit::ExitReason;
+use crate::id::{ActorName, StreamId};
+use crate::limits::Limits;
+use crate::message::{Message, Method, MethodKind, Payload};
+use crate::policy::RestartSettings;
+use crate::registry::Registry;
+
+/// An actor called `double`, ended with this.
+pub(super) struct Double {
+    pub(super) actor: ActorRef,
+    task: JoinHandle<()>,
+}
+
+impl Double {
+    pub(super) fn spawn() -> Self {
+        Self::with(Lane::Overlapping, Limits::default())
+    }
+
+    pub(super) fn with(lane: Lane, limits: Limits) -> Self {
+        let (actor, run) = Spawn {
+            name: ActorName::new("double").unwrap(),
+            behavior: Arc::new(Native(lane)),
+            config: Payload::none(),
+            limits,
+            restart: RestartSettings::default(),
+            counters: Arc::default(),
+        }
+        .split();
+        Self { actor, task: tokio::spawn(run) }
+    }
+
+    pub(super) fn registry(&self) -> Arc<Registry> {
+        let registry = Registry::default();
+        assert!(registry.insert(self.actor.clone()).is_ok());
+        Arc::new(registry)
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Native(Lane);
+
+impl Behavior for Native {
+    fn lane(&self) -> Lane {
+        self.0
+    }
+
+    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+        async move {
+            desk.ready(&birth, description());
+            let running_max = if self.0 == Lane::Serial { 1 } else { usize::MAX };
+            let mut running = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    Some(end) = running.next(), if !running.is_empty() => {
+                        if let Some(exit) = end {
+                            return exit;
+                        }
+                    }
+                    work = desk.next(), if running.len() < running_max => running.push(carry_out(&desk, work)),
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// `count` hands over as many items as it is asked for, then ends; the others never end by themselves.
+const METHODS: [(&str, MethodKind); 10] = [
+    ("echo", MethodKind::Ask),
+    ("key", MethodKind::Ask),
+    ("fail", MethodKind::Ask),
+    ("wait", MethodKind::Ask),
+    ("crash", MethodKind::Ask),
+    ("bad_json", MethodKind::Ask),
+    ("bytes", MethodKind::Ask),
+    ("count", MethodKind::Stream),
+    ("break_off", MethodKind::Stream),
+    ("log", MethodKind::Tell),
+];
+
+fn description() -> Description {
+    let method = |(name, kind): (&str, MethodKind)| Method {
+        name: name.to_owned(),
+        kind,
+        doc: format!("Does {name}."),
+        args_schema: Some(if name == "echo" { "true" } else { "{oops" }.to_owned()),
+    };
+    Description { methods: METHODS.map(method).to_vec() }
+}
+
+async fn carry_out(desk: &Desk, work: Work) -> Option<ExitReason> {
+    match work {
+        Work::Ask(job) if job.message.method == "crash" => {
+            let (message, backtrace) = ("boom".to_owned(), "a\nb".to_owned());
+            return Some(ExitReason::Trapped { message, backtrace });
+        }
+        Work::Ask(job) => {
+            let answer = answer(desk, &job).await;
+            desk.handled(job.call, answer);
+        }
+        Work::Tell(job) => {
+            let error = ActorError::system("cannot log");
+            desk.told(job.call, if job.message.args.body.is_empty() { Ok(()) } else { Err(error) });
+        }
+        Work::Draw { call, stream: StreamId(0), .. } => {
+            desk.drawn(call, Err(ActorError::system("broken off")));
+        }
+        Work::Draw { call, stream: StreamId(u64::MAX), .. } => {
+            desk.cancelled(call).await;
+            desk.drawn(call, Err(ActorError::Cancelled));
+        }
+        Work::Draw { call, stream: StreamId(from), .. } => {
+            let items = (from..from + 3).map(|n| Payload::json(n.to_string())).collect();
+            desk.drawn(call, Ok(Drawn { items, done: true }));
+        }
+        Work::Close { call, .. } => desk.closed(call),
+        Work::Stop => return Some(ExitReason::Stopped),
+    }
+    None
+}
+
+async fn answer(desk: &Desk, job: &Job) -> Result<Reply, ActorError> {
+    let Message { method, args, idempotency_key, resume_after } = &*job.message;
+    match method.as_str() {
+        "key" => value(Payload::from_value(&json!(idempotency_key)).unwrap()),
+        "fail" => Err(error(&args.to_value::<Vec<String>>().unwrap()[0])),
+        "wait" => {
+            desk.cancelled(job.call).await;
+            Err(ActorError::Cancelled)
+        }
+        "bad_json" => value(Payload::json("{oops")),
+        "bytes" => value(Payload::bytes(vec![0xff, 0])),
+        "count" if args.body.is_empty() => Ok(Reply::Stream(StreamId(resume_after.unwrap_or(0) + 1))),
+        "count" => Ok(Reply::Stream(StreamId(u64::MAX))),
+        "break_off" => Ok(Reply::Stream(StreamId(0))),
+        _echo => value(args.clone()),
+    }
+}
+
+fn error(class: &str) -> ActorError {
+    let message = "why".to_owned();
+    match class {
+        "business" => ActorError::Business { code: 7, message, details: Some("{\"a\":1}".to_owned()) },
+        "timeout" => ActorError::Timeout { operation: "x".to_owned(), duration: Duration::from_millis(5) },
+        "unsupported" => ActorError::Unsupported { operation: "x".to_owned(), nearest: None },
+        "cancelled" => ActorError::Cancelled,
+        _system => ActorError::System { message, recoverable: false, restart: false },
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an answer among answers that fail")]
+fn value(payload: Payload) -> Result<Reply, ActorError> {
+    Ok(Reply::Value(payload))
+}

@@ -1,0 +1,124 @@
+//! Routes around the actors' messages: looking, stopping, metrics, and who may come in.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_is_shown_with_exactly_these_fields() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    let actor = fixture.get("/v1/actors/double").await.json();
+    let fields: Vec<_> = actor.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = [
+        "name",
+        "state",
+        "generation",
+        "lane",
+        "methods",
+        "mailbox_depth",
+        "in_flight",
+        "streams",
+        "restarts",
+        "last_exit",
+        "memory_bytes",
+        "cpu_seconds",
+    ];
+    expected.sort_unstable();
+    assert_eq!(fields, expected);
+    assert_eq!(
+        (&actor["name"], &actor["state"], &actor["lane"]),
+        (&json!("double"), &json!("running"), &json!("overlapping"))
+    );
+    let echo = json!({"name": "echo", "kind": "ask", "doc": "Does echo.", "args_schema": true});
+    assert_eq!(actor["methods"][0], echo);
+    assert_eq!(actor["methods"][1]["args_schema"], json!(null), "what is no JSON is not shown as JSON");
+    assert_eq!(actor["last_exit"], json!(null));
+    assert_eq!(fixture.get("/v1/actors").await.json(), json!([actor]));
+    fixture.get("/v1/actors/nobody").await.refused(404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_the_last_life_ended_is_shown() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    fixture.post("/v1/actors/double/ask/crash", "").await.refused(500);
+    fixture.double.actor.wait_for(|status| status.generation.0 == 1).await;
+    let actor = fixture.get("/v1/actors/double").await.json();
+    assert_eq!((&actor["generation"], &actor["restarts"]), (&json!(1), &json!(1)));
+    let exit = json!({"reason": "trapped", "message": "crashed: boom", "backtrace": ["a", "b"]});
+    assert_eq!(actor["last_exit"], exit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_is_stopped_and_begun_again() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    let actor = fixture.post("/v1/actors/double/stop", "").await.json();
+    assert_eq!((&actor["state"], &actor["generation"]), (&json!("stopped"), &json!(0)));
+    fixture.post("/v1/actors/double/ask/echo", "").await.refused(410);
+    fixture.post("/v1/actors/double/tell/log", "").await.refused(410);
+    let actor = fixture.post("/v1/actors/double/restart", "").await.json();
+    assert_eq!((&actor["state"], &actor["generation"]), (&json!("running"), &json!(1)));
+    assert_eq!(fixture.post("/v1/actors/double/ask/echo", "[1]").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_and_wrong_verbs_are_problems() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    assert!(fixture.get("/v1/actor").await.refused(404).detail.contains("`/v1/actor`"));
+    fixture.post("/v1/actors/double/shout/echo", "").await.refused(404);
+    let answer = fixture.get("/v1/actors/double/ask/echo").await;
+    assert_eq!(answer.header("allow"), "POST");
+    assert!(answer.refused(405).detail.contains("does not take GET"));
+    fixture.get("/v1/actors/%ff").await.refused(400);
+    fixture.post(&format!("/v1/actors/double/ask/{}", "x".repeat(257)), "").await.refused(400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_are_labelled_by_actor_and_state_alone() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    fixture.post("/v1/actors/double/ask/echo", "").await;
+    let answer = fixture.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    for line in [
+        "# TYPE pulsing_asks counter",
+        "pulsing_asks_total{actor=\"double\"} 1.0",
+        "pulsing_mailbox_depth_messages{actor=\"double\"} 0.0",
+        "pulsing_cpu_seconds_total{actor=\"double\"} 0.0",
+        "pulsing_memory_bytes{actor=\"double\"} 0.0",
+        "pulsing_state{actor=\"double\",state=\"running\"} 1",
+        "# EOF",
+    ] {
+        assert!(answer.body.lines().any(|there| there == line), "{line} is not in\n{}", answer.body);
+    }
+    assert!(!answer.body.contains("echo"), "{}", answer.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_pages_from_elsewhere_are_refused() {
+    let fixture = Fixture::new(Double::spawn()).await;
+    let page = |origin: &str| post_to("/v1/actors/double/ask/echo").header("Origin", origin);
+    let problem = fixture.send(page("https://evil.example"), "").await.refused(403);
+    assert!(
+        problem.detail.contains("no page from elsewhere, not `https://evil.example`"),
+        "{}",
+        problem.detail
+    );
+    assert_eq!(fixture.send(page("http://localhost:3000"), "").await.status, 200);
+    let rebound = Request::builder().uri("/metrics").header(HOST, "evil.example:7433");
+    fixture.send(rebound, "").await.refused(403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_token_every_route_but_health_needs_it() {
+    let double = Double::spawn();
+    let router = router(double.registry(), Token::new("correct-horse-battery"));
+    let fixture = Fixture { router, double };
+    for path in ["/v1/actors", "/v1/actors/double", "/metrics", "/nowhere"] {
+        let answer = fixture.get(path).await;
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        answer.refused(401);
+    }
+    assert_eq!(fixture.get("/healthz").await.json(), json!({"status": "ok"}));
+    let request =
+        Request::builder().uri("/v1/actors").header("Authorization", "Bearer correct-horse-battery");
+    assert_eq!(fixture.send(request, "").await.status, 200, "by any name and from any page");
+}

@@ -1,0 +1,32 @@
+//! Runs every test of the tree.
+//!
+//! One cargo call over the default members, so that everything is compiled once, with one set of features. Cargo
+//! goes on after a failed test binary and names all of them in its closing lines, which stay the last thing shown.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::guests;
+use crate::process::{self, step};
+use crate::tree::Tree;
+
+/// Builds the guests and runs the tests whose name contains one of the filters; all, without one.
+///
+/// # Errors
+///
+/// When a guest does not build or a test fails.
+pub(crate) fn run(tree: &Tree, filter: &[String]) -> Result<()> {
+    guests::build(tree)?;
+    let cache = tree.target.join("test-cache");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    step("run the tests", || {
+        let mut cargo = process::cargo(&tree.root);
+        cargo.args(["test", "--no-fail-fast"]).env("PULSING_GUESTS_DIR", tree.guests_dir());
+        cargo.env("PULSING_TEST_CACHE", &cache);
+        if !filter.is_empty() {
+            cargo.arg("--").args(filter);
+        }
+        process::run(&mut cargo)
+    })
+}
