@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bindings::types::Message;
 
@@ -17,7 +17,7 @@ pub struct Call {
     id: u64,
     idempotency_key: Option<String>,
     resume_after: Option<u64>,
-    deadline: Option<Instant>,
+    timeout: Option<Duration>,
     host: Host,
 }
 
@@ -36,7 +36,7 @@ impl Call {
         id: 0,
         idempotency_key: None,
         resume_after: None,
-        deadline: None,
+        timeout: None,
         host: Host { is_cancelled: |_| false },
     };
 
@@ -45,9 +45,7 @@ impl Call {
             id: message.call,
             idempotency_key: message.idempotency_key.take(),
             resume_after: message.resume_after,
-            deadline: message
-                .remaining_ms
-                .and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms))),
+            timeout: message.remaining_ms.map(Duration::from_millis),
             host,
         }
     }
@@ -67,9 +65,12 @@ impl Call {
         self.id
     }
 
-    /// How long the caller will still wait: zero when its time is up, none when it waits without end.
-    pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    /// How long the caller waits, counted from the start of the handler; none where it waits without end.
+    ///
+    /// Asks of other actors keep within it by themselves. Whoever needs the time that is left takes an
+    /// [`Instant`](std::time::Instant) first: that costs as much as a small message, so the SDK does not.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Set by a caller that may send the same message twice; see [`Dedup`](crate::Dedup).
@@ -156,7 +157,7 @@ pub(crate) mod tests {
             let call = Call::current();
             assert_eq!(call.idempotency_key(), Some("key-7"));
             assert!(call.is_cancelled());
-            assert!(call.remaining().is_some_and(|left| left > Duration::from_secs(50)));
+            assert_eq!(call.timeout(), Some(Duration::from_secs(60)));
         });
         assert!(!Call::current().is_cancelled());
     }

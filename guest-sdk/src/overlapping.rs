@@ -95,7 +95,13 @@ async fn run<A: OverlappingActor>(mut call: Call, message: Message) -> Result<Ou
 }
 
 fn cancelled(call: &Call) -> Cancelled {
-    Cancelled::new(call.id(), |call| Box::pin(async_system::cancelled(call)))
+    Cancelled::new(call.id(), |call, word| {
+        // Detached: see `cancel`.
+        drop(wit_bindgen::spawn_local(async move {
+            async_system::cancelled(call).await;
+            word.give();
+        }));
+    })
 }
 
 fn open(opened: Opened<Source>, call: Call) -> u64 {

@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::actor::Spawn;
 use crate::actor::behavior::{Behavior, Description, Lane};
 use crate::actor::reference::ActorRef;
-use crate::engine::{self, BuildError, ComponentSource, Engines, LoadError, Loaded};
+use crate::engine::{self, BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded};
 use crate::error::RuntimeError;
 use crate::grants::Grants;
 use crate::id::ActorName;
@@ -140,6 +140,8 @@ pub struct Report {
     pub description: Description,
     /// What it asks of the host, in its own order.
     pub imports: Vec<String>,
+    /// Where its compiled code comes from.
+    pub origin: CodeOrigin,
 }
 
 impl Host {
@@ -211,7 +213,7 @@ impl Host {
     /// [`LoadError`] says why it cannot run, in one line.
     pub async fn check(&self, component: ComponentSource) -> Result<Report, LoadError> {
         let loaded = self.load(component).await?;
-        let (name, imports) = (loaded.name.clone(), loaded.imports.clone());
+        let (name, imports, origin) = (loaded.name.clone(), loaded.imports.clone(), loaded.origin);
         let behavior = WasmBehavior::new(
             &self.linkers,
             loaded,
@@ -221,7 +223,7 @@ impl Host {
         )?;
         let description =
             behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;
-        Ok(Report { lane: behavior.lane(), description, imports })
+        Ok(Report { lane: behavior.lane(), description, imports, origin })
     }
 
     /// Finds an actor by its name.

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::engine::ComponentSource;
 use pulsing_host::host::{ActorSpec, Host};
@@ -24,22 +24,6 @@ pub fn guest_file(name: &str) -> Result<PathBuf> {
     let file = guests_dir().join(name).with_extension("wasm");
     ensure!(file.is_file(), "{} is missing: run `cargo xtask test`, which builds it", file.display());
     Ok(file)
-}
-
-/// The program `pulsing-host`, built in the same profile as the tests.
-///
-/// # Errors
-///
-/// Where it was not built.
-pub fn host_program() -> Result<PathBuf> {
-    if let Some(program) = env::var_os("PULSING_HOST_PROGRAM") {
-        return Ok(program.into());
-    }
-    let this = env::current_exe().context("the test's own path")?;
-    let profile = this.ancestors().nth(2).context("the target folder of this profile")?;
-    let program = profile.join("pulsing-host").with_extension(env::consts::EXE_EXTENSION);
-    ensure!(program.is_file(), "{} is missing: run `cargo xtask test`, which builds it", program.display());
-    Ok(program)
 }
 
 /// The folder for compiled code that all tests share, so that each guest is compiled once.

@@ -204,7 +204,7 @@ impl Future for Pump {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if matches!(self.turn(cx), Turn::Waits) {
-            self.cancelled.start();
+            self.cancelled.watch();
         }
         self.wake_draw();
         let is_over = self.stream.state.borrow().end.is_some();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn never() -> Cancelled {
-        Cancelled::new(1, |_| Box::pin(std::future::pending()))
+        Cancelled::new(1, |_, _| ())
     }
 
     fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_call_ends_its_stream_once_that_waits() {
-        let mut setup = setup(0, Cancelled::new(1, |_| Box::pin(std::future::ready(()))));
+        let mut setup = setup(0, Cancelled::new(1, |_, word| word.give()));
         setup.send([1]);
         assert_eq!(setup.draw(1), Poll::Ready(Ok((vec![1], false))));
         assert_eq!(setup.draw(1), Poll::Ready(Err(Error::cancelled())));

@@ -51,7 +51,8 @@ pub struct Loaded {
 }
 
 /// Where compiled code comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CodeOrigin {
     /// It was compiled now.
     Compiled,

@@ -1,11 +1,15 @@
 //! Real guests in a real host, and the real command line.
 
+mod bad_input;
+mod cli;
 mod components;
 mod deadlines;
 mod faults;
+mod http;
 mod isolation;
 mod lanes;
 mod peers;
+mod program;
 mod streams;
 
 use std::time::Duration;

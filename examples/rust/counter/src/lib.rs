@@ -34,9 +34,9 @@ impl Counter {
         }
     }
 
-    /// Streams all values since the last reset, the oldest first.
-    fn history(&self) -> impl Iterator<Item = i64> {
-        self.history.clone().into_iter()
+    /// Answers all values since the last reset, the oldest first.
+    fn history(&self) -> Vec<i64> {
+        self.history.clone()
     }
 
     /// Panics: the host ends this life and starts the next one with a fresh counter.

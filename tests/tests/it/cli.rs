@@ -1,0 +1,211 @@
+//! The command line against a host that runs.
+
+use std::io::{BufRead, BufReader};
+
+use pulsing_tests::guest_file;
+use serde_json::Value;
+
+use crate::program::{RunningHost, signal, text, wait_until};
+
+fn host(guests: &[&str]) -> RunningHost {
+    let files: Vec<_> = guests.iter().map(|guest| guest_file(guest).unwrap()).collect();
+    let args: Vec<_> = files.iter().map(|file| text(file)).collect();
+    RunningHost::start(&args, guests.len())
+}
+
+#[test]
+fn the_counter_of_the_readme_counts_crashes_and_comes_back() {
+    let mut host = host(&["counter"]);
+    assert_eq!(host.client(&["ask", "counter", "increment", "{\"n\":5}"]).stdout, "5\n");
+    assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "6\n");
+    assert_eq!(host.client(&["ask", "counter", "history"]).stdout, "[5,6]\n");
+    assert_eq!(host.client(&["ask", "counter", "get_average"]).stdout, "5.5\n");
+    host.client(&["ask", "counter", "crash"]).assert_failed(3, &["told to crash"]);
+    assert_eq!(host.client(&["ask", "counter", "get"]).stdout, "0\n");
+    let inspection: Value = serde_json::from_str(&host.client(&["inspect", "counter"]).stdout).unwrap();
+    assert_eq!(inspection["generation"], 1);
+    assert_eq!(inspection["last_exit"]["kind"], "trapped");
+    let list = host.client(&["ls"]).stdout;
+    assert!(list.lines().nth(1).unwrap().starts_with("counter  running"), "{list}");
+    host.signal("TERM");
+    assert_eq!(host.wait(), Some(0));
+}
+
+#[test]
+fn an_inspection_has_the_fields_that_are_documented() {
+    let host = host(&["counter"]);
+    let inspection: Value = serde_json::from_str(&host.client(&["inspect", "counter"]).stdout).unwrap();
+    let fields: Vec<_> = inspection.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = [
+        "name",
+        "state",
+        "generation",
+        "lane",
+        "methods",
+        "mailbox_depth",
+        "in_flight",
+        "streams",
+        "restarts",
+        "last_exit",
+        "memory_bytes",
+        "cpu_seconds",
+    ];
+    expected.sort_unstable();
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn every_class_survives_http_and_the_command_line() {
+    let host = host(&["rogue"]);
+    for (class, code, says) in [
+        ("business", 1, "already there (code 409); details: [1,2]"),
+        ("system", 3, "disk gone"),
+        ("timeout", 4, "reading took longer than 1s 500ms"),
+        ("unsupported", 5, "`teleport` is not supported"),
+        ("cancelled", 6, "cancelled"),
+    ] {
+        let args = format!("[\"{class}\"]");
+        host.client(&["ask", "rogue", "fail", &args]).assert_failed(code, &[says]);
+    }
+    host.client(&["ask", "nobody", "x"]).assert_failed(7, &["no actor is called `nobody`"]);
+}
+
+#[test]
+fn a_timeout_frees_the_client() {
+    let host = host(&["rogue"]);
+    host.client(&["ask", "rogue", "sleep", "[3600000]", "--timeout", "50ms"])
+        .assert_failed(4, &["ask rogue.sleep took longer than 50ms"]);
+    assert_eq!(host.client(&["ask", "rogue", "sleep", "[1]"]).stdout, "false\n");
+}
+
+#[test]
+fn a_stream_is_printed_item_by_item_and_can_be_taken_up_again() {
+    let host = host(&["rogue"]);
+    assert_eq!(host.client(&["stream", "rogue", "numbers", "[4]"]).stdout, "1\n2\n3\n4\n");
+    let resumed = host.client(&["stream", "rogue", "numbers", "[4]", "--resume-after", "2"]);
+    assert_eq!(resumed.stdout, "3\n4\n");
+}
+
+#[test]
+fn a_stream_that_fails_prints_what_came_before() {
+    let host = host(&["waiter"]);
+    let left = host.client(&["stream", "waiter", "numbers_then_error", "[2]"]);
+    assert_eq!((left.code, left.stdout.as_str()), (Some(1), "1\n2\n"), "{left:?}");
+    assert!(left.stderr.contains("no more numbers"), "{left:?}");
+}
+
+#[test]
+fn a_client_that_is_interrupted_ends_the_stream() {
+    let host = host(&["waiter"]);
+    let mut client = host.client_in_background(&["stream", "waiter", "numbers", "[1]"]);
+    let mut line = String::new();
+    BufReader::new(client.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "1\n");
+    signal(&client, "INT");
+    wait_until(|| host.client(&["ask", "waiter", "dropped"]).stdout == "1\n");
+}
+
+#[test]
+fn a_closed_stdout_ends_a_client_without_a_word() {
+    let host = host(&["waiter"]);
+    let mut client = host.client_in_background(&["stream", "waiter", "numbers", "[1]"]);
+    let mut line = String::new();
+    BufReader::new(client.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // The reader is dropped here: the next line finds nobody.
+    let status = wait_timeout::ChildExt::wait_timeout(&mut client.0, crate::PATIENCE).unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut words = String::new();
+    std::io::Read::read_to_string(&mut client.0.stderr.take().unwrap(), &mut words).unwrap();
+    assert_eq!(words, "");
+    wait_until(|| host.client(&["ask", "waiter", "running"]).stdout == "0\n");
+}
+
+#[test]
+fn a_tell_is_acknowledged_and_its_failure_is_a_dead_letter() {
+    let host = host(&["rogue"]);
+    let told = host.client(&["tell", "rogue", "fail", "[\"business\"]"]);
+    assert_eq!((told.code, told.stdout.as_str(), told.stderr.as_str()), (Some(0), "", ""));
+    wait_until(|| {
+        let letters: Value = serde_json::from_str(&host.client(&["dead-letters", "rogue"]).stdout).unwrap();
+        letters[0]["reason"] == "already there (code 409)"
+    });
+}
+
+#[test]
+fn an_actor_is_stopped_and_started_again() {
+    let host = host(&["counter"]);
+    assert!(host.client(&["stop", "counter"]).stdout.contains("\"state\":\"stopped\""));
+    host.client(&["ask", "counter", "get"]).assert_failed(7, &["`counter` has stopped"]);
+    assert!(host.client(&["restart", "counter"]).stdout.contains("\"state\":\"running\""));
+    assert_eq!(host.client(&["ask", "counter", "get"]).stdout, "0\n");
+}
+
+#[test]
+fn a_host_that_is_interrupted_ends_in_good_order_and_at_once_the_second_time() {
+    let mut orderly = host(&["waiter"]);
+    orderly.signal("INT");
+    assert_eq!(orderly.wait(), Some(0));
+    let mut impatient = host(&["rogue"]);
+    let _spinning = impatient.client_in_background(&["ask", "rogue", "spin"]);
+    wait_until(|| {
+        let ls = impatient.client(&["inspect", "rogue"]).stdout;
+        serde_json::from_str::<Value>(&ls).is_ok_and(|actor| actor["in_flight"] == 1)
+    });
+    impatient.signal("TERM");
+    wait_until(|| {
+        let inspected = impatient.client(&["inspect", "rogue"]);
+        inspected.code == Some(8) || inspected.stdout.contains("\"stopping\"")
+    });
+    impatient.signal("TERM");
+    assert_eq!(impatient.wait(), Some(130));
+}
+
+#[test]
+fn arguments_come_from_a_file_or_stdin_too() {
+    let host = host(&["counter"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{\"n\": 7}").unwrap();
+    let argument = format!("@{}", text(file.path()));
+    assert_eq!(host.client(&["ask", "counter", "increment", &argument]).stdout, "7\n");
+    assert_eq!(host.client(&["ask", "counter", "get", "-"]).stdout, "7\n", "stdin is empty here");
+}
+
+#[test]
+fn the_second_run_takes_compiled_code_from_the_cache() {
+    let cache = tempfile::tempdir().unwrap();
+    let guest = guest_file("counter").unwrap();
+    let check = || {
+        let left = crate::program::run(&["check", text(&guest), "--json", "--cache-dir", text(cache.path())]);
+        let report: Value = serde_json::from_str(&left.stdout).unwrap();
+        report["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((check(), check()), ("compiled".to_owned(), "cache".to_owned()));
+}
+
+#[test]
+fn a_token_keeps_out_who_does_not_show_it() {
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "a-secret-of-this-test\n").unwrap();
+    let guest = guest_file("counter").unwrap();
+    let host = RunningHost::start(&[text(&guest), "--token-file", text(token.path())], 1);
+    let refused = host.client(&["ask", "counter", "get"]);
+    assert_eq!(refused.code, Some(7), "{refused:?}");
+    let shown = host.client(&["ask", "counter", "get", "--token-file", text(token.path())]);
+    assert_eq!(shown.stdout, "0\n", "{shown:?}");
+}
+
+#[test]
+fn a_configuration_file_sets_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let guest = guest_file("rogue").unwrap();
+    let config = format!(
+        "[actors.first]\ncomponent = {guest:?}\ngrants = {{ env = {{ MODE = \"test\" }}, ask = [\"second\"] }}\n\
+         [actors.second]\ncomponent = {guest:?}\nlimits = {{ ask_timeout = \"40ms\", grace = \"40ms\" }}\n"
+    );
+    let file = dir.path().join("host.toml");
+    std::fs::write(&file, config).unwrap();
+    let host = RunningHost::start(&["--config", text(&file)], 2);
+    assert_eq!(host.client(&["ask", "first", "environment"]).stdout, "[\"MODE\"]\n");
+    assert_eq!(host.client(&["ask", "first", "count_of", "[\"second\"]"]).stdout, "1\n");
+    host.client(&["ask", "second", "spin"]).assert_failed(4, &["took longer than 40ms"]);
+}

@@ -1,0 +1,159 @@
+//! The program itself, as a process: a host that runs, and clients that end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use pulsing_tests::cache_dir;
+use wait_timeout::ChildExt;
+
+use crate::PATIENCE;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_pulsing-host-under-test");
+
+/// A process that is ended with the test.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What a program left when it ended.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Left {
+    /// That it failed with this code, and one line on stderr that holds all of this.
+    pub(crate) fn assert_failed(&self, code: i32, says: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert_eq!(self.stdout, "", "{self:?}");
+        let errors: Vec<_> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!(errors.len(), 1, "one line: {self:?}");
+        for says in says {
+            assert!(errors[0].contains(says), "{says:?} is missing: {self:?}");
+        }
+    }
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).env_remove("PULSING_HOST").env_remove("PULSING_LOG").stdin(Stdio::null());
+    command.env("PULSING_CACHE_DIR", cache_dir());
+    command
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(args: &[&str]) -> Left {
+    run_command(command(args))
+}
+
+fn run_command(mut command: Command) -> Left {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Ended(child);
+    let (mut stdout, mut stderr) = (child.0.stdout.take().unwrap(), child.0.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    let writer = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).unwrap();
+        text
+    });
+    let status = child.0.wait_timeout(PATIENCE).unwrap().expect("it ends in time");
+    Left { code: status.code(), stdout: writer.join().unwrap(), stderr: reader.join().unwrap() }
+}
+
+/// A host that runs.
+pub(crate) struct RunningHost {
+    process: Ended,
+    lines: mpsc::Receiver<String>,
+    pub(crate) url: String,
+}
+
+impl RunningHost {
+    /// Starts a host on a free port, and waits until all of its `actors` are ready.
+    pub(crate) fn start(args: &[&str], actors: usize) -> Self {
+        let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
+        command.args(args).env("PULSING_LOG", "error");
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut process = Ended(child);
+        let stdout = process.0.stdout.take().unwrap();
+        let (sender, lines) = mpsc::sync_channel(100);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut host = Self { process, lines, url: String::new() };
+        host.url = host.line().strip_prefix("listening ").expect("it says where it listens").to_owned();
+        for _ in 0..actors {
+            let line = host.line();
+            assert!(line.starts_with("ready "), "{line}");
+        }
+        host
+    }
+
+    /// The next line on its stdout.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).expect("it says something")
+    }
+
+    /// Runs a client of this host.
+    pub(crate) fn client(&self, args: &[&str]) -> Left {
+        let mut command = command(args);
+        command.env("PULSING_HOST", &self.url);
+        run_command(command)
+    }
+
+    /// Starts a client of this host, whose stdout is read by the test.
+    pub(crate) fn client_in_background(&self, args: &[&str]) -> Ended {
+        let mut command = command(args);
+        command.env("PULSING_HOST", &self.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ended(command.spawn().unwrap())
+    }
+
+    /// Sends a signal to the host.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.process, name);
+    }
+
+    /// Waits for the host's end, and answers its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.process.0.wait_timeout(PATIENCE).unwrap().expect("it ends in time").code()
+    }
+}
+
+/// Sends a signal to a process of the test.
+pub(crate) fn signal(process: &Ended, name: &str) {
+    let sent =
+        Command::new("kill").args([&format!("-{name}"), &process.0.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Tries until it succeeds.
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "it does not come");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
