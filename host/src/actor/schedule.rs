@@ -51,7 +51,8 @@ pub(super) struct Schedule {
     drawable: VecDeque<CallId>,
     /// Streams that the guest has to be told to close.
     to_close: VecDeque<CallId>,
-    /// When calls that were told to stop must have stopped. In order: the grace is the same for all.
+    /// When calls that were told to stop must have stopped. In order: the grace is the same for all. At most
+    /// about twice as many as there are calls.
     due: VecDeque<(Instant, CallId)>,
     pub(super) phase: Phase,
     /// Whose turn it is when both a draw and a message could be handed out.
@@ -176,7 +177,7 @@ impl Schedule {
             let Some(stream) = self.stream_mut(call) else { continue };
             stream.closing = Closing::Running;
             let stream = stream.id;
-            self.due.push_back((now + grace, call));
+            self.expect_by(call, now, grace);
             return Some(Work::Close { call, stream });
         }
         None
@@ -314,7 +315,19 @@ impl Schedule {
             stream.closing = Closing::Wanted;
             self.to_close.push_back(call);
         }
-        self.due.push_back((now + grace, call));
+        self.expect_by(call, now, grace);
+    }
+
+    /// Has [`Self::take_overdue`] look at a call after `grace`. Without an end of time, never.
+    fn expect_by(&mut self, call: CallId, now: Instant, grace: Duration) {
+        /// Below it, looking for what has ended is not worth it.
+        const KEPT_MIN: usize = 64;
+        if self.due.len() > KEPT_MIN.max(2 * self.calls.len()) {
+            self.due.retain(|(_, call)| self.calls.contains_key(call));
+        }
+        if let Some(at) = now.checked_add(grace) {
+            self.due.push_back((at, call));
+        }
     }
 
     /// When [`Self::take_overdue`] is to be called next.

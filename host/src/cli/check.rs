@@ -35,7 +35,8 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
 
 fn print_json(report: &Report) -> Result<(), Failure> {
     let methods: Vec<Value> = report.description.methods.iter().map(method_json).collect();
-    let report = json!({ "lane": report.lane, "methods": methods, "imports": report.imports, "code": report.origin });
+    let report =
+        json!({ "lane": report.lane, "methods": methods, "imports": report.imports, "code": report.origin });
     let text = serde_json::to_string_pretty(&report).map_err(Failure::system)?;
     output::line(text.as_bytes())
 }
