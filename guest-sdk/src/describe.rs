@@ -1,54 +1,96 @@
 //! What an actor says of itself: its methods, and a JSON Schema of each one's arguments.
 //!
-//! Made when the host asks, once in each life before `#[start]`; a call costs nothing for it.
+//! Written as text when the host asks, once in each life before `#[start]`. That is on the way of every
+//! restart, and most arguments are numbers and strings: so those are written here, and `schemars` is asked (and
+//! linked) only for types that derive their schema with it. A call costs nothing for any of this.
 
+mod plain;
+
+use std::fmt::Write;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaGenerator;
-use schemars::{JsonSchema, Schema};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::args::Args;
 use crate::bindings::types::{Method, MethodKind};
 
-/// An argument's name and how to get its schema.
-pub(crate) type Argument = (&'static str, SchemaOf);
+pub(crate) use plain::PlainType;
 
-/// Makes the schema of one type.
-pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+/// An argument's name and what writes its schema.
+pub(crate) type Argument = (&'static str, WriteSchema);
+
+/// Writes the schema of one type.
+pub(crate) type WriteSchema = fn(&mut Schema);
+
+/// A JSON Schema in the making.
+#[derive(Default)]
+pub struct Schema {
+    text: String,
+    /// Behind a trait object, so that it is linked only into guests that make one.
+    derived: Option<Box<dyn Derived>>,
+}
+
+/// What types that derive their schema need.
+trait Derived {
+    fn generator(&mut self) -> &mut SchemaGenerator;
+
+    /// The types that the schemas refer to, as the members of a JSON object.
+    fn definitions(&mut self) -> String;
+}
+
+impl Derived for SchemaGenerator {
+    fn generator(&mut self) -> &mut SchemaGenerator {
+        self
+    }
+
+    fn definitions(&mut self) -> String {
+        match self.take_definitions(true) {
+            definitions if definitions.is_empty() => String::new(),
+            definitions => format!(",\"$defs\":{}", Value::Object(definitions)),
+        }
+    }
+}
 
 /// The description of one method.
 pub fn method<A: Args>(name: &str, kind: MethodKind, doc: &str, arguments: &[Argument]) -> Method {
-    let args_schema = (!A::IS_BYTES).then(|| args_schema::<A>(arguments).to_string());
+    let args_schema = (!A::IS_BYTES).then(|| args_schema(arguments, A::is_required));
     Method { name: name.into(), kind, doc: doc.into(), args_schema }
 }
 
-fn args_schema<A: Args>(arguments: &[Argument]) -> Value {
-    let mut generator = SchemaGenerator::default();
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for (index, (name, schema_of)) in arguments.iter().enumerate() {
-        properties.insert((*name).into(), schema_of(&mut generator).to_value());
-        if A::is_required(index) {
-            required.push(Value::from(*name));
-        }
+/// The schema of the arguments as one object. Their names are Rust's, so they need no escapes.
+fn args_schema(arguments: &[Argument], is_required: fn(usize) -> bool) -> String {
+    let mut schema = Schema { text: r#"{"type":"object","properties":{"#.into(), derived: None };
+    for (index, (name, write)) in arguments.iter().enumerate() {
+        schema.separated(index > 0, format_args!("\"{name}\":"));
+        write(&mut schema);
     }
-    let definitions = generator.take_definitions(true);
-    let mut schema = Map::new();
-    schema.insert("type".into(), "object".into());
-    schema.insert("properties".into(), properties.into());
-    schema.insert("additionalProperties".into(), false.into());
-    if !required.is_empty() {
-        schema.insert("required".into(), required.into());
+    schema.text.push_str(r#"},"required":["#);
+    let names = arguments.iter().enumerate().filter(|(index, _)| is_required(*index));
+    for (index, (_, (name, _))) in names.enumerate() {
+        schema.separated(index > 0, format_args!("\"{name}\""));
     }
-    if !definitions.is_empty() {
-        schema.insert("$defs".into(), definitions.into());
-    }
-    schema.into()
+    schema.text.push_str(r#"],"additionalProperties":false"#);
+    let definitions = schema.derived.map(|mut derived| derived.definitions()).unwrap_or_default();
+    schema.text + &definitions + "}"
 }
 
-/// Finds the schema of a type that may have none: `(&Probe::<T>::new()).schema_of()` picks, by method
-/// resolution, the first of the two traits below that fits.
+impl Schema {
+    fn separated(&mut self, by_comma: bool, text: std::fmt::Arguments<'_>) {
+        let comma = if by_comma { "," } else { "" };
+        write!(self.text, "{comma}{text}").expect("a string takes any text");
+    }
+
+    fn derived<T: JsonSchema>(&mut self) {
+        let derived = self.derived.get_or_insert_with(|| Box::new(SchemaGenerator::default()));
+        let schema = derived.generator().subschema_for::<T>();
+        self.text.push_str(&schema.to_value().to_string());
+    }
+}
+
+/// Finds the schema of a type that may have none: `(&&&Probe::<T>::new()).schema()` picks, by method resolution,
+/// the first of the three traits below that fits.
 pub struct Probe<T>(PhantomData<T>);
 
 impl<T> Probe<T> {
@@ -59,27 +101,39 @@ impl<T> Probe<T> {
     }
 }
 
-/// The type derives its schema.
-pub trait KnownSchema {
+/// The type is a number, a string, or made of such.
+pub trait PlainSchema {
     /// See [`Probe`].
-    fn schema_of(&self) -> SchemaOf;
+    fn schema(&self) -> WriteSchema;
 }
 
-impl<T: JsonSchema> KnownSchema for Probe<T> {
-    fn schema_of(&self) -> SchemaOf {
-        SchemaGenerator::subschema_for::<T>
+impl<T: PlainType> PlainSchema for &&Probe<T> {
+    fn schema(&self) -> WriteSchema {
+        |schema| T::write(&mut schema.text, false)
     }
 }
 
-/// The type does not: anything goes.
-pub trait UnknownSchema {
+/// The type derives its schema.
+pub trait DerivedSchema {
     /// See [`Probe`].
-    fn schema_of(&self) -> SchemaOf;
+    fn schema(&self) -> WriteSchema;
 }
 
-impl<T> UnknownSchema for &Probe<T> {
-    fn schema_of(&self) -> SchemaOf {
-        |_| true.into()
+impl<T: JsonSchema> DerivedSchema for &Probe<T> {
+    fn schema(&self) -> WriteSchema {
+        Schema::derived::<T>
+    }
+}
+
+/// The type has no schema: anything goes.
+pub trait NoSchema {
+    /// See [`Probe`].
+    fn schema(&self) -> WriteSchema;
+}
+
+impl<T> NoSchema for Probe<T> {
+    fn schema(&self) -> WriteSchema {
+        |schema| schema.text.push_str("true")
     }
 }
 
@@ -92,7 +146,7 @@ mod tests {
     use crate::Bytes;
 
     #[derive(serde::Deserialize)]
-    struct Plain;
+    struct Opaque;
 
     #[derive(serde::Deserialize, JsonSchema)]
     struct Known {
@@ -108,7 +162,7 @@ mod tests {
     #[test]
     fn optional_arguments_are_not_required() {
         let arguments =
-            [("n", (&Probe::<i64>::new()).schema_of()), ("step", (&Probe::<Option<i64>>::new()).schema_of())];
+            [("n", (&&&Probe::<i64>::new()).schema()), ("step", (&&&Probe::<Option<i64>>::new()).schema())];
         let expected = json!({
             "type": "object",
             "properties": {
@@ -122,20 +176,29 @@ mod tests {
     }
 
     #[test]
+    fn a_method_without_arguments_takes_an_empty_object() {
+        let expected =
+            json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false });
+        assert_eq!(schema::<()>(&[]), expected);
+    }
+
+    #[test]
     fn a_type_without_a_schema_may_be_anything_and_one_with_a_schema_is_defined_once() {
         let arguments = [
-            ("plain", (&Probe::<Plain>::new()).schema_of()),
-            ("known", (&Probe::<Known>::new()).schema_of()),
+            ("opaque", (&&&Probe::<Opaque>::new()).schema()),
+            ("known", (&&&Probe::<Known>::new()).schema()),
+            ("more", (&&&Probe::<Vec<Known>>::new()).schema()),
         ];
-        let schema = schema::<(Plain, Known)>(&arguments);
-        assert_eq!(schema["properties"]["plain"], json!(true));
+        let schema = schema::<(Opaque, Known, Vec<Known>)>(&arguments);
+        assert_eq!(schema["properties"]["opaque"], json!(true));
         assert_eq!(schema["properties"]["known"], json!({ "$ref": "#/$defs/Known" }));
+        assert_eq!(schema["properties"]["more"]["items"], json!({ "$ref": "#/$defs/Known" }));
         assert_eq!(schema["$defs"]["Known"]["required"], json!(["id"]));
     }
 
     #[test]
     fn bytes_have_no_schema() {
-        let arguments = [("raw", (&Probe::<Bytes>::new()).schema_of())];
+        let arguments = [("raw", (&&&Probe::<Bytes>::new()).schema())];
         assert_eq!(method::<(Bytes,)>("m", MethodKind::Ask, "", &arguments).args_schema, None);
     }
 }

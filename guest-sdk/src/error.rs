@@ -111,7 +111,9 @@ impl Error {
     #[must_use]
     pub fn with_details(mut self, value: impl Serialize) -> Self {
         if let ErrorKind::Business { details, .. } = &mut self.kind {
-            *details = Some(serde_json::to_string(&value).unwrap_or_else(|error| quoted(&error)));
+            *details = Some(
+                serde_json::to_string(&value).unwrap_or_else(|error| format!("{:?}", error.to_string())),
+            );
         }
         self
     }
@@ -152,10 +154,6 @@ impl Error {
             _ => None,
         }
     }
-}
-
-fn quoted(text: &impl fmt::Display) -> String {
-    serde_json::Value::String(text.to_string()).to_string()
 }
 
 impl From<ErrorKind> for Error {

@@ -10,6 +10,6 @@ pub use crate::bindings::serial::export_serial;
 pub use crate::bindings::types::{Method, MethodKind, Payload};
 pub use crate::bindings::{overlapping as overlapping_bindings, serial as serial_bindings};
 pub use crate::config::{none as no_config, read as read_config};
-pub use crate::describe::{KnownSchema, Probe, UnknownSchema, method};
+pub use crate::describe::{DerivedSchema, NoSchema, PlainSchema, Probe, method};
 pub use crate::overlapping::Export as OverlappingExport;
 pub use crate::serial::Export as SerialExport;

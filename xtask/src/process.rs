@@ -140,9 +140,11 @@ fn wait(pause: Duration) {
     std::thread::sleep(pause);
 }
 
-/// The command as a person would type it.
+/// The command as a person would type it: cargo by its name, wherever it is.
 pub(crate) fn shown(command: &Command) -> String {
-    std::iter::once(command.get_program())
+    let program = command.get_program();
+    let is_cargo = Path::new(program).file_name().is_some_and(|name| name == "cargo");
+    std::iter::once(if is_cargo { "cargo".as_ref() } else { program })
         .chain(command.get_args())
         .map(|word| quoted(&word.to_string_lossy()))
         .collect::<Vec<_>>()
@@ -176,6 +178,7 @@ mod tests {
             shown(&command),
             r#"target/release/pulsing-host ask counter increment '{"n":5}' 'it'\''s' ''"#
         );
+        assert_eq!(shown(Command::new("/toolchains/stable/bin/cargo").arg("fmt")), "cargo fmt");
     }
 
     #[test]

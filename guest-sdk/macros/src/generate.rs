@@ -25,7 +25,7 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
         #[allow(unsafe_code, unused_variables, clippy::all, clippy::pedantic, reason = "generated")]
         const _: () = {
             use ::pulsing_guest::__private as private;
-            use private::{Fallible as _, KnownSchema as _, Plain as _, UnknownSchema as _};
+            use private::{DerivedSchema as _, Fallible as _, NoSchema as _, Plain as _, PlainSchema as _};
 
             impl private::Actor for #ty {
                 fn cell() -> &'static ::std::thread::LocalKey<private::ActorCell<Self>> {
@@ -59,7 +59,7 @@ fn describe(method: &Method) -> TokenStream {
     let types = types(method);
     let arguments = method.arguments.iter().map(|argument| {
         let (name, ty) = (&argument.name, &argument.ty);
-        quote_spanned!(ty.span()=> (#name, (&private::Probe::<#ty>::new()).schema_of()))
+        quote_spanned!(ty.span()=> (#name, (&&&private::Probe::<#ty>::new()).schema()))
     });
     quote! {
         #(#conditions)*

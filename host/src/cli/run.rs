@@ -81,6 +81,9 @@ struct ActorOptions {
     actor_config: Option<String>,
 }
 
+/// How long clients have to read their last answers, once all actors have ended.
+const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     args.log.install()?;
     let cache_dir = args.cache.dir();
@@ -110,7 +113,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     }
     tokio::select! {
         // A task that is never aborted, and whose panic would have been the gateway's own affair.
-        _ended = serving => {}
+        _ended = tokio::time::timeout(ANSWERS_TIMEOUT, serving) => {}
         () = signals.next() => signals::end_at_once(),
     }
     served

@@ -37,7 +37,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may leave what is written unread. Longer than the default `stream_idle`, after which a
 /// stream that nobody reads is ended anyway.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(6 * 60);
-/// How many bytes the head of a request has at most, and how much of a body is read ahead.
+/// How many bytes the head of a request has at most: its path and its headers.
+const HEAD_MAX_BYTES: usize = 32 << 10;
+/// How much of a body is read ahead.
 const BUFFER_MAX_BYTES: usize = 64 << 10;
 /// How long to wait when the system has no socket left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -101,6 +103,7 @@ async fn connection(stream: TcpStream, router: Router, watcher: Watcher, _permit
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_header_size(HEAD_MAX_BYTES)
         .max_buf_size(BUFFER_MAX_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection).await {

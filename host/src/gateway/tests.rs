@@ -5,6 +5,8 @@ mod double;
 mod routes;
 mod wire;
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::header::HOST;
 use axum::http::request::Builder;
@@ -14,6 +16,18 @@ use tower::ServiceExt;
 use self::double::Double;
 use super::*;
 use crate::gateway::problem::Problem;
+
+/// Waits until `wanted`, and not for ever.
+async fn until(wanted: impl Fn() -> bool) {
+    const BOUND: Duration = Duration::from_secs(20);
+    const PAUSE: Duration = Duration::from_millis(1);
+    let wait = async {
+        while !wanted() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(BOUND, wait).await.unwrap();
+}
 
 /// A gateway without a socket, and the actor `double` behind it.
 struct Fixture {

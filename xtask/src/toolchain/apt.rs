@@ -41,11 +41,10 @@ pub(super) fn installed(packages: &[&str]) -> bool {
 /// When this is not root and cannot become it (the error names the command to run), or when apt fails.
 pub(super) fn install(packages: &[&str]) -> Result<()> {
     let Some(root) = Root::get() else { bail!("{}", root_is_needed(packages)) };
-    update(&mut root.apt_get()).or_else(|error| {
+    if let Err(error) = update(&mut root.apt_get()) {
         // One of several sources being out of reach is apt's failure too; whether it matters, the install shows.
         println!("    {error:#}");
-        Ok::<_, anyhow::Error>(())
-    })?;
+    }
     let mut install = root.apt_get();
     install.args(["--quiet", "--quiet", "-o", &format!("DPkg::Lock::Timeout={}", LOCK_BOUND.as_secs())]);
     install.args(["-o", "Dpkg::Use-Pty=0"]);
@@ -77,14 +76,15 @@ impl Root {
     }
 
     fn apt_get(&self) -> Command {
-        let mut command = match self {
-            Self::Already => Command::new("env"),
-            Self::BySudo => Command::new("sudo"),
-        };
+        let mut command = Command::new(match self {
+            Self::Already => "env",
+            Self::BySudo => "sudo",
+        });
         if matches!(self, Self::BySudo) {
             command.args(["-n", "env"]);
         }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        // In apt's own language, which `update` reads.
+        command.args(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get"]);
         command
     }
 }

@@ -32,8 +32,10 @@ impl Debian {
     /// What is there already: from the system's own packages, or from an earlier run.
     pub(super) fn find(folder: &Path, active: &ActiveRustc) -> Option<Self> {
         let linkers = active.linkers();
-        let complete = linkers.join("wasm-component-ld").exists() && apt::installed(&PACKAGES);
-        complete.then(|| Some(Self { libc: libc(folder)?, linkers }))?
+        if !linkers.join("wasm-component-ld").exists() || !apt::installed(&PACKAGES) {
+            return None;
+        }
+        Some(Self { libc: libc(folder)?, linkers })
     }
 
     /// Gets the parts that are missing.

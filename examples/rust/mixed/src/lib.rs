@@ -9,7 +9,7 @@ use pulsing_guest::{Error, Stream, This, schemars, sleep, stream};
 #[derive(Default)]
 struct DataProcessor {
     processed: u64,
-    log: Vec<Entry>,
+    logged: u64,
 }
 
 /// What `get_stats` answers.
@@ -17,7 +17,7 @@ struct DataProcessor {
 #[serde(crate = "pulsing_guest::serde")]
 struct Stats {
     processed: u64,
-    logged: usize,
+    logged: u64,
 }
 
 /// One row of the database.
@@ -49,7 +49,7 @@ struct Entry {
 impl DataProcessor {
     /// Counts what has been done so far.
     fn get_stats(&self) -> Stats {
-        Stats { processed: self.processed, logged: self.log.len() }
+        Stats { processed: self.processed, logged: self.logged }
     }
 
     /// Asks a database that takes 50 ms. Others are served meanwhile: 1,000 of these end in about 50 ms.
@@ -83,10 +83,10 @@ impl DataProcessor {
         }
     }
 
-    /// Notes an entry. Nobody waits for it.
+    /// Writes an entry to the host's log. Nobody waits for it.
     #[tell]
     fn log(&mut self, entry: Entry) {
         eprintln!("{}: {}", entry.level, entry.message);
-        self.log.push(entry);
+        self.logged += 1;
     }
 }

@@ -108,9 +108,7 @@ async fn a_tell_is_accepted_and_its_failure_is_a_dead_letter() {
     assert_eq!(fixture.post(tell, "").await.status, 202);
     let answer = fixture.send(post_to(tell).header("Idempotency-Key", "k"), "[1, 2]").await;
     assert_eq!((answer.status, answer.body.as_str()), (202, ""));
-    while fixture.double.actor.dead_letters().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !fixture.double.actor.dead_letters().is_empty()).await;
     let letters = fixture.get("/v1/actors/double/dead-letters").await.json();
     let [letter] = letters.as_array().unwrap().as_slice() else { panic!("{letters}") };
     assert_eq!(letter["method"], "log");
@@ -151,23 +149,19 @@ async fn a_stream_that_does_not_begin_is_a_problem() {
 async fn a_full_mailbox_is_429_at_the_edge() {
     let limits = Limits { mailbox_messages: NonZeroUsize::MIN, ..Limits::default() };
     let fixture = Fixture::new(Double::with(Lane::Serial, limits)).await;
-    let waiting: Vec<_> = (0..2)
-        .map(|_| {
-            let request = post_to(WAIT).body(Body::empty()).unwrap();
-            tokio::spawn(fixture.router.clone().oneshot(request))
-        })
-        .collect();
-    let inspect = || fixture.double.actor.inspect();
-    while inspect().in_flight == 0 || inspect().mailbox_depth == 0 {
-        tokio::task::yield_now().await;
-    }
+    let wait = || tokio::spawn(fixture.router.clone().oneshot(post_to(WAIT).body(Body::empty()).unwrap()));
+    let first = wait();
+    until(|| fixture.double.actor.inspect().in_flight == 1).await;
+    let second = wait();
+    until(|| fixture.double.actor.inspect().mailbox_depth == 1).await;
     for verb in ["ask", "tell", "stream"] {
         let answer = fixture.post(&format!("/v1/actors/double/{verb}/echo"), "").await;
         assert_eq!(answer.header("retry-after"), "1");
         let problem = answer.refused(429);
         assert_eq!((problem.retry_after_ms, problem.recoverable), (Some(100), true));
     }
-    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    first.abort();
+    second.abort();
 }
 
 #[tokio::test(start_paused = true)]
