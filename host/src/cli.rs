@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::failure::Failure;
+use crate::engine::BuildError;
+use crate::host::Host;
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -64,7 +66,7 @@ struct HostArgs {
 }
 
 /// Where compiled code is kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct CacheArgs {
     /// The folder for compiled code; that of the user's other caches, if this is not given.
     #[arg(long, value_name = "DIR", env = "PULSING_CACHE_DIR")]
@@ -72,10 +74,22 @@ struct CacheArgs {
 }
 
 impl CacheArgs {
-    /// The folder; none where the system knows no folder for caches.
-    fn dir(&self) -> Option<PathBuf> {
-        let user = || Some(directories::ProjectDirs::from("", "", "pulsing-host")?.cache_dir().to_owned());
-        self.cache_dir.clone().or_else(user)
+    /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
+    /// keeps none: it starts slower, and that is all.
+    fn host(&self) -> Result<Host, BuildError> {
+        if let Some(dir) = &self.cache_dir {
+            return Host::builder().cache_dir(dir).build();
+        }
+        let Some(dirs) = directories::ProjectDirs::from("", "", "pulsing-host") else {
+            return Host::builder().build();
+        };
+        match Host::builder().cache_dir(dirs.cache_dir()).build() {
+            Err(error @ BuildError::Cache { .. }) => {
+                tracing::warn!("{error}");
+                Host::builder().build()
+            }
+            host => host,
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl HostConfig {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            let message = error.message().replace('\n', " ");
+            let message = error.message().replace('\n', " ").replacen("unknown field", "unknown key", 1);
             ConfigError::Wrong { file: file.to_owned(), line, message }
         })?;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
@@ -167,9 +167,9 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line() {
         let error = parse("listen = \"127.0.0.1:1\"\n\n[actors.a]\ncomponent = \"a.wasm\"\nmemory = 5\n");
         let error = error.unwrap_err();
-        assert!(error.starts_with("etc/host.toml:5: unknown field `memory`, expected one of"), "{error}");
+        assert!(error.starts_with("etc/host.toml:5: unknown key `memory`, expected one of"), "{error}");
         let error = parse("[actors.a]\ncomponent = \"a\"\n[actors.a.limits]\nmailbox = 1\n").unwrap_err();
-        assert!(error.starts_with("etc/host.toml:4: unknown field `mailbox`"), "{error}");
+        assert!(error.starts_with("etc/host.toml:4: unknown key `mailbox`"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
-use crate::host::{Host, HostBuilder, Report};
+use crate::host::Report;
 use crate::message::{Method, MethodKind};
 use crate::text::printable;
 
@@ -25,9 +25,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
-    let builder = Host::builder();
-    let host =
-        args.cache.dir().map_or(builder.clone(), |dir| HostBuilder::cache_dir(builder, dir)).build()?;
+    let host = args.cache.host()?;
     let report = host.check(ComponentSource::File(args.component.clone())).await?;
     host.shutdown().await;
     if args.json { print_json(&report) } else { print_text(&args, &report) }

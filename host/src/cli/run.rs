@@ -23,7 +23,7 @@ use super::{CacheArgs, output};
 use crate::actor::reference::ActorRef;
 use crate::gateway::{Gateway, Options};
 use crate::grants::DirGrant;
-use crate::host::{ActorSpec, Host, HostBuilder, SpawnError};
+use crate::host::{ActorSpec, Host, SpawnError};
 use crate::id::ActorName;
 use crate::policy::RestartPolicy;
 
@@ -86,11 +86,10 @@ const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     args.log.install()?;
-    let cache_dir = args.cache.dir();
+    let cache = args.cache.clone();
     let Plan { listen, token, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
-    let builder = Host::builder();
-    let host = cache_dir.map_or(builder.clone(), |dir| HostBuilder::cache_dir(builder, dir)).build()?;
+    let host = cache.host()?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(Failure::usage)?;
     let address = gateway.local_addr();
@@ -121,7 +120,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
 
 /// Starts the actors, says so, and goes on until it is dropped.
 async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Result<(), Failure> {
-    output::line(format!("listening http://{address}").as_bytes())?;
+    announce(&format!("listening http://{address}"));
     let mut actors = Vec::new();
     for spec in specs {
         actors.push(host.spawn(spec).await.map_err(|error| match error {
@@ -143,7 +142,13 @@ async fn ready(actor: &ActorRef) -> Result<(), Failure> {
         1 => "1 method".to_owned(),
         count => format!("{count} methods"),
     };
-    output::line(format!("ready {name} {} {methods}", inspection.lane.as_str()).as_bytes())
+    announce(&format!("ready {name} {} {methods}", inspection.lane.as_str()));
+    Ok(())
+}
+
+/// Says something on stdout. A host goes on when nobody listens to it any more.
+fn announce(line: &str) {
+    drop(output::line(line.as_bytes()));
 }
 
 /// Actors by name, each with where it comes from: for telling which two want one name.

@@ -124,7 +124,7 @@ fn a_config_file_with_an_unknown_key_is_refused_with_its_line() {
     let file = dir.path().join("host.toml");
     fs::write(&file, "listen = \"127.0.0.1:0\"\n[actors.a]\ncomponent = \"a.wasm\"\nmemory = 3\n").unwrap();
     run(&["run", "--config", text(&file)])
-        .assert_failed(2, &["host.toml:4: unknown field `memory`, expected one of"]);
+        .assert_failed(2, &["host.toml:4: unknown key `memory`, expected one of"]);
     run(&["run", "--config", "nowhere.toml"]).assert_failed(2, &["nowhere.toml"]);
 }
 

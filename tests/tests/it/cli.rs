@@ -24,7 +24,7 @@ fn the_counter_of_the_readme_counts_crashes_and_comes_back() {
     assert_eq!(host.client(&["ask", "counter", "get"]).stdout, "0\n");
     let inspection: Value = serde_json::from_str(&host.client(&["inspect", "counter"]).stdout).unwrap();
     assert_eq!(inspection["generation"], 1);
-    assert_eq!(inspection["last_exit"]["kind"], "trapped");
+    assert_eq!(inspection["last_exit"]["reason"], "trapped");
     let list = host.client(&["ls"]).stdout;
     assert!(list.lines().nth(1).unwrap().starts_with("counter  running"), "{list}");
     host.signal("TERM");
