@@ -1,4 +1,10 @@
 //! Real guests in a real host, and the real command line.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests, and clippy knows only functions marked as such"
+)]
 
 mod bad_input;
 mod cli;
