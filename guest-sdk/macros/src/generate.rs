@@ -22,7 +22,7 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
     quote! {
         #item
 
-        #[allow(unsafe_code, unused_variables, clippy::all, clippy::pedantic, reason = "generated")]
+        #[allow(unsafe_code, unused_imports, unused_variables, clippy::all, clippy::pedantic, reason = "generated")]
         const _: () = {
             use ::pulsing_guest::__private as private;
             use private::{DerivedSchema as _, Fallible as _, NoSchema as _, Plain as _, PlainSchema as _};
