@@ -1,6 +1,6 @@
 //! What one holds to talk to an actor.
 //!
-//! A reference stays good over restarts. It reaches a local mailbox; the [`Deliver`] behind it is the seam for
+//! A reference stays good over restarts. It reaches a local mailbox; the `Deliver` behind it is the seam for
 //! one that reaches another machine.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Looking at actors, stopping and restarting them.
 //!
 //! What is shown here is what clients read: each struct is the JSON of its route, and the command line reads it
-//! back. Bounded by the number of actors, their descriptions and [`ARGS_SHOWN_MAX_BYTES`] of each dead letter.
+//! back. Bounded by the number of actors, their descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! From an HTTP request to a message.
 //!
-//! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and [`BODY_TIMEOUT`],
+//! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and `BODY_TIMEOUT`,
 //! the head as a whole by the server.
 
 use std::fmt::Display;
