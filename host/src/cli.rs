@@ -98,7 +98,12 @@ impl CacheArgs {
 pub fn main() -> ExitCode {
     // Wrong usage is answered by clap, with its own exit code 2: see `exit_code::USAGE`.
     let command_line = CommandLine::parse();
-    let done = runtime(&command_line.verb).and_then(|runtime| runtime.block_on(carry_out(command_line.verb)));
+    let done = runtime(&command_line.verb).and_then(|runtime| {
+        let done = runtime.block_on(carry_out(command_line.verb));
+        // Nobody waits for a compilation that is not wanted any more.
+        runtime.shutdown_background();
+        done
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),

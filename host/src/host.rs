@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -116,6 +117,9 @@ impl ActorSpec {
         }
     }
 }
+
+/// How much longer than its `stop_timeout` a shutdown waits for an actor.
+const STOP_SLACK: Duration = Duration::from_secs(1);
 
 /// Why an actor cannot be spawned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -251,7 +255,9 @@ impl Host {
     pub async fn shutdown(self) {
         let stops = self.registry.list().into_iter().map(|actor| async move {
             if !actor.status().state.is_final() {
-                actor.stop().await;
+                // It keeps to its own limit; the second one is for whoever revives it meanwhile.
+                let limit = actor.limits().stop_timeout.saturating_add(STOP_SLACK);
+                drop(tokio::time::timeout(limit, actor.stop()).await);
             }
         });
         futures::future::join_all(stops).await;

@@ -101,7 +101,9 @@ impl RestartTracker {
         let factor = 2_u32.checked_pow(self.doublings).unwrap_or(u32::MAX);
         let plain = min_backoff.saturating_mul(factor).min(max_backoff);
         let chance = if chance.is_finite() { chance.clamp(-1.0, 1.0) } else { 0.0 };
-        plain.mul_f64(1.0 + JITTER * chance).max(min_backoff).min(max_backoff)
+        let varied = plain.as_secs_f64() * (1.0 + JITTER * chance);
+        let varied = Duration::try_from_secs_f64(varied).unwrap_or(max_backoff);
+        varied.max(min_backoff).min(max_backoff)
     }
 }
 

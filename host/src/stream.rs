@@ -67,6 +67,9 @@ impl Shared {
     }
 }
 
+/// Where numbers begin at most: what some guests can count to. No stream gets from here to the end of `u64`.
+const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 /// Makes the two ends of a stream that `call` answered, the first item of which has the number
 /// `resume_after + 1`.
 pub fn channel(
@@ -77,7 +80,7 @@ pub fn channel(
 ) -> (StreamWriter, StreamReader) {
     let buffer = Buffer {
         items: VecDeque::new(),
-        next_number: resume_after.saturating_add(1),
+        next_number: resume_after.min(NUMBER_MAX).saturating_add(1),
         end: None,
         parked: false,
         reader: None,
@@ -197,6 +200,7 @@ impl StreamReader {
     ///
     /// Dropping the future takes no item.
     pub async fn next_batch(&mut self, max: usize) -> Result<Batch, CallError> {
+        let _waiting = Waiting(Arc::clone(&self.shared));
         std::future::poll_fn(|context| self.poll_batch(context, max)).await
     }
 
@@ -231,6 +235,15 @@ impl StreamReader {
             self.shared.producer.wanted(self.shared.call);
         }
         Poll::Ready(Ok(batch))
+    }
+}
+
+/// A draw that may wait. Once it is over, also by being given up, the reader no longer waits.
+struct Waiting(Arc<Shared>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.lock().reader = None;
     }
 }
 

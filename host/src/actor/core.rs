@@ -15,7 +15,7 @@ use super::lifecycle::{State, Status};
 use super::reference::{ActorRef, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
-use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
+use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
 use crate::mailbox::{Mailbox, SendError, Sent};
@@ -178,13 +178,6 @@ impl Core {
         tracing::warn!(actor = %self.name, method = %message.method, %reason, "dead letter");
         self.counters.count(Event::DeadLetter);
         self.dead_letters.add(Message::clone(message), reason);
-    }
-
-    /// Ends the life, if the error asks for it.
-    pub(super) fn heed(&self, error: &ActorError) {
-        if let ActorError::System { message, restart: true, .. } = error {
-            self.signals.send(Signal::Fault(message.clone()));
-        }
     }
 }
 

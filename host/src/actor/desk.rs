@@ -64,7 +64,7 @@ impl Desk {
     pub fn ready(&self, birth: &Birth, description: Description) {
         let kinds: HashMap<_, _> =
             description.methods.iter().map(|method| (method.name.clone(), method.kind)).collect();
-        self.core.schedule().methods = Some(kinds).filter(|kinds| !kinds.is_empty());
+        self.core.schedule().methods = Some(Arc::new(kinds)).filter(|kinds| !kinds.is_empty());
         *self.core.description.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Arc::new(description);
         self.core.status.send_modify(|status| {
@@ -89,46 +89,44 @@ impl Desk {
     pub async fn next(&self) -> Work {
         loop {
             let arrived = self.core.work_arrived.notified();
-            if let Some(work) = self.try_next() {
-                return work;
+            match self.try_next() {
+                Next::Work(work) => return work,
+                // Others get a turn, and signals are heard, also while nothing but such messages comes.
+                Next::Refused => tokio::task::yield_now().await,
+                Next::Nothing => arrived.await,
             }
-            arrived.await;
         }
     }
 
-    fn try_next(&self) -> Option<Work> {
+    fn try_next(&self) -> Next {
         let core = &*self.core;
         let mut schedule = core.schedule();
-        loop {
-            let takes_messages = schedule.takes_messages(core.limits.max_in_flight.get());
-            let message_waits = takes_messages && !core.mailbox.is_empty();
-            let work = schedule.next_stream_work(message_waits, Instant::now(), core.limits.grace);
-            if let Some(work) = work {
-                if matches!(work, Work::Close { .. }) {
-                    core.signals.send(Signal::Rearm);
-                }
-                return Some(work);
+        let takes_messages = schedule.takes_messages(core.limits.max_in_flight.get());
+        let message_waits = takes_messages && !core.mailbox.is_empty();
+        let work = schedule.next_stream_work(message_waits, Instant::now(), core.limits.grace);
+        if let Some(work) = work {
+            if matches!(work, Work::Close { .. }) {
+                core.signals.send(Signal::Rearm);
             }
-            let Some(envelope) = takes_messages.then(|| core.mailbox.pop()).flatten() else {
-                return self.try_stop(&mut schedule);
-            };
-            if let Some(work) = self.take_up(&mut schedule, envelope) {
-                return Some(work);
-            }
+            return Next::Work(work);
         }
+        let Some(envelope) = takes_messages.then(|| core.mailbox.pop()).flatten() else {
+            return self.try_stop(&mut schedule).map_or(Next::Nothing, Next::Work);
+        };
+        let methods = schedule.methods.clone();
+        if let Some(methods) = methods.filter(|methods| !supports(methods, &envelope)) {
+            // Finding what was meant takes a while.
+            drop(schedule);
+            self.refuse(&methods, envelope);
+            return Next::Refused;
+        }
+        self.take_up(&mut schedule, envelope).map_or(Next::Refused, Next::Work)
     }
 
-    /// Begins a message, unless nobody waits for it any more or the actor does not have its method.
+    /// Begins a message, unless nobody waits for it any more.
     fn take_up(&self, schedule: &mut Schedule, envelope: Envelope) -> Option<Work> {
         let now = Instant::now();
         if envelope.is_abandoned() || envelope.deadline.is_some_and(|deadline| deadline <= now) {
-            return None;
-        }
-        if let Some(error) = unsupported(schedule, &envelope) {
-            if envelope.reply.is_none() {
-                self.core.bury(&envelope.message, error.to_string());
-            }
-            envelope.answer(Err(error.into()));
             return None;
         }
         let job = Job {
@@ -144,6 +142,23 @@ impl Desk {
         schedule.begin(envelope);
         self.core.counters.count(event);
         Some(work)
+    }
+
+    /// Answers a message that the actor has no method for.
+    fn refuse(&self, methods: &Methods, envelope: Envelope) {
+        let error = unsupported(methods, &envelope.message.method);
+        if envelope.reply.is_none() {
+            self.core.bury(&envelope.message, error.to_string());
+        }
+        envelope.answer(Err(error.into()));
+    }
+
+    /// Hands out no more work to a life that said it cannot go on.
+    fn heed(&self, schedule: &mut Schedule, error: &ActorError) {
+        if let ActorError::System { message, restart: true, .. } = error {
+            schedule.phase = Phase::Stopping;
+            self.core.signals.send(Signal::Fault(message.clone()));
+        }
     }
 
     fn try_stop(&self, schedule: &mut Schedule) -> Option<Work> {
@@ -166,7 +181,7 @@ impl Desk {
             Ok(Reply::Value(value)) => self.check_value(value).map(Answer::Value),
             Ok(Reply::Stream(id)) => self.open(call, &message, id).map(Answer::Stream),
             Err(error) => {
-                self.core.heed(&error);
+                self.heed(&mut self.core.schedule(), &error);
                 Err(error.into())
             }
         };
@@ -183,7 +198,7 @@ impl Desk {
         if let Err(error) = result {
             self.core.counters.count(Event::TellFailed);
             self.core.bury(&message, error.to_string());
-            self.core.heed(&error);
+            self.heed(&mut self.core.schedule(), &error);
         }
         self.core.work_arrived.notify_one();
     }
@@ -232,7 +247,7 @@ impl Desk {
         let Some((max_items, writer)) = schedule.end_draw(call) else { return };
         match result {
             Err(error) => {
-                core.heed(&error);
+                self.heed(&mut schedule, &error);
                 schedule.end_stream(call, Err(error.into()));
             }
             Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items) {
@@ -303,21 +318,34 @@ impl Desk {
     }
 }
 
-/// Why the actor cannot take this message, by what it says of itself.
-fn unsupported(schedule: &Schedule, envelope: &Envelope) -> Option<ActorError> {
-    let methods = schedule.methods.as_ref()?;
-    let method = &envelope.message.method;
-    match methods.get(method) {
-        None => {
-            let nearest = nearest(method, methods.keys().map(String::as_str)).map(str::to_owned);
-            Some(ActorError::Unsupported { operation: method.clone(), nearest })
-        }
-        Some(MethodKind::Tell) if envelope.reply.is_some() => Some(ActorError::Unsupported {
-            operation: format!("ask {method}"),
-            nearest: Some(format!("tell {method}")),
-        }),
-        Some(MethodKind::Ask | MethodKind::Stream | MethodKind::Tell) => None,
+/// Methods by name.
+type Methods = HashMap<String, MethodKind>;
+
+/// What there is to do.
+enum Next {
+    Work(Work),
+    /// A message was taken that came to nothing: look again.
+    Refused,
+    Nothing,
+}
+
+/// Whether the actor can take this message, by what it says of itself.
+fn supports(methods: &Methods, envelope: &Envelope) -> bool {
+    match methods.get(&envelope.message.method) {
+        Some(MethodKind::Tell) => envelope.reply.is_none(),
+        Some(MethodKind::Ask | MethodKind::Stream) => true,
+        None => false,
     }
+}
+
+/// Why it cannot.
+fn unsupported(methods: &Methods, method: &str) -> ActorError {
+    if methods.contains_key(method) {
+        let nearest = Some(format!("tell {method}"));
+        return ActorError::Unsupported { operation: format!("ask {method}"), nearest };
+    }
+    let nearest = nearest(method, methods.keys().map(String::as_str)).map(str::to_owned);
+    ActorError::Unsupported { operation: method.to_owned(), nearest }
 }
 
 /// What callers in flight are told when their life ends.

@@ -242,8 +242,7 @@ impl ActorRef {
     ///
     /// Dropping the future does not take the order back.
     pub async fn stop(&self) -> Status {
-        self.to.signal(Signal::Stop);
-        self.wait_for(|status| status.state.is_final()).await
+        self.end(Signal::Stop).await
     }
 
     /// Ends the actor at once, and waits for that. Calls in flight and in the mailbox are answered.
@@ -252,8 +251,15 @@ impl ActorRef {
     ///
     /// Dropping the future does not take the order back.
     pub async fn kill(&self) -> Status {
-        self.to.signal(Signal::Kill);
-        self.wait_for(|status| status.state.is_final()).await
+        self.end(Signal::Kill).await
+    }
+
+    /// Sends `signal`, and waits until the actor has ended: where somebody revives it at the same moment, its
+    /// next life says so.
+    async fn end(&self, signal: Signal) -> Status {
+        let before = self.status().generation;
+        self.to.signal(signal);
+        self.wait_for(|status| status.state.is_final() || status.generation > before).await
     }
 
     /// Begins another life, and waits until it runs: after what is in flight, where a life runs; at once,
@@ -405,7 +411,12 @@ impl PendingCall<'_> {
         let outcome = outcome.await;
         self.outcome = None;
         // Nothing drops an envelope unanswered but a message that its caller gave up, or a host that goes away.
-        outcome.unwrap_or_else(|_host_gone| Err(self.core.stopped_error().into()))
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(_) if self.core.status.borrow().state.is_final() => Err(self.core.stopped_error().into()),
+            // It was given up because its time is over: the caller's own clock says so in a moment.
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

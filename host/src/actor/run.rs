@@ -35,14 +35,26 @@ enum Next {
 }
 
 /// Runs an actor until the future is dropped.
-pub(super) async fn run(
+pub(super) fn run(
     core: Arc<Core>,
     behavior: Arc<dyn Behavior>,
     config: Payload,
     restart: RestartSettings,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Made here, so that it closes the actor also if the future is dropped before it ever ran.
+    let closing = CloseOnDrop(Arc::clone(&core));
+    async move {
+        let _closing = closing;
+        run_lives(core, behavior, config, RestartTracker::new(restart)).await;
+    }
+}
+
+async fn run_lives(
+    core: Arc<Core>,
+    behavior: Arc<dyn Behavior>,
+    config: Payload,
+    mut tracker: RestartTracker,
 ) {
-    let mut tracker = RestartTracker::new(restart);
-    let _closing = CloseOnDrop(Arc::clone(&core));
     loop {
         let born = Instant::now();
         let birth = Birth {
@@ -159,7 +171,8 @@ impl<'a> Life<'a> {
     /// Lets what is in flight end, and then the life. Streams, which may have no end, are ended now.
     fn drain(&mut self, phase: Phase) {
         let core = self.core;
-        self.stop_due = Instant::now().checked_add(core.limits.stop_timeout);
+        // However often it is asked for.
+        self.stop_due = self.stop_due.or_else(|| Instant::now().checked_add(core.limits.stop_timeout));
         let mut schedule = core.schedule();
         if schedule.phase != Phase::Stopping {
             schedule.phase = phase;
@@ -272,6 +285,7 @@ async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, exit: ExitReas
 /// Ends the actor in `state`.
 fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
     core.mailbox.close();
+    core.counters.set_memory_bytes(0);
     end_calls(core, exit, false);
     core.status.send_modify(|status| {
         status.state = state;

@@ -58,7 +58,7 @@ pub(super) struct Schedule {
     /// Whose turn it is when both a draw and a message could be handed out.
     message_next: bool,
     /// By name; none where the actor does not say what it has.
-    pub(super) methods: Option<HashMap<String, MethodKind>>,
+    pub(super) methods: Option<Arc<HashMap<String, MethodKind>>>,
 }
 
 /// A call in flight.
@@ -66,6 +66,8 @@ pub(super) struct Running {
     pub(super) message: Arc<Message>,
     deadline: Option<Instant>,
     cancelled: bool,
+    /// When it must have stopped, if it was told to.
+    overdue_at: Option<Instant>,
     /// Made when somebody first waits for the cancellation.
     token: Option<CancellationToken>,
     pub(super) stage: Stage,
@@ -104,7 +106,11 @@ impl Running {
     }
 
     /// Whether the guest works on it, and was told to stop.
-    fn is_overdue(&self) -> bool {
+    fn is_overdue(&self, now: Instant) -> bool {
+        if self.overdue_at.is_none_or(|at| at > now) {
+            // It was given more time since.
+            return false;
+        }
         match &self.stage {
             Stage::Handling(_) => self.cancelled,
             Stage::Streaming(stream) => {
@@ -195,7 +201,10 @@ impl Schedule {
         self.handling += 1;
         let Envelope { call, message, reply, deadline } = envelope;
         let stage = Stage::Handling(reply);
-        self.calls.insert(call, Running { message, deadline, cancelled: false, token: None, stage });
+        self.calls.insert(
+            call,
+            Running { message, deadline, cancelled: false, overdue_at: None, token: None, stage },
+        );
     }
 
     /// Ends the handling of a call. None if there is no such call: the guest's life has ended meanwhile.
@@ -230,7 +239,10 @@ impl Schedule {
         self.streaming += 1;
         let stream = OpenStream { id, writer, drawing: None, closing: Closing::No };
         let stage = Stage::Streaming(stream);
-        self.calls.insert(call, Running { message, deadline: None, cancelled: false, token: None, stage });
+        self.calls.insert(
+            call,
+            Running { message, deadline: None, cancelled: false, overdue_at: None, token: None, stage },
+        );
         self.drawable.push_back(call);
     }
 
@@ -307,7 +319,7 @@ impl Schedule {
 
     /// Tells a call to stop: its caller is gone, or the reader of its stream.
     pub(super) fn cancel(&mut self, call: CallId, now: Instant, grace: Duration) {
-        let Some(running) = self.calls.get_mut(&call) else { return };
+        let Some(running) = self.calls.get_mut(&call).filter(|running| !running.cancelled) else { return };
         running.cancel();
         if let Stage::Streaming(stream) = &mut running.stage
             && stream.closing == Closing::No
@@ -325,7 +337,9 @@ impl Schedule {
         if self.due.len() > KEPT_MIN.max(2 * self.calls.len()) {
             self.due.retain(|(_, call)| self.calls.contains_key(call));
         }
-        if let Some(at) = now.checked_add(grace) {
+        let Some(at) = now.checked_add(grace) else { return };
+        if let Some(running) = self.calls.get_mut(&call) {
+            running.overdue_at = Some(at);
             self.due.push_back((at, call));
         }
     }
@@ -342,7 +356,7 @@ impl Schedule {
                 return None;
             }
             self.due.pop_front();
-            if let Some(running) = self.calls.get(&call).filter(|running| running.is_overdue()) {
+            if let Some(running) = self.calls.get(&call).filter(|running| running.is_overdue(now)) {
                 return Some(Arc::clone(&running.message));
             }
         }

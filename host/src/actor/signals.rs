@@ -48,9 +48,10 @@ impl Signals {
         {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             match signal {
-                Signal::Kill => pending.kill = true,
+                // What comes later stands: a restart that was asked for before is not wanted any more.
+                Signal::Kill => (pending.kill, pending.restart) = (true, false),
                 Signal::Fault(message) => pending.fault = Some(message),
-                Signal::Stop => pending.stop = true,
+                Signal::Stop => (pending.stop, pending.restart) = (true, false),
                 Signal::Restart => pending.restart = true,
                 Signal::Cancel(call) => pending.cancelled.push(call),
                 Signal::Rearm => pending.rearm = true,
@@ -107,17 +108,27 @@ impl Signals {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_restart_that_was_asked_for_before_a_stop_is_forgotten() {
+        for end in [Signal::Stop, Signal::Kill] {
+            let signals = Signals::default();
+            signals.send(Signal::Restart);
+            signals.send(end.clone());
+            assert_eq!((signals.take(), signals.take()), (Some(end), None));
+        }
+    }
+
     #[tokio::test]
     async fn urgent_signals_come_first_and_each_comes_once() {
         let signals = Signals::default();
         for signal in [
             Signal::Rearm,
             Signal::Cancel(CallId(7)),
-            Signal::Restart,
             Signal::Stop,
             Signal::Stop,
             Signal::Fault("x".to_owned()),
             Signal::Kill,
+            Signal::Restart,
         ] {
             signals.send(signal);
         }

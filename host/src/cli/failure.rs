@@ -1,7 +1,7 @@
 //! Why a verb failed: one line for a person, and an exit code for a script.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::exit_code;
@@ -43,10 +43,10 @@ impl Failure {
     }
 
     /// Says it, and answers the code to exit with.
-    #[expect(clippy::print_stderr, reason = "this is where errors reach the person")]
     pub(super) fn report(self) -> ExitCode {
         if let Some(line) = self.line {
-            eprintln!("error: {}", printable(&line, SHOWN_MAX_CHARS));
+            // Whoever does not read it sees the exit code.
+            drop(writeln!(io::stderr(), "error: {}", printable(&line, SHOWN_MAX_CHARS)));
         }
         ExitCode::from(self.exit_code)
     }

@@ -21,6 +21,7 @@ use self::plan::Plan;
 use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::actor::reference::ActorRef;
+use crate::exit::ExitReason;
 use crate::gateway::{Gateway, Options};
 use crate::grants::DirGrant;
 use crate::host::{ActorSpec, Host, SpawnError};
@@ -136,7 +137,12 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
 
 async fn ready(actor: &ActorRef) -> Result<(), Failure> {
     let name = actor.name();
-    actor.ready().await.map_err(|exit| Failure::system(format!("`{name}` did not start: it {exit}")))?;
+    match actor.ready().await {
+        Ok(()) => {}
+        // A client was faster than the start of the others.
+        Err(ExitReason::Stopped | ExitReason::Killed) => return Ok(()),
+        Err(exit) => return Err(Failure::system(format!("`{name}` did not start: it {exit}"))),
+    }
     let inspection = actor.inspect();
     let methods = match inspection.description.methods.len() {
         1 => "1 method".to_owned(),

@@ -184,7 +184,8 @@ pub(super) async fn dead_letters(Named(actor): Named) -> Json<Vec<DeadLetterView
 /// Stops an actor in good order, and answers when it has stopped.
 pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
     // A stop ends by itself after `stop_timeout`; what is over that is for the end by force.
-    let limit = request::timeout(&headers)?.unwrap_or(actor.limits().stop_timeout + actor.limits().grace);
+    let limit = request::timeout(&headers)?
+        .unwrap_or(actor.limits().stop_timeout.saturating_add(actor.limits().grace));
     tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))?;
     Ok(view(&actor))
 }
@@ -192,7 +193,8 @@ pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json
 /// Begins another life of an actor, and answers when it runs.
 pub(super) async fn restart(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
     let limits = actor.limits();
-    let limit = request::timeout(&headers)?.unwrap_or(limits.stop_timeout + limits.start_timeout);
+    let limit =
+        request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
     let restarted = tokio::time::timeout(limit, actor.restart()).await;
     match restarted.map_err(|_| late("restart", &actor, limit))? {
         Ok(_status) => Ok(view(&actor)),

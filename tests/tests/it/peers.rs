@@ -60,3 +60,22 @@ async fn what_is_left_of_the_time_goes_along_to_nested_asks() {
     assert_eq!(asked.status().generation.0, 0);
     host.shutdown().await;
 }
+
+#[tokio::test]
+async fn streams_of_other_actors_that_have_ended_are_let_go() {
+    let host = host().unwrap();
+    let name = |name| ActorName::new(name).unwrap();
+    let mut asking = spec("waiter").unwrap();
+    asking.name = name("asking");
+    asking.grants.ask = vec![name("asked")];
+    asking.limits.open_streams = const { std::num::NonZeroUsize::new(2).unwrap() };
+    let asking = spawn(&host, asking).await.unwrap();
+    let mut asked = spec("waiter").unwrap();
+    asked.name = name("asked");
+    spawn(&host, asked).await.unwrap();
+    for _ in 0..5 {
+        let sum = asking.ask::<u64>("sum_until_error_of", &("asked", 3)).into_future();
+        assert_eq!(bounded(sum).await.unwrap(), 6);
+    }
+    host.shutdown().await;
+}

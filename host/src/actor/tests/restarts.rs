@@ -229,3 +229,42 @@ async fn an_actor_that_restarts_always_does_so_after_a_failure_too() {
     fixture.ask("echo", json!(1)).await.unwrap();
     assert_eq!(fixture.actor.status().generation.0, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_returns_also_when_a_restart_was_asked_for_just_before_or_after() {
+    for restart_first in [true, false] {
+        let fixture = Setup::default().spawn();
+        fixture.actor.ready().await.unwrap();
+        let restart = |actor: crate::actor::reference::ActorRef| async move { actor.restart().await };
+        let stop = |actor: crate::actor::reference::ActorRef| async move { actor.stop().await };
+        let (first, second) = (fixture.actor.clone(), fixture.actor.clone());
+        let both = async {
+            if restart_first {
+                drop(futures::future::join(restart(first), stop(second)).await);
+            } else {
+                drop(futures::future::join(stop(first), restart(second)).await);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), both).await.expect("both return");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_whose_host_goes_away_before_it_ran_refuses_messages() {
+    let fixture = Setup::default().spawn();
+    fixture.task.abort();
+    settle().await;
+    assert!(fixture.actor.ready().await.is_err());
+    assert!(fixture.ask("echo", json!(1)).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_that_asked_for_its_restart_handles_no_more_messages() {
+    let fixture = Setup::default().spawn();
+    let fault = fixture.ask_in_background("fault", json!(null));
+    tokio::task::yield_now().await;
+    fixture.actor.tell("log", &1).await.unwrap();
+    fault.await.unwrap().unwrap_err();
+    fixture.ask("echo", json!(1)).await.unwrap();
+    assert_eq!(fixture.journal.read(), ["start 0", "fault null", "start 1", "log 1", "echo 1"]);
+}

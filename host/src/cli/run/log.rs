@@ -39,6 +39,8 @@ impl LogArgs {
         let filter = EnvFilter::try_new(&filter)
             .map_err(|error| Failure::usage(format!("--log-level {filter}: {error}")))?;
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // It would say so on stderr, and panic if nobody reads that.
+        let log = log.log_internal_errors(false);
         let installed = match self.log_format {
             LogFormat::Text => {
                 let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -86,6 +86,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
             Ok(stream) => stream.draw(max_items).await,
             Err(error) => Err(error),
         };
+        accessor.with(|mut store| store.get().peer_streams.let_go_if_ended(stream, &batch));
         Ok(batch.map(batch_out).map_err(call_error_out))
     }
 

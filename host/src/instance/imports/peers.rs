@@ -113,6 +113,13 @@ impl PeerStreams {
         Ok(self.open.get(&id).cloned().ok_or_else(unknown)?)
     }
 
+    /// Lets go of a stream that has ended with what was drawn.
+    pub(super) fn let_go_if_ended(&mut self, id: u64, drawn: &Result<Batch, CallError>) {
+        if drawn.as_ref().map_or(true, |batch| batch.done) {
+            self.open.remove(&id);
+        }
+    }
+
     /// Gives a stream up. A draw that waits ends.
     pub(super) fn close(&mut self, id: u64) {
         if let Some(stream) = self.open.remove(&id) {

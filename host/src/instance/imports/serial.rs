@@ -74,6 +74,7 @@ impl system::Host for Guest {
             },
             Err(error) => Err(error),
         };
+        self.peer_streams.let_go_if_ended(stream, &batch);
         Ok(batch.map(batch_out).map_err(call_error_out))
     }
 

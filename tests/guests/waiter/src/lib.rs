@@ -115,6 +115,17 @@ impl Waiter {
         Ok(first?.max(second?))
     }
 
+    /// Sums up a stream of another actor that ends with an error.
+    async fn sum_until_error_of(_this: This<Self>, peer: String, last: u64) -> Result<u64, Error> {
+        use pulsing_guest::futures::StreamExt;
+        let mut stream = ActorRef::new(peer).stream::<u64>("numbers_then_error", (last,)).await?;
+        let mut sum = 0;
+        while let Some(Ok(number)) = stream.next().await {
+            sum += number;
+        }
+        Ok(sum)
+    }
+
     /// Sums up another actor's stream.
     async fn sum_of(_this: This<Self>, peer: String, count: usize) -> Result<u64, Error> {
         use pulsing_guest::futures::StreamExt;
