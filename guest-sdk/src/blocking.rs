@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::bindings::serial::pulsing::actor::system;
 use crate::bindings::types::Payload;
-use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, answer};
-use crate::{Call, FromPayload, wire};
+use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, Options, answer};
+use crate::{Call, FromPayload, Retry, wire};
 
 /// Waits, and the actor with it. Whole milliseconds, rounded up.
 ///
@@ -25,19 +25,35 @@ pub fn sleep(duration: Duration) {
 #[derive(Clone, Debug)]
 pub struct ActorRef {
     name: String,
-    timeout: Option<Duration>,
+    options: Options,
 }
 
 impl ActorRef {
     /// The actor that is reached under `name`.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), timeout: None }
+        Self { name: name.into(), options: Options::default() }
     }
 
     /// Waits at most this long for each answer. What is left of the current call's own time is a limit anyway.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Tries each ask again where that may help, with the same idempotency key each time: one is made for each ask
+    /// where none is given. The timeout is that of each try.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.options.retry = Some(retry);
+        self
+    }
+
+    /// Names the messages that are sent from here on, so that the other actor can tell a repeated one: for one
+    /// message, sent as often as need be.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.options.idempotency_key = Some(key.into());
         self
     }
 
@@ -47,9 +63,12 @@ impl ActorRef {
     ///
     /// [`CallError`]; `?` passes it on in its class.
     pub fn ask<R: FromPayload>(&self, method: &str, args: impl IntoArgs) -> Result<R, CallError> {
-        let timeout_ms = self.timeout.map(wire::milliseconds);
-        let asked = system::ask(Call::current_id(), &self.name, method, &args.into_args()?, timeout_ms);
-        answer(asked.map_err(wire::call_error)?)
+        let (args, options) = (args.into_args()?, self.options.for_call());
+        let ask = || {
+            let asked = system::ask(Call::current_id(), &self.name, method, &args, &options);
+            answer(asked.map_err(wire::call_error)?)
+        };
+        self.options.retry.map_or_else(ask, |retry| retry.run_blocking(ask))
     }
 
     /// Puts a message into the actor's mailbox, waiting for room where it is full.
@@ -58,7 +77,8 @@ impl ActorRef {
     ///
     /// [`CallError::Runtime`] where that is not possible. What the handler says reaches nobody.
     pub fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
-        system::tell(&self.name, method, &args.into_args()?).map_err(wire::runtime_error)
+        let key = self.options.idempotency_key.as_deref();
+        system::tell(&self.name, method, &args.into_args()?, key).map_err(wire::runtime_error)
     }
 
     /// Opens a stream.
@@ -89,7 +109,8 @@ impl ActorRef {
     }
 
     fn open<T>(&self, method: &str, args: Payload, after: Option<u64>) -> Result<PeerStream<T>, CallError> {
-        let opened = system::stream_open(Call::current_id(), &self.name, method, &args, after);
+        let options = self.options.for_call();
+        let opened = system::stream_open(Call::current_id(), &self.name, method, &args, after, &options);
         let id = opened.map_err(wire::call_error)?;
         Ok(PeerStream { ready: VecDeque::new(), open: Some(id), items: PhantomData })
     }

@@ -135,7 +135,9 @@
 //! # Other actors
 //!
 //! [`ActorRef`] asks, tells and streams; its [`CallError`] passes through `?` in its class. What is left of the
-//! current call's time goes along.
+//! current call's time goes along. [`Retry`] tries again what may be tried again, with the same idempotency key; the
+//! actor asked knows a repeated message by that: see [`Dedup`]. An ask that would wait for itself fails at once with
+//! `deadlock`.
 //!
 //! # One dependency
 //!
@@ -159,6 +161,7 @@ mod nearest;
 mod overlapping;
 mod payload;
 mod peer;
+mod retry;
 mod serial;
 mod stream;
 mod this;
@@ -182,4 +185,5 @@ pub use overlapping::sleep;
 pub use payload::{Bytes, FromPayload, IntoPayload};
 pub use peer::overlapping::{ActorRef, PeerStream};
 pub use peer::{CallError, IntoArgs, RuntimeError, RuntimeErrorKind};
+pub use retry::{Retry, Retryable};
 pub use this::This;

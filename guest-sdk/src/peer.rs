@@ -7,12 +7,32 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bindings::types::{Encoding, Payload};
-use crate::{Bytes, Error, FromPayload};
+use crate::bindings::types::{CallOptions, Encoding, Payload};
+use crate::retry::{Retry, new_key};
+use crate::{Bytes, Error, FromPayload, wire};
 
 /// How many items are asked of another actor's stream at once: the size of the host's buffer for a stream, so
 /// that one draw can empty it.
 pub(crate) const DRAW_ITEMS: u32 = 32;
+
+/// How one reaches another actor.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) retry: Option<Retry>,
+}
+
+impl Options {
+    /// Those of one call, over all its tries.
+    pub(crate) fn for_call(&self) -> CallOptions {
+        let made = || self.retry.map(|_| new_key());
+        CallOptions {
+            timeout_ms: self.timeout.map(wire::milliseconds),
+            idempotency_key: self.idempotency_key.clone().or_else(made),
+        }
+    }
+}
 
 /// Why a call to another actor has no answer.
 #[derive(Clone, Debug, PartialEq)]

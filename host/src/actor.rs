@@ -9,10 +9,12 @@ pub mod lifecycle;
 pub mod reference;
 pub mod request;
 pub mod run;
+pub mod waits;
 
 mod core;
 mod dead_letters;
 mod envelope;
+mod local;
 mod schedule;
 mod signals;
 

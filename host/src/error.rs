@@ -69,6 +69,19 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 }
 
 impl ActorError {
+    /// How many bytes of text it carries.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let (text, more) = match self {
+            Self::Business { message, details, .. } => (message.len(), details.as_ref()),
+            Self::System { message, .. } => (message.len(), None),
+            Self::Timeout { operation, .. } => (operation.len(), None),
+            Self::Unsupported { operation, nearest } => (operation.len(), nearest.as_ref()),
+            Self::Cancelled => (0, None),
+        };
+        text.saturating_add(more.map_or(0, String::len))
+    }
+
     /// The actor's own fault, after which another try may succeed.
     pub fn system(message: impl Into<String>) -> Self {
         Self::System { message: message.into(), recoverable: true, restart: false }
@@ -168,6 +181,15 @@ impl RuntimeError {
 }
 
 impl CallError {
+    /// How many bytes of text it carries.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Actor(error) => error.text_bytes(),
+            Self::Runtime(error) => error.message.len(),
+        }
+    }
+
     /// Whether the same call, sent again, may succeed.
     ///
     /// It may also have taken effect the first time: send an idempotency key along.

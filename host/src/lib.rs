@@ -5,7 +5,7 @@
 //! | layer | rooms |
 //! |---|---|
 //! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`observe`], [`text`] |
-//! | mechanism | [`mailbox`], [`stream`], [`restart`], [`registry`], [`actor`] |
+//! | mechanism | [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`registry`], [`actor`] |
 //! | wasm | [`engine`], [`instance`] |
 //! | edges | [`gateway`] |
 //! | root | [`host`] |
@@ -42,6 +42,8 @@ pub mod message;
 pub mod observe;
 pub mod policy;
 pub mod registry;
+pub mod reply_cache;
 pub mod restart;
+pub mod retry;
 pub mod stream;
 pub mod text;

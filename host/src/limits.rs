@@ -59,6 +59,13 @@ pub struct Limits {
     pub stop_timeout: Duration,
     /// How many dead letters are kept, the newest.
     pub dead_letters: usize,
+    /// How many answers are kept by idempotency key; 0 for none.
+    pub reply_cache: usize,
+    /// How long they are kept.
+    #[serde(with = "humantime_serde")]
+    pub reply_cache_age: Duration,
+    /// How many bytes they take together.
+    pub reply_cache_max: ByteSize,
 }
 
 impl Default for Limits {
@@ -80,6 +87,9 @@ impl Default for Limits {
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(30),
             dead_letters: 100,
+            reply_cache: 0,
+            reply_cache_age: Duration::from_secs(5 * 60),
+            reply_cache_max: ByteSize::mib(16),
         }
     }
 }

@@ -90,6 +90,18 @@ pub enum MethodKind {
     Tell,
 }
 
+impl MethodKind {
+    /// The word for it in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Stream => "stream",
+            Self::Tell => "tell",
+        }
+    }
+}
+
 /// A method, as its actor describes it. The texts are the guest's own and not to be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Method {

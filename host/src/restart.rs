@@ -68,8 +68,7 @@ impl RestartTracker {
 
     /// Decides what follows a life that lasted `lived` and ended at `now`.
     ///
-    /// `chance`, from -1 to 1, is where in its range of ±20 % the delay falls; what is outside counts as the
-    /// nearer bound.
+    /// `chance` as of [`backoff`].
     pub fn decide(&mut self, ended: Ended, lived: Duration, now: Instant, chance: f64) -> Verdict {
         match (self.settings.policy, ended) {
             (RestartPolicy::Never | RestartPolicy::OnFailure, Ended::InGoodOrder) => return Verdict::Stop,
@@ -89,22 +88,26 @@ impl RestartTracker {
         if lived > self.settings.window {
             self.doublings = 0;
         }
-        let after = self.delay(chance);
+        let RestartSettings { min_backoff, max_backoff, .. } = self.settings;
+        let after = backoff(min_backoff, max_backoff, self.doublings, chance);
         self.recent.push_back(now);
         self.doublings = self.doublings.saturating_add(1);
         Verdict::Restart { after }
     }
+}
 
-    /// The delay after `doublings`, varied by `chance` and kept within both bounds.
-    fn delay(&self, chance: f64) -> Duration {
-        let RestartSettings { min_backoff, max_backoff, .. } = self.settings;
-        let factor = 2_u32.checked_pow(self.doublings).unwrap_or(u32::MAX);
-        let plain = min_backoff.saturating_mul(factor).min(max_backoff);
-        let chance = if chance.is_finite() { chance.clamp(-1.0, 1.0) } else { 0.0 };
-        let varied = plain.as_secs_f64() * (1.0 + JITTER * chance);
-        let varied = Duration::try_from_secs_f64(varied).unwrap_or(max_backoff);
-        varied.max(min_backoff).min(max_backoff)
-    }
+/// The delay before another try: `min`, doubled `doublings` times up to `max`, varied by a fifth within both.
+///
+/// `chance`, from -1 to 1, is where in its range of ±20 % the delay falls; what is outside counts as the nearer
+/// bound.
+#[must_use]
+pub fn backoff(min: Duration, max: Duration, doublings: u32, chance: f64) -> Duration {
+    let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
+    let plain = min.saturating_mul(factor).min(max);
+    let chance = if chance.is_finite() { chance.clamp(-1.0, 1.0) } else { 0.0 };
+    let varied = plain.as_secs_f64() * (1.0 + JITTER * chance);
+    let varied = Duration::try_from_secs_f64(varied).unwrap_or(max);
+    varied.max(min).min(max)
 }
 
 #[cfg(test)]
@@ -203,13 +206,11 @@ mod tests {
             doublings in 0_u32..80,
             chance in -2.0_f64..2.0,
         ) {
-            let settings = RestartSettings { max_restarts: 1000, ..Default::default() };
-            let mut tracker = RestartTracker::new(settings.clone());
-            tracker.doublings = doublings;
-            let plain = tracker.delay(0.0);
-            let delay = tracker.delay(chance);
-            proptest::prop_assert!(delay >= settings.min_backoff.max(plain.mul_f64(0.8)));
-            proptest::prop_assert!(delay <= settings.max_backoff.min(plain.mul_f64(1.2)));
+            let RestartSettings { min_backoff, max_backoff, .. } = RestartSettings::default();
+            let plain = backoff(min_backoff, max_backoff, doublings, 0.0);
+            let delay = backoff(min_backoff, max_backoff, doublings, chance);
+            proptest::prop_assert!(delay >= min_backoff.max(plain.mul_f64(0.8)));
+            proptest::prop_assert!(delay <= max_backoff.min(plain.mul_f64(1.2)));
         }
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 use futures::stream::Stream;
 
-use super::{CallError, DRAW_ITEMS, IntoArgs, answer};
+use super::{CallError, DRAW_ITEMS, IntoArgs, Options, answer};
 use crate::bindings::overlapping::pulsing::actor::async_system;
-use crate::bindings::types::{CallError as WireCallError, Payload, StreamBatch};
-use crate::{Call, FromPayload, wire};
+use crate::bindings::types::{CallError as WireCallError, CallOptions, Payload, StreamBatch};
+use crate::{Call, FromPayload, Retry, wire};
 
 /// Another actor, by its name.
 ///
@@ -29,19 +29,35 @@ use crate::{Call, FromPayload, wire};
 #[derive(Clone, Debug)]
 pub struct ActorRef {
     name: String,
-    timeout: Option<Duration>,
+    options: Options,
 }
 
 impl ActorRef {
     /// The actor that is reached under `name`.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), timeout: None }
+        Self { name: name.into(), options: Options::default() }
     }
 
     /// Waits at most this long for each answer. What is left of the current call's own time is a limit anyway.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Tries each ask again where that may help, with the same idempotency key each time: one is made for each ask
+    /// where none is given. The timeout is that of each try.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.options.retry = Some(retry);
+        self
+    }
+
+    /// Names the messages that are sent from here on, so that the other actor can tell a repeated one: for one
+    /// message, sent as often as need be.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.options.idempotency_key = Some(key.into());
         self
     }
 
@@ -55,9 +71,20 @@ impl ActorRef {
     ///
     /// Dropping the future gives up the answer; the message may be handled nevertheless.
     pub async fn ask<R: FromPayload>(&self, method: &str, args: impl IntoArgs) -> Result<R, CallError> {
-        let args = args.into_args()?;
-        let timeout_ms = self.timeout.map(wire::milliseconds);
-        let asked = async_system::ask(Call::current_id(), self.name.clone(), method.into(), args, timeout_ms);
+        let (args, options) = (args.into_args()?, self.options.for_call());
+        let Some(retry) = self.options.retry else {
+            return self.ask_once(method, args, options).await;
+        };
+        retry.run(|| self.ask_once(method, args.clone(), options.clone())).await
+    }
+
+    async fn ask_once<R: FromPayload>(
+        &self,
+        method: &str,
+        args: Payload,
+        options: CallOptions,
+    ) -> Result<R, CallError> {
+        let asked = async_system::ask(Call::current_id(), self.name.clone(), method.into(), args, options);
         answer(asked.await.map_err(wire::call_error)?)
     }
 
@@ -71,7 +98,8 @@ impl ActorRef {
     ///
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
-        let told = async_system::tell(self.name.clone(), method.into(), args.into_args()?);
+        let key = self.options.idempotency_key.clone();
+        let told = async_system::tell(self.name.clone(), method.into(), args.into_args()?, key);
         told.await.map_err(wire::runtime_error)
     }
 
@@ -108,8 +136,9 @@ impl ActorRef {
         args: Payload,
         after: Option<u64>,
     ) -> Result<PeerStream<T>, CallError> {
-        let name = self.name.clone();
-        let opened = async_system::stream_open(Call::current_id(), name, method.into(), args, after).await;
+        let (name, options) = (self.name.clone(), self.options.for_call());
+        let opened =
+            async_system::stream_open(Call::current_id(), name, method.into(), args, after, options).await;
         let id = opened.map_err(wire::call_error)?;
         Ok(PeerStream { ready: VecDeque::new(), draw: None, open: Some(id), items: PhantomData })
     }

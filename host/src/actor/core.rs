@@ -1,7 +1,7 @@
 //! What an actor's run loop, its desk and the references to it share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
@@ -12,9 +12,10 @@ use super::dead_letters::DeadLetters;
 use super::desk::Schedule;
 use super::envelope::{Envelope, Outcome};
 use super::lifecycle::{State, Status};
-use super::reference::{ActorRef, WhenFull};
+use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
+use super::waits::Origin;
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
@@ -22,6 +23,7 @@ use crate::mailbox::{Mailbox, SendError, Sent};
 use crate::message::{Message, Payload};
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
+use crate::reply_cache::ReplyCache;
 use crate::stream::Producer;
 
 /// An actor that is about to run.
@@ -62,6 +64,9 @@ pub(super) struct Core {
     pub(super) description: Mutex<Arc<Description>>,
     pub(super) counters: Arc<Counters>,
     pub(super) dead_letters: DeadLetters,
+    /// What it waits for, where it is serial and its handler waits for another actor.
+    pub(super) waits_for: Mutex<Option<Weak<Self>>>,
+    replies: Mutex<ReplyCache>,
     next_call: AtomicU64,
 }
 
@@ -78,6 +83,8 @@ impl Core {
             description: Mutex::default(),
             counters,
             dead_letters: DeadLetters::new(limits.dead_letters),
+            waits_for: Mutex::default(),
+            replies: Mutex::new(ReplyCache::new(&limits)),
             next_call: AtomicU64::new(1),
             limits,
         })
@@ -92,21 +99,25 @@ impl Core {
         Arc::clone(&self.description.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(super) fn replies(&self) -> MutexGuard<'_, ReplyCache> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An envelope for `message`, with the receiver of its outcome.
     pub(super) fn envelope(
         &self,
         message: Message,
-        timeout: Option<Duration>,
+        deadline: Option<Instant>,
+        origin: Origin,
     ) -> (Envelope, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        (Envelope { reply: Some(reply), deadline, ..self.tell_envelope(message) }, outcome)
+        (Envelope { reply: Some(reply), deadline, origin, ..self.tell_envelope(message) }, outcome)
     }
 
     /// An envelope for a `message` that nobody waits for.
     pub(super) fn tell_envelope(&self, message: Message) -> Envelope {
         let call = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
-        Envelope { call, message: Arc::new(message), reply: None, deadline: None }
+        Envelope { call, message: Arc::new(message), reply: None, deadline: None, origin: Origin::default() }
     }
 
     /// Refuses a message that no mailbox state could let through.
@@ -129,9 +140,14 @@ impl Core {
     /// # Cancel safety
     ///
     /// Dropping the future sends nothing.
-    pub(super) async fn deliver(&self, envelope: Envelope, when_full: WhenFull) -> Result<(), RuntimeError> {
+    pub(super) async fn deliver(
+        self: &Arc<Self>,
+        envelope: Envelope,
+        options: &SendOptions,
+    ) -> Result<(), RuntimeError> {
         let sent = match self.mailbox.try_send(envelope) {
-            Err(SendError::Full(envelope)) if when_full == WhenFull::AsConfigured => {
+            Err(SendError::Full(envelope)) if options.when_full == WhenFull::AsConfigured => {
+                let _wait = options.origin.wait_for(self)?;
                 self.mailbox.send(envelope).await
             }
             sent => sent,

@@ -14,14 +14,14 @@ use super::behavior::{Birth, Description, DrawResult, Job, Lane, Reply, Work};
 use super::core::Core;
 use super::envelope::{Answer, Envelope, Outcome};
 use super::lifecycle::State;
-use super::schedule::Phase;
+use super::schedule::{Phase, ReplyTo};
 use super::signals::Signal;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
 use crate::id::{ActorName, CallId, StreamId};
 use crate::limits::Limits;
 use crate::message::{Message, MethodKind, Payload};
 use crate::observe::{Counters, Event};
-use crate::stream;
+use crate::stream::{self, StreamReader};
 
 pub(super) use super::schedule::Schedule;
 
@@ -34,6 +34,10 @@ pub struct Desk {
 impl Desk {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The desk of an actor that never runs: for finding out what a behavior says of itself.
@@ -176,13 +180,20 @@ impl Desk {
 
     /// Hands in what the handler of an ask answered.
     pub fn handled(&self, call: CallId, result: Result<Reply, ActorError>) {
-        let Some((message, reply)) = self.core.schedule().end_handling(call) else { return };
-        let outcome = match result {
-            Ok(Reply::Value(value)) => self.check_value(value).map(Answer::Value),
-            Ok(Reply::Stream(id)) => self.open(call, &message, id).map(Answer::Stream),
+        let (reply, outcome) = match result {
+            Ok(Reply::Stream(id)) => {
+                let Some((reply, opened)) = self.open(call, id) else { return };
+                (reply, opened.map(Answer::Stream))
+            }
+            Ok(Reply::Value(value)) => {
+                let Some((_, reply)) = self.core.schedule().end_handling(call) else { return };
+                (reply, self.check_size(&value).map(|()| Answer::Value(value)))
+            }
             Err(error) => {
-                self.heed(&mut self.core.schedule(), &error);
-                Err(error.into())
+                let mut schedule = self.core.schedule();
+                let Some((_, reply)) = schedule.end_handling(call) else { return };
+                self.heed(&mut schedule, &error);
+                (reply, Err(error.into()))
             }
         };
         if let Some(reply) = reply {
@@ -203,41 +214,40 @@ impl Desk {
         self.core.work_arrived.notify_one();
     }
 
-    fn check_value(&self, value: Payload) -> Result<Payload, CallError> {
+    fn check_size(&self, value: &Payload) -> Result<(), CallError> {
         let (bytes, max) = (value.body.len(), self.core.limits.message_max);
         if bytes <= self.core.limits.message_max_bytes() {
-            return Ok(value);
+            return Ok(());
         }
         let name = &self.core.name;
         let text = format!("`{name}` answered {bytes} bytes, more than its limit of {}", max.as_u64());
         Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text).into())
     }
 
-    fn open(
-        &self,
-        call: CallId,
-        message: &Arc<Message>,
-        id: StreamId,
-    ) -> Result<stream::StreamReader, CallError> {
+    /// Turns a call that was handled into a stream. None if there is no such call.
+    fn open(&self, call: CallId, id: StreamId) -> Option<(ReplyTo, Result<StreamReader, CallError>)> {
         let limits = &self.core.limits;
         let mut schedule = self.core.schedule();
         if schedule.has_stream(id) {
+            let (_, reply) = schedule.end_handling(call)?;
             let text = format!("`{}` answered the stream {}, which is open already", self.core.name, id.0);
-            return Err(ActorError::System { message: text, recoverable: false, restart: false }.into());
+            let error = ActorError::System { message: text, recoverable: false, restart: false };
+            return Some((reply, Err(error.into())));
         }
         let capacity = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
         let producer = Arc::clone(&self.core) as Arc<dyn stream::Producer>;
-        let (writer, reader) = stream::channel(capacity, call, message.resume_after.unwrap_or(0), producer);
+        let resume_after = schedule.message(call)?.resume_after.unwrap_or(0);
+        let (writer, reader) = stream::channel(capacity, call, resume_after, producer);
         let open = schedule.streaming();
-        schedule.begin_stream(call, Arc::clone(message), id, writer);
+        let reply = schedule.begin_stream(call, id, writer, Instant::now(), limits.grace)?;
         drop(schedule);
         self.core.signals.send(Signal::Rearm);
         if open >= limits.open_streams.get() {
             // The reader is dropped, so the guest is told to close the stream.
             let text = format!("`{}` has {open} streams open, and may have no more", self.core.name);
-            return Err(ActorError::system(text).into());
+            return Some((reply, Err(ActorError::system(text).into())));
         }
-        Ok(reader)
+        Some((reply, Ok(reader)))
     }
 
     /// Hands in what a draw on a stream brought.
@@ -278,7 +288,7 @@ impl Desk {
         } else if items.is_empty() && !done {
             "no item, and did not say that it was done".to_owned()
         } else {
-            return items.iter().try_for_each(|item| self.check_value(item.clone()).map(drop));
+            return items.iter().try_for_each(|item| self.check_size(item));
         };
         let message = format!("a stream of `{}` handed over {broken}", self.core.name);
         Err(ActorError::System { message, recoverable: false, restart: false }.into())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::waits::Origin;
 use crate::error::CallError;
 use crate::id::CallId;
 use crate::message::{Message, Payload};
@@ -29,6 +30,7 @@ pub(super) struct Envelope {
     pub(super) reply: Option<oneshot::Sender<Outcome>>,
     /// When the caller stops waiting.
     pub(super) deadline: Option<Instant>,
+    pub(super) origin: Origin,
 }
 
 impl Envelope {

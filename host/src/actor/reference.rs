@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,9 +18,10 @@ use super::envelope::{Answer, Outcome};
 use super::lifecycle::{State, Status};
 use super::request::{Ask, Open, Request, Tell};
 use super::signals::Signal;
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use super::waits::{Origin, Wait};
+use crate::error::{ActorError, CallError, RuntimeError};
 use crate::exit::ExitReason;
-use crate::id::{ActorName, CallId};
+use crate::id::ActorName;
 use crate::limits::Limits;
 use crate::message::{Message, Payload};
 use crate::observe::Counted;
@@ -48,7 +48,7 @@ pub enum WhenRestarting {
 }
 
 /// How a message is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SendOptions {
     /// How long the sender waits for the answer, or for a stream to begin; none for the actor's `ask_timeout`.
     pub timeout: Option<Duration>,
@@ -56,13 +56,20 @@ pub struct SendOptions {
     pub when_full: WhenFull,
     /// Where the actor is between two lives.
     pub when_restarting: WhenRestarting,
+    /// From which call the message is sent: [`Desk::origin`](super::desk::Desk::origin).
+    pub origin: Origin,
 }
 
 /// What brings messages and control to one actor, wherever it is.
 pub(super) trait Deliver: Send + Sync {
     fn name(&self) -> &ActorName;
     fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome>;
-    fn tell(&self, message: Message, options: SendOptions) -> BoxFuture<'_, Result<(), RuntimeError>>;
+    fn tell(
+        self: Arc<Self>,
+        message: Message,
+        options: SendOptions,
+    ) -> BoxFuture<'static, Result<(), RuntimeError>>;
+    fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError>;
     fn status(&self) -> watch::Receiver<Status>;
     fn signal(&self, signal: Signal);
     fn inspect(&self) -> Inspection;
@@ -140,14 +147,16 @@ impl ActorRef {
     /// # Errors
     ///
     /// [`ActorError::Timeout`] after the timeout, whatever the actor does. The other classes say whose fault
-    /// it was: see [`CallError`].
+    /// it was: see [`CallError`]. `deadlock`, where the answer would have to wait for this call to end.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future cancels the call: one that waits in the mailbox is not handled, a handler that
     /// runs is told to stop.
     pub async fn ask_message(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
+        let _wait = self.begin_wait(&options.origin)?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
+        let options = SendOptions { timeout: Some(timeout), ..options };
         let operation = format!("ask {}.{}", self.name(), message.method);
         let answer = async {
             match Arc::clone(&self.to).call(message, options).await? {
@@ -174,7 +183,9 @@ impl ActorRef {
         message: Message,
         options: SendOptions,
     ) -> Result<StreamReader, CallError> {
+        let _wait = self.begin_wait(&options.origin)?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
+        let options = SendOptions { timeout: Some(timeout), ..options };
         let operation = format!("stream {}.{}", self.name(), message.method);
         let resume_after = message.resume_after.unwrap_or(0);
         let answer = async {
@@ -197,7 +208,17 @@ impl ActorRef {
     ///
     /// Dropping the future sends nothing.
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
-        self.to.tell(message, options).await
+        Arc::clone(&self.to).tell(message, options).await
+    }
+
+    /// Notes that the actor of `origin` waits for this one until the result is dropped, where it can do nothing
+    /// else meanwhile. For whoever draws on a stream; the other ways to wait do it themselves.
+    ///
+    /// # Errors
+    ///
+    /// `deadlock`, where this actor waits for that one.
+    pub fn begin_wait(&self, origin: &Origin) -> Result<Option<Wait>, RuntimeError> {
+        Arc::clone(&self.to).begin_wait(origin)
     }
 
     /// Where the actor is in its life.
@@ -321,111 +342,6 @@ async fn last_item(mut reader: StreamReader) -> Result<Payload, CallError> {
         }
         if batch.done {
             return Ok(last);
-        }
-    }
-}
-
-impl Deliver for Core {
-    fn name(&self) -> &ActorName {
-        &self.name
-    }
-
-    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome> {
-        async move {
-            self.check_size(&message)?;
-            self.check_restarting(options.when_restarting)?;
-            let timeout = options.timeout.unwrap_or(self.limits.ask_timeout);
-            let (envelope, outcome) = self.envelope(message, Some(timeout));
-            let mut pending = PendingCall { call: envelope.call, core: &self, outcome: Some(outcome) };
-            self.deliver(envelope, options.when_full).await.inspect_err(|_| pending.outcome = None)?;
-            pending.wait().await
-        }
-        .boxed()
-    }
-
-    fn tell(&self, message: Message, options: SendOptions) -> BoxFuture<'_, Result<(), RuntimeError>> {
-        async move {
-            self.check_size(&message)?;
-            self.check_restarting(options.when_restarting)?;
-            self.deliver(self.tell_envelope(message), options.when_full).await
-        }
-        .boxed()
-    }
-
-    fn status(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
-    }
-
-    fn signal(&self, signal: Signal) {
-        self.signals.send(signal);
-    }
-
-    fn inspect(&self) -> Inspection {
-        let (in_flight, streams) = {
-            let schedule = self.schedule();
-            (schedule.handling(), schedule.streaming())
-        };
-        Inspection {
-            name: self.name.clone(),
-            status: self.status.borrow().clone(),
-            lane: self.lane,
-            description: self.description(),
-            mailbox_depth: self.mailbox.len(),
-            in_flight,
-            streams,
-            counted: self.counters.read(),
-        }
-    }
-
-    fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.dead_letters.list()
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-}
-
-impl Core {
-    fn check_restarting(&self, when_restarting: WhenRestarting) -> Result<(), RuntimeError> {
-        let status = self.status.borrow();
-        if when_restarting == WhenRestarting::Wait || status.state != State::Restarting {
-            return Ok(());
-        }
-        let text = format!("`{}` is between two lives", self.name);
-        let error = RuntimeError::new(RuntimeErrorKind::ActorRestarting, text);
-        Err(RuntimeError { retry_after: status.backoff, ..error })
-    }
-}
-
-/// A call that was sent. Dropped before its answer, it cancels the call.
-struct PendingCall<'a> {
-    call: CallId,
-    core: &'a Core,
-    outcome: Option<tokio::sync::oneshot::Receiver<Outcome>>,
-}
-
-impl PendingCall<'_> {
-    async fn wait(mut self) -> Outcome {
-        let Some(outcome) = &mut self.outcome else { return Err(self.core.stopped_error().into()) };
-        let outcome = outcome.await;
-        self.outcome = None;
-        // Nothing drops an envelope unanswered but a message that its caller gave up, or a host that goes away.
-        match outcome {
-            Ok(outcome) => outcome,
-            Err(_) if self.core.status.borrow().state.is_final() => Err(self.core.stopped_error().into()),
-            // It was given up because its time is over: the caller's own clock says so in a moment.
-            Err(_) => std::future::pending().await,
-        }
-    }
-}
-
-impl Drop for PendingCall<'_> {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.outcome.take() {
-            // First: whoever takes the message from the mailbox after the signal sees that nobody waits.
-            drop(outcome);
-            self.core.signals.send(Signal::Cancel(self.call));
         }
     }
 }

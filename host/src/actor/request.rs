@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
 use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
 use crate::message::{Message, Payload};
+use crate::retry::{Retry, new_key};
 use crate::stream::StreamReader;
 
 /// A message that is sent when this is awaited. What comes of it depends on the `Pattern`:
@@ -21,6 +22,7 @@ pub struct Request<Pattern> {
     to: ActorRef,
     message: Result<Message, RuntimeError>,
     options: SendOptions,
+    retry: Option<Retry>,
     pattern: PhantomData<fn() -> Pattern>,
 }
 
@@ -37,7 +39,7 @@ impl<Pattern> Request<Pattern> {
     pub(super) fn new(to: ActorRef, method: &str, args: &(impl Serialize + ?Sized)) -> Self {
         let message = Payload::from_value(args).map(|args| Message::new(method, args));
         let message = message.map_err(|error| internal(format!("the arguments have no JSON form: {error}")));
-        Self { to, message, options: SendOptions::default(), pattern: PhantomData }
+        Self { to, message, options: SendOptions::default(), retry: None, pattern: PhantomData }
     }
 
     /// How long to wait for the answer, or for the stream to begin.
@@ -70,14 +72,35 @@ impl<Pattern> Request<Pattern> {
     }
 }
 
+impl<R> Request<Ask<R>> {
+    /// Tries again where that may help, each time with the same idempotency key: one is made where none is given.
+    /// The timeout is that of each try.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        if let Ok(message) = &mut self.message {
+            message.idempotency_key.get_or_insert_with(new_key);
+        }
+        self
+    }
+
+    /// Waits for the answer, over all tries.
+    async fn answer(self) -> Result<Payload, CallError> {
+        let Self { to, message, options, retry, .. } = self;
+        let message = message?;
+        match retry {
+            None => to.ask_message(message, options).await,
+            Some(retry) => retry.run(|| to.ask_message(message.clone(), options.clone())).await,
+        }
+    }
+}
+
 impl<R: DeserializeOwned + 'static> IntoFuture for Request<Ask<R>> {
     type Output = Result<R, CallError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let payload = self.to.ask_message(self.message?, self.options).await?;
-            let value = payload.to_value();
+            let value = self.answer().await?.to_value();
             Ok(value
                 .map_err(|error| internal(format!("the answer is not of the type asked for: {error}")))?)
         }

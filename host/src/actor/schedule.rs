@@ -9,16 +9,16 @@
 //! | streaming | its handler answered a stream | the guest said `done`, failed, or closed it |
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::behavior::Work;
 use super::envelope::{Envelope, Outcome};
+use super::waits::Origin;
 use crate::error::CallError;
 use crate::id::{CallId, StreamId};
 use crate::message::{Message, MethodKind};
@@ -61,9 +61,14 @@ pub(super) struct Schedule {
     pub(super) methods: Option<Arc<HashMap<String, MethodKind>>>,
 }
 
+/// Where the answer to a call goes; none for a tell.
+pub(super) type ReplyTo = Option<oneshot::Sender<Outcome>>;
+
 /// A call in flight.
 pub(super) struct Running {
     pub(super) message: Arc<Message>,
+    /// From which call it was sent.
+    origin: Origin,
     deadline: Option<Instant>,
     cancelled: bool,
     /// When it must have stopped, if it was told to.
@@ -74,8 +79,7 @@ pub(super) struct Running {
 }
 
 pub(super) enum Stage {
-    /// The caller's end; none for a tell.
-    Handling(Option<oneshot::Sender<Outcome>>),
+    Handling(ReplyTo),
     Streaming(OpenStream),
 }
 
@@ -199,19 +203,14 @@ impl Schedule {
     /// Begins to handle a message.
     pub(super) fn begin(&mut self, envelope: Envelope) {
         self.handling += 1;
-        let Envelope { call, message, reply, deadline } = envelope;
+        let Envelope { call, message, reply, deadline, origin } = envelope;
         let stage = Stage::Handling(reply);
-        self.calls.insert(
-            call,
-            Running { message, deadline, cancelled: false, overdue_at: None, token: None, stage },
-        );
+        let (cancelled, overdue_at, token) = (false, None, None);
+        self.calls.insert(call, Running { message, origin, deadline, cancelled, overdue_at, token, stage });
     }
 
     /// Ends the handling of a call. None if there is no such call: the guest's life has ended meanwhile.
-    pub(super) fn end_handling(
-        &mut self,
-        call: CallId,
-    ) -> Option<(Arc<Message>, Option<oneshot::Sender<Outcome>>)> {
+    pub(super) fn end_handling(&mut self, call: CallId) -> Option<(Arc<Message>, ReplyTo)> {
         let mut running = self.calls.remove(&call)?;
         self.handling = self.handling.saturating_sub(1);
         match &mut running.stage {
@@ -228,22 +227,30 @@ impl Schedule {
         })
     }
 
-    /// Begins the stream that a call answered.
+    /// Begins the stream that a call answered: the call goes on as a stream. Answers where its reader goes; none
+    /// if there is no such call.
     pub(super) fn begin_stream(
         &mut self,
         call: CallId,
-        message: Arc<Message>,
         id: StreamId,
         writer: StreamWriter,
-    ) {
+        now: Instant,
+        grace: Duration,
+    ) -> Option<ReplyTo> {
+        let running = self.calls.get_mut(&call)?;
+        let Stage::Handling(reply) = &mut running.stage else { return None };
+        let reply = reply.take();
+        running.stage = Stage::Streaming(OpenStream { id, writer, drawing: None, closing: Closing::No });
+        // The caller's time was for the stream to begin.
+        (running.deadline, running.overdue_at) = (None, None);
+        self.handling = self.handling.saturating_sub(1);
         self.streaming += 1;
-        let stream = OpenStream { id, writer, drawing: None, closing: Closing::No };
-        let stage = Stage::Streaming(stream);
-        self.calls.insert(
-            call,
-            Running { message, deadline: None, cancelled: false, overdue_at: None, token: None, stage },
-        );
-        self.drawable.push_back(call);
+        if running.cancelled {
+            self.close_stream(call, now, grace);
+        } else {
+            self.drawable.push_back(call);
+        }
+        Some(reply)
     }
 
     /// There is room in a stream's buffer.
@@ -321,7 +328,12 @@ impl Schedule {
     pub(super) fn cancel(&mut self, call: CallId, now: Instant, grace: Duration) {
         let Some(running) = self.calls.get_mut(&call).filter(|running| !running.cancelled) else { return };
         running.cancel();
-        if let Stage::Streaming(stream) = &mut running.stage
+        self.close_stream(call, now, grace);
+    }
+
+    /// Has the guest told to close a stream, if that is one, and looks after it in time.
+    fn close_stream(&mut self, call: CallId, now: Instant, grace: Duration) {
+        if let Some(stream) = self.stream_mut(call)
             && stream.closing == Closing::No
         {
             stream.closing = Closing::Wanted;
@@ -372,6 +384,26 @@ impl Schedule {
     pub(super) fn cancellation(&mut self, call: CallId) -> Option<CancellationToken> {
         let running = self.calls.get_mut(&call).filter(|running| !running.cancelled)?;
         Some(running.token.get_or_insert_default().clone())
+    }
+
+    /// From which call a call was sent.
+    pub(super) fn origin(&self, call: CallId) -> Origin {
+        self.calls.get(&call).map(|running| running.origin.clone()).unwrap_or_default()
+    }
+
+    /// What a call's sender wrote.
+    pub(super) fn message(&self, call: CallId) -> Option<&Message> {
+        self.calls.get(&call).map(|running| &*running.message)
+    }
+
+    /// Whether a call is in flight.
+    pub(super) fn has(&self, call: CallId) -> bool {
+        self.calls.contains_key(&call)
+    }
+
+    /// Whether a call's handler runs.
+    pub(super) fn is_handling(&self, call: CallId) -> bool {
+        self.calls.get(&call).is_some_and(|running| matches!(running.stage, Stage::Handling(_)))
     }
 
     /// What is left of the time of a call's caller.

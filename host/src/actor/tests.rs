@@ -3,5 +3,7 @@
 mod deadlines;
 mod messages;
 mod native;
+mod replies;
 mod restarts;
 mod streams;
+mod waits;

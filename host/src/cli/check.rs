@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
 use crate::host::Report;
-use crate::message::{Method, MethodKind};
+use crate::message::Method;
 use crate::text::printable;
 
 #[derive(Debug, Args)]
@@ -53,13 +53,12 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = methods
         .iter()
         .map(|method| {
-            let kind = match method.kind {
-                MethodKind::Ask => "ask",
-                MethodKind::Stream => "stream",
-                MethodKind::Tell => "tell",
-            };
             let doc = method.doc.lines().next().unwrap_or_default();
-            vec![printable(&method.name, TEXT_MAX_CHARS), kind.to_owned(), printable(doc, TEXT_MAX_CHARS)]
+            vec![
+                printable(&method.name, TEXT_MAX_CHARS),
+                method.kind.as_str().to_owned(),
+                printable(doc, TEXT_MAX_CHARS),
+            ]
         })
         .collect();
     if !rows.is_empty() {

@@ -68,6 +68,9 @@ struct ActorOptions {
     /// The most memory of an actor. [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     memory_max: Option<ByteSize>,
+    /// How many answers are kept by idempotency key, for callers that repeat a call. [default: 0]
+    #[arg(long, value_name = "N")]
+    reply_cache: Option<usize>,
     /// A folder that the actors may use: HOST[::GUEST][:ro].
     #[arg(long = "dir", value_name = "DIR")]
     dirs: Vec<DirGrant>,

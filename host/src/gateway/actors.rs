@@ -18,7 +18,7 @@ use crate::actor::DeadLetter;
 use crate::actor::reference::{ActorRef, Inspection};
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
-use crate::message::{Encoding, Method, MethodKind};
+use crate::message::{Encoding, Method};
 use crate::registry::Registry;
 
 /// How many bytes of a dead letter's arguments are shown, all or none.
@@ -116,14 +116,9 @@ impl From<Inspection> for ActorView {
 
 impl From<&Method> for MethodView {
     fn from(method: &Method) -> Self {
-        let kind = match method.kind {
-            MethodKind::Ask => "ask",
-            MethodKind::Stream => "stream",
-            MethodKind::Tell => "tell",
-        };
         Self {
             name: method.name.clone(),
-            kind: kind.to_owned(),
+            kind: method.kind.as_str().to_owned(),
             doc: method.doc.clone(),
             args_schema: method.args_schema.clone().and_then(|schema| RawValue::from_string(schema).ok()),
         }

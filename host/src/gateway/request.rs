@@ -107,7 +107,12 @@ fn send_options(headers: &HeaderMap) -> Result<SendOptions, Refusal> {
         Some("reject") => WhenRestarting::Reject,
         Some(_) => return Err(unfit(WHEN_RESTARTING_HEADER, "`wait` or `reject`")),
     };
-    Ok(SendOptions { timeout: timeout(headers)?, when_full: WhenFull::Reject, when_restarting })
+    Ok(SendOptions {
+        timeout: timeout(headers)?,
+        when_full: WhenFull::Reject,
+        when_restarting,
+        ..SendOptions::default()
+    })
 }
 
 /// How long the sender waits, if it says so.

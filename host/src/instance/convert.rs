@@ -92,27 +92,13 @@ pub(super) fn error_in(error: wit::ActorError, max_bytes: usize) -> ActorError {
         }
         wit::ActorError::Cancelled => ActorError::Cancelled,
     };
-    let bytes = text_bytes(&error);
+    let bytes = error.text_bytes();
     if bytes <= max_bytes {
         return error;
     }
     let message = format!("an error with {bytes} bytes of text, more than the limit of {max_bytes}");
     let restart = matches!(error, ActorError::System { restart: true, .. });
     ActorError::System { message, recoverable: false, restart }
-}
-
-fn text_bytes(error: &ActorError) -> usize {
-    match error {
-        ActorError::Business { message, details, .. } => {
-            message.len().saturating_add(details.as_ref().map_or(0, String::len))
-        }
-        ActorError::System { message, .. } => message.len(),
-        ActorError::Timeout { operation, .. } => operation.len(),
-        ActorError::Unsupported { operation, nearest } => {
-            operation.len().saturating_add(nearest.as_ref().map_or(0, String::len))
-        }
-        ActorError::Cancelled => 0,
-    }
 }
 
 pub(super) fn actor_error_out(error: ActorError) -> wit::ActorError {

@@ -6,6 +6,7 @@
     reason = "these are tests, and clippy knows only functions marked as such"
 )]
 
+mod asks;
 mod bad_input;
 mod cli;
 mod components;

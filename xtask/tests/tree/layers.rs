@@ -15,7 +15,10 @@ const LAYERS: [Layer; 5] = [
         rooms: &["id", "message", "error", "exit", "limits", "grants", "policy", "config", "observe", "text"],
         without: &["wasmtime", "tokio", "axum"],
     },
-    Layer { rooms: &["mailbox", "stream", "restart", "registry", "actor"], without: &["wasmtime", "axum"] },
+    Layer {
+        rooms: &["mailbox", "stream", "restart", "retry", "reply_cache", "registry", "actor"],
+        without: &["wasmtime", "axum"],
+    },
     Layer { rooms: &["engine", "instance"], without: &["axum"] },
     Layer { rooms: &["gateway"], without: &["wasmtime"] },
     Layer { rooms: &["host", "cli", "main", "lib"], without: &[] },

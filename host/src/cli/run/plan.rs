@@ -101,6 +101,7 @@ impl ActorOptions {
         spec.restart.max_restarts = self.max_restarts.unwrap_or(spec.restart.max_restarts);
         spec.limits.ask_timeout = self.ask_timeout.unwrap_or(spec.limits.ask_timeout);
         spec.limits.memory_max = self.memory_max.unwrap_or(spec.limits.memory_max);
+        spec.limits.reply_cache = self.reply_cache.unwrap_or(spec.limits.reply_cache);
         spec.grants.dirs.extend(self.dirs.iter().cloned());
         spec.grants.env.extend(self.env.iter().cloned());
         spec.grants.ask.extend(self.ask.iter().cloned());

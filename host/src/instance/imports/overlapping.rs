@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use wasmtime::component::{Accessor, HasSelf};
 
+use crate::actor::waits::Origin;
 use crate::id::CallId;
 use crate::instance::bindings::overlapping::pulsing::actor::async_system::{Host, HostWithStore};
-use crate::instance::bindings::types::{CallError, Payload, RuntimeError, StreamBatch};
+use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
 use crate::instance::store::Guest;
 use crate::message::Message;
@@ -34,14 +35,11 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         target: String,
         method: String,
         args: Payload,
-        timeout_ms: Option<u64>,
+        options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
         let message = Message::new(method, payload_in(args));
-        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, timeout_ms));
-        let answer = match outgoing {
-            Ok(outgoing) => outgoing.ask().await,
-            Err(error) => Err(error),
-        };
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let answer = async { outgoing?.ask().await }.await;
         Ok(answer.map(payload_out).map_err(call_error_out))
     }
 
@@ -50,8 +48,9 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         target: String,
         method: String,
         args: Payload,
+        idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
-        let message = Message::new(method, payload_in(args));
+        let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
         let told = match accessor.with(|mut store| store.get().peer(&target)) {
             Ok(peer) => peer.tell_message(message, Default::default()).await,
             Err(error) => Err(error),
@@ -66,13 +65,11 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         method: String,
         args: Payload,
         resume_after: Option<u64>,
+        options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
-        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, None));
-        let opened = match outgoing {
-            Ok(outgoing) => outgoing.open().await,
-            Err(error) => Err(error),
-        };
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let opened = async { outgoing?.open().await }.await;
         let kept = opened.and_then(|reader| accessor.with(|mut store| store.get().peer_streams.add(reader)));
         Ok(kept.map_err(call_error_out))
     }
@@ -83,7 +80,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
         let batch = match accessor.with(|mut store| store.get().peer_streams.get(stream)) {
-            Ok(stream) => stream.draw(max_items).await,
+            Ok(stream) => stream.draw(max_items, &Origin::default()).await,
             Err(error) => Err(error),
         };
         accessor.with(|mut store| store.get().peer_streams.let_go_if_ended(stream, &batch));

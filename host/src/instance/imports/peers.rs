@@ -4,16 +4,20 @@
 //! Bounded: a guest holds at most `open_streams` streams of others.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::desk::Desk;
 use crate::actor::reference::{ActorRef, SendOptions};
+use crate::actor::waits::Origin;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::CallId;
+use crate::instance::bindings::types::CallOptions;
 use crate::instance::store::Guest;
 use crate::message::{Message, Payload};
 use crate::stream::{Batch, StreamReader};
@@ -27,7 +31,7 @@ pub(super) struct Outgoing {
     peer: ActorRef,
     message: Message,
     within: CallId,
-    options: SendOptions,
+    timeout: Duration,
 }
 
 impl Guest {
@@ -49,32 +53,42 @@ impl Guest {
         within: u64,
         target: &str,
         message: Message,
-        timeout_ms: Option<u64>,
+        options: CallOptions,
     ) -> Result<Outgoing, CallError> {
         let peer = self.peer(target)?;
-        let within = CallId(within);
-        let wanted = timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
+        // In a serial actor, what runs is known, whatever the guest says.
+        let within = if self.current == CallId::NONE { CallId(within) } else { self.current };
+        let wanted = options.timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
         let left = self.desk.remaining(within).unwrap_or(wanted);
-        let options = SendOptions { timeout: Some(wanted.min(left)), ..SendOptions::default() };
-        Ok(Outgoing { desk: self.desk.clone(), peer, message, within, options })
+        let message = Message { idempotency_key: options.idempotency_key, ..message };
+        Ok(Outgoing { desk: self.desk.clone(), peer, message, within, timeout: wanted.min(left) })
     }
 }
 
 impl Outgoing {
     pub(super) async fn ask(self) -> Result<Payload, CallError> {
+        let options = self.options(self.desk.origin(self.within));
         tokio::select! {
-            answer = self.peer.ask_message(self.message, self.options) => answer,
+            answer = self.peer.ask_message(self.message, options) => answer,
             () = self.desk.cancelled(self.within) => Err(ActorError::Cancelled.into()),
         }
     }
 
-    pub(super) async fn open(self) -> Result<StreamReader, CallError> {
+    pub(super) async fn open(self) -> Result<OpenedStream, CallError> {
+        let options = self.options(self.desk.origin_of_stream(self.within));
         tokio::select! {
-            reader = self.peer.stream_message(self.message, self.options) => reader,
+            reader = self.peer.stream_message(self.message, options) => Ok((self.peer, reader?)),
             () = self.desk.cancelled(self.within) => Err(ActorError::Cancelled.into()),
         }
     }
+
+    fn options(&self, origin: Origin) -> SendOptions {
+        SendOptions { timeout: Some(self.timeout), origin, ..SendOptions::default() }
+    }
 }
+
+/// A stream that has begun, and whose it is.
+pub(super) type OpenedStream = (ActorRef, StreamReader);
 
 /// The streams of other actors that a guest reads.
 pub(in crate::instance) struct PeerStreams {
@@ -85,6 +99,7 @@ pub(in crate::instance) struct PeerStreams {
 
 /// A stream of another actor.
 pub(super) struct PeerStream {
+    peer: ActorRef,
     reader: Mutex<StreamReader>,
     closed: CancellationToken,
 }
@@ -95,14 +110,14 @@ impl PeerStreams {
     }
 
     /// Keeps a stream for the guest.
-    pub(super) fn add(&mut self, reader: StreamReader) -> Result<u64, CallError> {
+    pub(super) fn add(&mut self, (peer, reader): OpenedStream) -> Result<u64, CallError> {
         if self.open.len() >= self.max {
             let text = format!("{} streams of other actors are open, and there may be no more", self.max);
             return Err(ActorError::system(text).into());
         }
         let id = self.next;
         self.next += 1;
-        let stream = PeerStream { reader: Mutex::new(reader), closed: CancellationToken::new() };
+        let stream = PeerStream { peer, reader: Mutex::new(reader), closed: CancellationToken::new() };
         self.open.insert(id, Arc::new(stream));
         Ok(id)
     }
@@ -130,11 +145,20 @@ impl PeerStreams {
 
 impl PeerStream {
     /// Draws up to `max_items`, one at least unless the stream has ended.
-    pub(super) async fn draw(&self, max_items: u32) -> Result<Batch, CallError> {
+    ///
+    /// # Errors
+    ///
+    /// The stream's own; `deadlock`, where its producer waits for the actor of `origin`, which would wait here.
+    pub(super) async fn draw(&self, max_items: u32, origin: &Origin) -> Result<Batch, CallError> {
         let max = usize::try_from(max_items.clamp(1, BATCH_MAX)).unwrap_or(usize::MAX);
         let mut reader = self.reader.lock().await;
+        let mut next = pin!(reader.next_batch(max));
+        if let Some(batch) = next.as_mut().now_or_never() {
+            return batch;
+        }
+        let _wait = self.peer.begin_wait(origin)?;
         tokio::select! {
-            batch = reader.next_batch(max) => batch,
+            batch = next => batch,
             () = self.closed.cancelled() => Ok(Batch { items: Vec::new(), done: true }),
         }
     }

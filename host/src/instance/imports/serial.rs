@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::actor::reference::SendOptions;
+use crate::error::{self, ActorError, RuntimeErrorKind};
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
-use crate::instance::bindings::types::{CallError, Payload, RuntimeError, StreamBatch};
+use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
 use crate::instance::store::Guest;
 use crate::message::Message;
@@ -18,13 +20,11 @@ impl system::Host for Guest {
         target: String,
         method: String,
         args: Payload,
-        timeout_ms: Option<u64>,
+        options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
         let message = Message::new(method, payload_in(args));
-        let answer = match self.outgoing(within, &target, message, timeout_ms) {
-            Ok(outgoing) => outgoing.ask().await,
-            Err(error) => Err(error),
-        };
+        let outgoing = self.outgoing(within, &target, message, options);
+        let answer = async { outgoing?.ask().await }.await;
         Ok(answer.map(payload_out).map_err(call_error_out))
     }
 
@@ -33,14 +33,20 @@ impl system::Host for Guest {
         target: String,
         method: String,
         args: Payload,
+        idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
-        let message = Message::new(method, payload_in(args));
+        let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
         let told = match self.peer(&target) {
             // A tell that waits for room ends with the call that it is part of.
-            Ok(peer) => tokio::select! {
-                told = peer.tell_message(message, Default::default()) => told,
-                () = self.desk.cancelled(self.current) => Err(cancelled()),
-            },
+            Ok(peer) => {
+                let options =
+                    SendOptions { origin: self.desk.origin(self.current), ..SendOptions::default() };
+                tokio::select! {
+                    biased;
+                    told = peer.tell_message(message, options) => told,
+                    () = self.desk.cancelled(self.current) => Err(cancelled()),
+                }
+            }
             Err(error) => Err(error),
         };
         Ok(told.map_err(runtime_error_out))
@@ -53,12 +59,11 @@ impl system::Host for Guest {
         method: String,
         args: Payload,
         resume_after: Option<u64>,
+        options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
-        let opened = match self.outgoing(within, &target, message, None) {
-            Ok(outgoing) => outgoing.open().await,
-            Err(error) => Err(error),
-        };
+        let outgoing = self.outgoing(within, &target, message, options);
+        let opened = async { outgoing?.open().await }.await;
         Ok(opened.and_then(|reader| self.peer_streams.add(reader)).map_err(call_error_out))
     }
 
@@ -67,10 +72,11 @@ impl system::Host for Guest {
         stream: u64,
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
+        let origin = self.desk.origin(self.current);
         let batch = match self.peer_streams.get(stream) {
             Ok(stream) => tokio::select! {
-                batch = stream.draw(max_items) => batch,
-                () = self.desk.cancelled(self.current) => Err(crate::error::ActorError::Cancelled.into()),
+                batch = stream.draw(max_items, &origin) => batch,
+                () = self.desk.cancelled(self.current) => Err(ActorError::Cancelled.into()),
             },
             Err(error) => Err(error),
         };
@@ -96,9 +102,7 @@ impl system::Host for Guest {
     }
 }
 
-fn cancelled() -> crate::error::RuntimeError {
-    crate::error::RuntimeError::new(
-        crate::error::RuntimeErrorKind::MailboxFull,
-        "the call was told to stop while it waited for room in the mailbox",
-    )
+fn cancelled() -> error::RuntimeError {
+    let text = "the call was told to stop while it waited for room in the mailbox";
+    error::RuntimeError::new(RuntimeErrorKind::MailboxFull, text)
 }

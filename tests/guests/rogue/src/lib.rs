@@ -1,15 +1,18 @@
 //! A serial guest that misbehaves as it is told: one method for each fault.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 
 use pulsing_guest::blocking::{self, ActorRef};
 use pulsing_guest::serde::Deserialize;
-use pulsing_guest::{Call, Error};
+use pulsing_guest::{Call, Error, Retry};
 
 #[derive(Default)]
 struct Rogue {
     calls: u64,
+    /// By idempotency key.
+    tries: BTreeMap<String, u64>,
 }
 
 /// What `start` is told to do.
@@ -106,6 +109,35 @@ impl Rogue {
     /// Asks another actor for its `count`.
     fn count_of(&self, peer: String) -> Result<u64, Error> {
         Ok(ActorRef::new(peer).ask("count", ())?)
+    }
+
+    /// Asks the next on the way to do the same, and answers how many followed.
+    fn ask_along(&self, way: Vec<String>) -> Result<u64, Error> {
+        let Some((next, rest)) = way.split_first() else { return Ok(0) };
+        Ok(1 + ActorRef::new(next).ask::<u64>("ask_along", (rest,))?)
+    }
+
+    /// Fails so many times for each idempotency key, and then answers how often it was tried.
+    fn flaky(&mut self, failures: u64) -> Result<u64, Error> {
+        let key = Call::current().idempotency_key().unwrap_or_default().to_owned();
+        let tries = self.tries.entry(key).or_default();
+        *tries += 1;
+        if *tries <= failures {
+            return Err(Error::system("not yet"));
+        }
+        Ok(*tries)
+    }
+
+    /// Asks another actor's `flaky` until it answers.
+    fn insist_on(&self, peer: String, failures: u64) -> Result<u64, Error> {
+        let retry = Retry::default().min_backoff(Duration::from_millis(1));
+        Ok(ActorRef::new(peer).retry(retry).ask("flaky", (failures,))?)
+    }
+
+    /// Fills another actor's mailbox.
+    fn flood(&self, peer: String, tells: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        (0..tells).try_for_each(|_| Ok(peer.tell("count", ())?))
     }
 
     /// Counts up to `last`, and down from there where it fails.

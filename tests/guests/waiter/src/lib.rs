@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_guest::{ActorRef, Error, Stream, This, sleep, stream};
+use pulsing_guest::{ActorRef, Error, Retry, Stream, This, sleep, stream};
 
 #[derive(Default)]
 struct Waiter {
@@ -113,6 +113,23 @@ impl Waiter {
         let (first, second) =
             pulsing_guest::futures::join!(peer.ask::<u64>("nap", (ms,)), peer.ask::<u64>("nap", (ms,)));
         Ok(first?.max(second?))
+    }
+
+    /// Asks the next on the way to do the same, and answers how many followed.
+    async fn ask_along(_this: This<Self>, way: Vec<String>) -> Result<u64, Error> {
+        let Some((next, rest)) = way.split_first() else { return Ok(0) };
+        Ok(1 + ActorRef::new(next).ask::<u64>("ask_along", (rest,)).await?)
+    }
+
+    /// Asks another actor's `flaky` until it answers.
+    async fn insist_on(_this: This<Self>, peer: String, failures: u64) -> Result<u64, Error> {
+        let retry = Retry::default().min_backoff(Duration::from_millis(1));
+        Ok(ActorRef::new(peer).retry(retry).ask("flaky", (failures,)).await?)
+    }
+
+    /// Asks another actor's `flaky` once, under a key.
+    async fn try_of(_this: This<Self>, peer: String, failures: u64, key: String) -> Result<u64, Error> {
+        Ok(ActorRef::new(peer).idempotency_key(key).ask("flaky", (failures,)).await?)
     }
 
     /// Sums up a stream of another actor that ends with an error.

@@ -1,0 +1,214 @@
+//! Delivery to an actor that runs in this process.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::dead_letters::DeadLetter;
+use super::envelope::{Answer, Outcome};
+use super::lifecycle::{State, Status};
+use super::reference::{Deliver, Inspection, SendOptions, WhenRestarting};
+use super::signals::Signal;
+use super::waits::{Origin, Wait};
+use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::id::{ActorName, CallId};
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::reply_cache::{Found, Key, Settled};
+
+impl Deliver for Core {
+    fn name(&self) -> &ActorName {
+        &self.name
+    }
+
+    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome> {
+        async move {
+            self.check_size(&message)?;
+            let due = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            match &message.idempotency_key {
+                Some(key) if self.limits.reply_cache > 0 => {
+                    let key = Key::new(&message.method, key);
+                    self.call_once(key, message, due, options).await
+                }
+                _ => self.call_now(message, due, options).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn tell(
+        self: Arc<Self>,
+        message: Message,
+        options: SendOptions,
+    ) -> BoxFuture<'static, Result<(), RuntimeError>> {
+        async move {
+            self.check_size(&message)?;
+            self.check_restarting(options.when_restarting)?;
+            self.deliver(self.tell_envelope(message), &options).await
+        }
+        .boxed()
+    }
+
+    fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError> {
+        origin.wait_for(&self)
+    }
+
+    fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.signals.send(signal);
+    }
+
+    fn inspect(&self) -> Inspection {
+        let (in_flight, streams) = {
+            let schedule = self.schedule();
+            (schedule.handling(), schedule.streaming())
+        };
+        Inspection {
+            name: self.name.clone(),
+            status: self.status.borrow().clone(),
+            lane: self.lane,
+            description: self.description(),
+            mailbox_depth: self.mailbox.len(),
+            in_flight,
+            streams,
+            counted: self.counters.read(),
+        }
+    }
+
+    fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.list()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+impl Core {
+    /// Sends a message and waits for what comes of it.
+    async fn call_now(
+        self: &Arc<Self>,
+        message: Message,
+        due: Option<Instant>,
+        options: SendOptions,
+    ) -> Outcome {
+        self.check_restarting(options.when_restarting)?;
+        options.origin.check(self)?;
+        let (envelope, outcome) = self.envelope(message, due, options.origin.clone());
+        let mut pending = PendingCall { call: envelope.call, core: self, outcome: Some(outcome) };
+        self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
+        pending.wait().await
+    }
+
+    /// The same, unless the message was answered before: then with that answer. Waits for an earlier try that
+    /// still runs.
+    async fn call_once(
+        self: &Arc<Self>,
+        key: Key,
+        message: Message,
+        due: Option<Instant>,
+        options: SendOptions,
+    ) -> Outcome {
+        loop {
+            let found = self.replies().find(&key, &message.args, Instant::now().into_std());
+            match found {
+                Found::Answered(answer) => return answer.map(Answer::Value),
+                Found::OtherArguments => return Err(other_arguments().into()),
+                Found::Running(mut earlier) => {
+                    // It ends by being forgotten: either there is an answer then, or this is the first try now.
+                    while earlier.changed().await.is_ok() {}
+                }
+                Found::Nothing => {
+                    let try_ = FirstTry { core: self, key: Some(key) };
+                    let outcome = self.call_now(message, due, options).await;
+                    try_.settle(&outcome);
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    fn check_restarting(&self, when_restarting: WhenRestarting) -> Result<(), RuntimeError> {
+        let status = self.status.borrow();
+        if when_restarting == WhenRestarting::Wait || status.state != State::Restarting {
+            return Ok(());
+        }
+        let text = format!("`{}` is between two lives", self.name);
+        let error = RuntimeError::new(RuntimeErrorKind::ActorRestarting, text);
+        Err(RuntimeError { retry_after: status.backoff, ..error })
+    }
+}
+
+fn other_arguments() -> ActorError {
+    /// As HTTP has it for a request that is understood and cannot be followed.
+    const UNPROCESSABLE: u32 = 422;
+    let message = "the idempotency key was used before, with other arguments".to_owned();
+    ActorError::Business { code: UNPROCESSABLE, message, details: None }
+}
+
+/// The first try of a call with a key. Dropped without an answer, it lets the next one try.
+struct FirstTry<'a> {
+    core: &'a Core,
+    key: Option<Key>,
+}
+
+impl FirstTry<'_> {
+    fn settle(mut self, outcome: &Outcome) {
+        let settled = match outcome {
+            Ok(Answer::Value(value)) => Some(Ok(value.clone())),
+            Err(error @ CallError::Actor(ActorError::Business { .. })) => Some(Err(error.clone())),
+            // Another try may end in another way, and a stream cannot be handed out twice.
+            Ok(Answer::Stream(_)) | Err(_) => None,
+        };
+        if let Some(key) = self.key.take() {
+            self.core.replies().settle(key, settled.map(Settled), Instant::now().into_std());
+        }
+    }
+}
+
+impl Drop for FirstTry<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.core.replies().settle(key, None, Instant::now().into_std());
+        }
+    }
+}
+
+/// A call that was sent. Dropped before its answer, it cancels the call.
+struct PendingCall<'a> {
+    call: CallId,
+    core: &'a Core,
+    outcome: Option<oneshot::Receiver<Outcome>>,
+}
+
+impl PendingCall<'_> {
+    async fn wait(mut self) -> Outcome {
+        let Some(outcome) = &mut self.outcome else { return Err(self.core.stopped_error().into()) };
+        let outcome = outcome.await;
+        self.outcome = None;
+        // Nothing drops an envelope unanswered but a message that its caller gave up, or a host that goes away.
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(_) if self.core.status.borrow().state.is_final() => Err(self.core.stopped_error().into()),
+            // It was given up because its time is over: the caller's own clock says so in a moment.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            // First: whoever takes the message from the mailbox after the signal sees that nobody waits.
+            drop(outcome);
+            self.core.signals.send(Signal::Cancel(self.call));
+        }
+    }
+}
