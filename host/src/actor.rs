@@ -11,6 +11,7 @@ pub mod request;
 pub mod run;
 pub mod waits;
 
+mod burst;
 mod core;
 mod dead_letters;
 mod envelope;

@@ -59,6 +59,8 @@ pub enum Overdue {
     },
     /// `stop` did not return.
     Stop,
+    /// It computed on and on, without waiting or ending a piece of work.
+    Break,
 }
 
 impl ExitReason {
@@ -111,6 +113,7 @@ impl fmt::Display for ExitReason {
                         write!(f, "`{method}` did not return within {limit} after it was told to stop")
                     }
                     Overdue::Stop => write!(f, "stop did not return within {limit}"),
+                    Overdue::Break => write!(f, "computed for {limit} without waiting or ending a handler"),
                 }
             }
             Self::HostFault { message } => write!(f, "the host failed at this actor: {message}"),

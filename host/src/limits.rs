@@ -57,6 +57,9 @@ pub struct Limits {
     /// How long a stop takes at most: what is in the mailbox, what is in flight and `stop` together.
     #[serde(with = "humantime_serde")]
     pub stop_timeout: Duration,
+    /// How long a life computes without waiting or ending a piece of work, before it is ended.
+    #[serde(with = "humantime_serde")]
+    pub handler_max_cpu: Duration,
     /// How many dead letters are kept, the newest.
     pub dead_letters: usize,
     /// How many answers are kept by idempotency key; 0 for none.
@@ -86,6 +89,7 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(30),
+            handler_max_cpu: Duration::from_secs(30),
             dead_letters: 100,
             reply_cache: 0,
             reply_cache_age: Duration::from_secs(5 * 60),

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::behavior::{Behavior, Description, Lane};
+use super::burst::Burst;
 use super::dead_letters::DeadLetters;
 use super::desk::Schedule;
 use super::envelope::{Envelope, Outcome};
@@ -63,6 +64,7 @@ pub(super) struct Core {
     pub(super) status: watch::Sender<Status>,
     pub(super) description: Mutex<Arc<Description>>,
     pub(super) counters: Arc<Counters>,
+    pub(super) burst: Burst,
     pub(super) dead_letters: DeadLetters,
     /// What it waits for, where it is serial and its handler waits for another actor.
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
@@ -82,6 +84,7 @@ impl Core {
             status: watch::Sender::new(Status::default()),
             description: Mutex::default(),
             counters,
+            burst: Burst::default(),
             dead_letters: DeadLetters::new(limits.dead_letters),
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),

@@ -200,7 +200,18 @@ impl Desk {
             // The caller may be gone: a stream's reader that is dropped here tells us so.
             drop(reply.send(outcome));
         }
+        self.work_ended();
+    }
+
+    /// Others may have something to do now.
+    fn work_ended(&self) {
+        self.core.burst.broken();
         self.core.work_arrived.notify_one();
+    }
+
+    /// Says that the life gives up its thread in the midst of its computing, so that others get a turn.
+    pub fn preempted(&self) {
+        self.core.burst.preempted();
     }
 
     /// Hands in how the handler of a tell ended.
@@ -211,7 +222,7 @@ impl Desk {
             self.core.bury(&message, error.to_string());
             self.heed(&mut self.core.schedule(), &error);
         }
-        self.core.work_arrived.notify_one();
+        self.work_ended();
     }
 
     fn check_size(&self, value: &Payload) -> Result<(), CallError> {
@@ -278,7 +289,7 @@ impl Desk {
             },
         }
         drop(schedule);
-        core.work_arrived.notify_one();
+        self.work_ended();
     }
 
     fn check_draw(&self, items: &[Payload], done: bool, max_items: u32) -> Result<(), CallError> {
@@ -297,7 +308,7 @@ impl Desk {
     /// Says that the guest has closed a stream.
     pub fn closed(&self, call: CallId) {
         self.core.schedule().closed(call);
-        self.core.work_arrived.notify_one();
+        self.work_ended();
     }
 
     /// Whether a call is told to stop. True too for one that has ended.

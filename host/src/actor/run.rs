@@ -108,6 +108,7 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn new(core: &'a Arc<Core>, behavior: &'a dyn Behavior, birth: Birth) -> Self {
         let desk = Desk::new(Arc::clone(core));
+        core.burst.broken();
         // The inner call too may panic, and ends this actor alone if it does.
         let life = AssertUnwindSafe(async move { behavior.live(birth, desk).await }).catch_unwind();
         let life = life.map(|end| end.unwrap_or_else(|panic| host_fault(&*panic))).boxed();
@@ -370,7 +371,7 @@ fn log_end(core: &Core, exit: &ExitReason, verdict: Verdict) {
     }
 }
 
-/// Adds up the time that a life spends on threads.
+/// Adds up the time that a life spends on threads, and ends one that computes too long without a break.
 struct Metered<'a> {
     core: &'a Core,
     life: BoxFuture<'a, ExitReason>,
@@ -382,7 +383,12 @@ impl Future for Metered<'_> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitReason> {
         let begun = std::time::Instant::now();
         let poll = self.life.poll_unpin(context);
-        self.core.counters.add_cpu(begun.elapsed());
+        let computed = begun.elapsed();
+        self.core.counters.add_cpu(computed);
+        let limit = self.core.limits.handler_max_cpu;
+        if poll.is_pending() && self.core.burst.yielded(computed) > limit {
+            return Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit });
+        }
         poll
     }
 }

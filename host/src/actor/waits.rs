@@ -10,7 +10,7 @@
 //!
 //! What is refused would have waited until somebody's time was up. Rings over overlapping actors whose calls do
 //! not know of each other are not found: such a handler may have other ways to go on. Bounded: a way has at most
-//! [`HOPS_MAX`] calls.
+//! `HOPS_MAX` calls.
 
 use std::fmt;
 use std::ptr;

@@ -88,7 +88,8 @@ pub(super) fn new_store(
     store.set_epoch_deadline(SLICE_TICKS);
     // Not wasmtime's own yield: it wakes itself at once, and keeps timers and other tasks waiting (wasmtime
     // issue 10667).
-    store.epoch_deadline_callback(|_| {
+    store.epoch_deadline_callback(|store| {
+        store.data().desk.preempted();
         Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
     });
     Ok(store)

@@ -1,9 +1,11 @@
 //! What ends a guest's life, and that it comes back.
 
+use std::time::Duration;
+
 use bytesize::ByteSize;
 use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::exit::ExitReason;
+use pulsing_host::exit::{ExitReason, Overdue};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
@@ -145,5 +147,36 @@ async fn an_answer_over_the_limit_is_refused_and_the_actor_goes_on() {
     };
     assert_eq!(error.kind, pulsing_host::error::RuntimeErrorKind::MessageTooLarge);
     assert_eq!(actor.ask::<String>("answer", &(1 << 20,)).await.unwrap().len(), 1 << 20);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_tell_that_loops_is_ended_at_its_limit() {
+    let host = host().unwrap();
+    for (guest, then) in [("rogue", "count"), ("waiter", "running")] {
+        let mut spec = spec(guest).unwrap();
+        spec.limits.handler_max_cpu = Duration::from_millis(50);
+        let limit = spec.limits.handler_max_cpu;
+        let actor = spawn(&host, spec).await.unwrap();
+        actor.tell("spin", &()).await.unwrap();
+        let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await;
+        bounded(actor.ask::<u64>(then, &()).into_future()).await.unwrap();
+        assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue: Overdue::Break, limit }), "{guest}");
+        assert_eq!(actor.dead_letters().len(), 1, "{guest}");
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_short_handlers_do_not_add_up_to_a_long_one() {
+    let host = host().unwrap();
+    let mut spec = spec("rogue").unwrap();
+    spec.limits.handler_max_cpu = Duration::from_millis(500);
+    let actor = spawn(&host, spec).await.unwrap();
+    let before = actor.inspect().counted.cpu;
+    while actor.inspect().counted.cpu < before + Duration::from_millis(700) {
+        bounded(actor.ask::<u64>("compute", &(2_000_000_u64,)).into_future()).await.unwrap();
+    }
+    assert_eq!(actor.status().generation.0, 0);
     host.shutdown().await;
 }

@@ -1,0 +1,58 @@
+//! How long a life computes without a break.
+//!
+//! A break is the end of a piece of work, or a wait. Where a guest is preempted, it goes on afterwards: that is none.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What one life has computed since its last break.
+#[derive(Debug, Default)]
+pub(super) struct Burst {
+    nanos: AtomicU64,
+    /// Whether the life gave up its thread in the midst of its computing.
+    preempted: AtomicBool,
+}
+
+impl Burst {
+    /// The life was preempted: it does not wait.
+    pub(super) fn preempted(&self) {
+        self.preempted.store(true, Ordering::Relaxed);
+    }
+
+    /// A piece of work ended, or a new life begins.
+    pub(super) fn broken(&self) {
+        self.nanos.store(0, Ordering::Relaxed);
+    }
+
+    /// The life gave up its thread after `computed`. Answers how long it has computed without a break.
+    pub(super) fn yielded(&self, computed: Duration) -> Duration {
+        if !self.preempted.swap(false, Ordering::Relaxed) {
+            self.broken();
+            return Duration::ZERO;
+        }
+        let computed = u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX);
+        // A life is polled by one task: nothing else adds.
+        let nanos = self.nanos.load(Ordering::Relaxed).saturating_add(computed);
+        self.nanos.store(nanos, Ordering::Relaxed);
+        Duration::from_nanos(nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_add_up_until_the_life_waits_or_ends_its_work() {
+        let (burst, slice) = (Burst::default(), Duration::from_millis(1));
+        let preempted = || {
+            burst.preempted();
+            burst.yielded(slice)
+        };
+        assert_eq!([preempted(), preempted()], [slice, slice * 2]);
+        assert_eq!(burst.yielded(slice), Duration::ZERO);
+        assert_eq!(preempted(), slice);
+        burst.broken();
+        assert_eq!(preempted(), slice);
+    }
+}
