@@ -11,6 +11,7 @@ pub mod request;
 pub mod run;
 pub mod waits;
 
+mod between;
 mod burst;
 mod core;
 mod dead_letters;

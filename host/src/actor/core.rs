@@ -1,6 +1,6 @@
 //! What an actor's run loop, its desk and the references to it share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub(super) struct Core {
     /// What it waits for, where it is serial and its handler waits for another actor.
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
     replies: Mutex<ReplyCache>,
+    /// Whether its run loop has ended: nothing becomes of it any more.
+    pub(super) is_gone: AtomicBool,
     next_call: AtomicU64,
 }
 
@@ -88,6 +90,7 @@ impl Core {
             dead_letters: DeadLetters::new(limits.dead_letters),
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),
+            is_gone: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,
         })

@@ -1,6 +1,7 @@
 //! Delivery to an actor that runs in this process.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -63,6 +64,10 @@ impl Deliver for Core {
 
     fn signal(&self, signal: Signal) {
         self.signals.send(signal);
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
     }
 
     fn inspect(&self) -> Inspection {

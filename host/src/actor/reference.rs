@@ -72,6 +72,8 @@ pub(super) trait Deliver: Send + Sync {
     fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError>;
     fn status(&self) -> watch::Receiver<Status>;
     fn signal(&self, signal: Signal);
+    /// Whether nothing becomes of the actor any more: its host is gone.
+    fn is_gone(&self) -> bool;
     fn inspect(&self) -> Inspection;
     fn dead_letters(&self) -> Vec<DeadLetter>;
     fn limits(&self) -> &Limits;
@@ -312,7 +314,8 @@ impl ActorRef {
     /// Waits until the actor's status is such as wanted, or its host is gone.
     pub async fn wait_for(&self, mut wanted: impl FnMut(&Status) -> bool) -> Status {
         let mut status = self.to.status();
-        match status.wait_for(|status| wanted(status)).await {
+        let arrived = |status: &Status| wanted(status) || self.to.is_gone();
+        match status.wait_for(arrived).await {
             Ok(status) => status.clone(),
             Err(_host_gone) => self.status(),
         }

@@ -7,6 +7,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,24 +16,17 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::behavior::{Behavior, Birth};
+use super::between::{End, Next, begin_next, conclude, end_calls, refuse_waiting};
 use super::core::Core;
-use super::desk::{Desk, cut_off};
+use super::desk::Desk;
 use super::lifecycle::State;
-use super::schedule::{Phase, Stage};
+use super::schedule::Phase;
 use super::signals::Signal;
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::message::Payload;
-use crate::observe::Event;
 use crate::policy::RestartSettings;
-use crate::restart::{Ended, RestartTracker, Verdict};
-
-/// What follows a life.
-enum Next {
-    Life,
-    /// Nothing, until somebody asks for a restart.
-    Rest,
-}
+use crate::restart::RestartTracker;
 
 /// Runs an actor until the future is dropped.
 pub(super) fn run(
@@ -62,8 +56,9 @@ async fn run_lives(
             generation: core.status.borrow().generation,
             config: config.clone(),
         };
-        let exit = Life::new(&core, &*behavior, birth).run().await;
-        let next = conclude(&core, &mut tracker, exit, born.elapsed()).await;
+        let (exit, restart_requested) = Life::new(&core, &*behavior, birth).run().await;
+        let end = End { exit, lived: born.elapsed(), restart_requested };
+        let next = conclude(&core, &mut tracker, end).await;
         if let Next::Rest = next {
             while core.signals.next().await != Signal::Restart {}
             core.mailbox.open();
@@ -79,6 +74,7 @@ struct CloseOnDrop(Arc<Core>);
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         let core = &self.0;
+        core.is_gone.store(true, Ordering::Release);
         core.mailbox.close();
         end_calls(core, &ExitReason::Killed, false);
         refuse_waiting(core);
@@ -117,8 +113,19 @@ impl<'a> Life<'a> {
         Self { core, future, start_due, stop_due: None, idle_due: None, restart: false, revive: false }
     }
 
-    /// Runs the life to its end.
-    async fn run(mut self) -> ExitReason {
+    /// Runs the life to its end. Answers also whether another was asked for.
+    async fn run(mut self) -> (ExitReason, bool) {
+        let exit = self.run_to_end().await;
+        if self.revive {
+            self.core.signals.send(Signal::Restart);
+        }
+        match exit {
+            ExitReason::Stopped if self.restart => (ExitReason::RestartRequested, true),
+            exit => (exit, self.restart),
+        }
+    }
+
+    async fn run_to_end(&mut self) -> ExitReason {
         loop {
             let due = self.next_due();
             let alarm = pin!(sleep_until(due));
@@ -129,7 +136,7 @@ impl<'a> Life<'a> {
                         return exit;
                     }
                 }
-                exit = &mut self.future => return self.name_end(exit),
+                exit = &mut self.future => return exit,
                 () = alarm => {
                     if let Some(exit) = self.check_overdue(Instant::now()) {
                         return exit;
@@ -217,13 +224,6 @@ impl<'a> Life<'a> {
         let overdue = Overdue::Call { method: message.method.clone() };
         Some(ExitReason::Forced { overdue, limit: limits.grace })
     }
-
-    fn name_end(&self, exit: ExitReason) -> ExitReason {
-        if self.revive {
-            self.core.signals.send(Signal::Restart);
-        }
-        if exit == ExitReason::Stopped && self.restart { ExitReason::RestartRequested } else { exit }
-    }
 }
 
 async fn sleep_until(due: Option<Instant>) {
@@ -238,137 +238,6 @@ fn host_fault(panic: &(dyn std::any::Any + Send)) -> ExitReason {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     ExitReason::HostFault { message: text.unwrap_or("a panic without a text").to_owned() }
-}
-
-/// Decides what follows a life that ended, answers those whom it left waiting, and waits out the backoff.
-async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, exit: ExitReason, lived: Duration) -> Next {
-    let stopping = core.status.borrow().state == State::Stopping;
-    let verdict = match &exit {
-        ExitReason::RestartRequested => {
-            tracker.reset();
-            Verdict::Restart { after: Duration::ZERO }
-        }
-        ExitReason::Killed => Verdict::Stop,
-        // Somebody wants it to stop: however it ended, no life follows.
-        _ if stopping => {
-            if exit.is_failure() {
-                Verdict::Fail
-            } else {
-                Verdict::Stop
-            }
-        }
-        exit => {
-            let ended = if exit.is_failure() { Ended::ByFailure } else { Ended::InGoodOrder };
-            let chance = rand::random_range(-1.0..=1.0);
-            tracker.decide(ended, lived, Instant::now().into_std(), chance)
-        }
-    };
-    log_end(core, &exit, verdict);
-    let after = match verdict {
-        Verdict::Restart { after } => after,
-        Verdict::Stop => return settle(core, State::Stopped, &exit),
-        Verdict::Fail => return settle(core, State::Failed, &exit),
-    };
-    core.counters.count(Event::Restarted);
-    core.status.send_modify(|status| {
-        status.state = State::Restarting;
-        status.restarts += 1;
-        status.last_exit = Some(exit.clone());
-        status.backoff = Some(after);
-    });
-    end_calls(core, &exit, true);
-    match back_off(core, after).await {
-        None => Next::Life,
-        Some(state) => settle(core, state, &exit),
-    }
-}
-
-/// Ends the actor in `state`.
-fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
-    core.mailbox.close();
-    core.counters.set_memory_bytes(0);
-    end_calls(core, exit, false);
-    core.status.send_modify(|status| {
-        status.state = state;
-        status.last_exit = Some(exit.clone());
-        status.backoff = None;
-    });
-    refuse_waiting(core);
-    Next::Rest
-}
-
-/// Waits until the next life may begin. Answers the state to end in, where none shall.
-async fn back_off(core: &Core, after: Duration) -> Option<State> {
-    let mut delay = pin!(tokio::time::sleep(after));
-    loop {
-        tokio::select! {
-            biased;
-            signal = core.signals.next() => match signal {
-                Signal::Kill | Signal::Stop => return Some(State::Stopped),
-                Signal::Restart => return None,
-                Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
-            },
-            () = &mut delay => return None,
-        }
-    }
-}
-
-fn begin_next(core: &Core) {
-    core.signals.forget_life();
-    core.status.send_modify(|status| {
-        status.state = State::Starting;
-        status.generation = status.generation.next();
-        status.backoff = None;
-    });
-}
-
-/// Answers what waits in a mailbox that is closed.
-fn refuse_waiting(core: &Core) {
-    while let Some(envelope) = core.mailbox.pop() {
-        let error = core.stopped_error();
-        if envelope.reply.is_none() {
-            core.bury(&envelope.message, error.to_string());
-        }
-        envelope.answer(Err(error.into()));
-    }
-}
-
-/// Answers the calls that a life left behind, and ends its streams.
-fn end_calls(core: &Core, exit: &ExitReason, recoverable: bool) {
-    let cut_offs = core.schedule().clear();
-    for mut running in cut_offs {
-        let outcome = cut_off(&running.message, &exit.to_string(), recoverable);
-        match &mut running.stage {
-            Stage::Handling(None) => core.bury(&running.message, format!("cut off: the actor {exit}")),
-            Stage::Handling(reply) => {
-                if let Some(reply) = reply.take() {
-                    // A caller that is gone need not know.
-                    drop(reply.send(outcome));
-                }
-            }
-            Stage::Streaming(stream) => stream.writer.end(outcome.map(drop)),
-        }
-    }
-}
-
-fn log_end(core: &Core, exit: &ExitReason, verdict: Verdict) {
-    let generation = core.status.borrow().generation;
-    let name = &core.name;
-    match (exit, verdict) {
-        (ExitReason::Trapped { backtrace, .. }, Verdict::Restart { after }) => {
-            tracing::warn!(actor = %name, %generation, ?after, %backtrace, "the actor {exit}; restarting");
-        }
-        (_, Verdict::Restart { after }) => {
-            tracing::warn!(actor = %name, %generation, ?after, "the actor {exit}; restarting");
-        }
-        (ExitReason::Trapped { backtrace, .. }, Verdict::Fail) => {
-            tracing::error!(actor = %name, %generation, %backtrace, "the actor {exit}; it is not restarted");
-        }
-        (_, Verdict::Fail) => {
-            tracing::error!(actor = %name, %generation, "the actor {exit}; it is not restarted");
-        }
-        (_, Verdict::Stop) => tracing::info!(actor = %name, %generation, "the actor {exit}"),
-    }
 }
 
 /// Adds up the time that a life spends on threads, and ends one that computes too long without a break.

@@ -268,3 +268,44 @@ async fn a_life_that_asked_for_its_restart_handles_no_more_messages() {
     fixture.ask("echo", json!(1)).await.unwrap();
     assert_eq!(fixture.journal.read(), ["start 0", "fault null", "start 1", "log 1", "echo 1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_by_hand_follows_however_the_life_ends() {
+    let limits = Limits { grace: Duration::from_secs(3600), ..Limits::default() };
+    let fixture = Setup { limits, ..policy(RestartPolicy::Never) }.spawn();
+    let stubborn = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let status = fixture.actor.restart().await.unwrap();
+    let exit = ExitReason::Forced { overdue: Overdue::Stop, limit: Duration::from_secs(30) };
+    assert_eq!((status.state, status.last_exit), (State::Running, Some(exit)));
+    assert!(stubborn.await.unwrap().unwrap_err().is_retryable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_is_asked_for_during_a_stop_is_not_lost_where_the_stop_overruns() {
+    let limits = Limits { grace: Duration::from_secs(3600), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let _stubborn = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let stopping = tokio::spawn({
+        let actor = fixture.actor.clone();
+        async move { actor.stop().await }
+    });
+    settle().await;
+    // Which of the two ends it sees first is open.
+    drop(fixture.actor.restart().await);
+    stopping.await.unwrap();
+    let status = fixture.actor.wait_for(|status| status.generation.0 == 1 && status.state == State::Running);
+    tokio::time::timeout(Duration::from_secs(60), status).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_of_an_actor_whose_host_is_gone_returns() {
+    let fixture = Setup::default().spawn();
+    fixture.actor.ready().await.unwrap();
+    fixture.actor.stop().await;
+    fixture.task.abort();
+    settle().await;
+    let restart = tokio::time::timeout(Duration::from_secs(60), fixture.actor.restart());
+    assert_eq!(restart.await.unwrap().unwrap_err(), ExitReason::Stopped);
+}

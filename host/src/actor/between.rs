@@ -1,0 +1,165 @@
+//! What happens between two lives: who is answered, whether another life follows, and when.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::desk::cut_off;
+use super::lifecycle::State;
+use super::schedule::Stage;
+use super::signals::Signal;
+use crate::exit::ExitReason;
+use crate::observe::Event;
+use crate::restart::{Ended, RestartTracker, Verdict};
+
+/// How a life ended.
+pub(super) struct End {
+    pub(super) exit: ExitReason,
+    /// How long it lasted.
+    pub(super) lived: Duration,
+    /// Whether somebody asked for another life before.
+    pub(super) restart_requested: bool,
+}
+
+/// What follows a life.
+pub(super) enum Next {
+    Life,
+    /// Nothing, until somebody asks for a restart.
+    Rest,
+}
+
+/// Decides what follows a life that ended, answers those whom it left waiting, and waits out the backoff.
+pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end: End) -> Next {
+    let End { exit, lived, restart_requested } = end;
+    let stopping = core.status.borrow().state == State::Stopping;
+    let verdict = match &exit {
+        ExitReason::Killed => Verdict::Stop,
+        // However it ended then: what was asked for is not held against the actor.
+        _ if restart_requested => {
+            tracker.reset();
+            Verdict::Restart { after: Duration::ZERO }
+        }
+        // Somebody wants it to stop: however it ended, no life follows.
+        _ if stopping => {
+            if exit.is_failure() {
+                Verdict::Fail
+            } else {
+                Verdict::Stop
+            }
+        }
+        exit => {
+            let ended = if exit.is_failure() { Ended::ByFailure } else { Ended::InGoodOrder };
+            let chance = rand::random_range(-1.0..=1.0);
+            tracker.decide(ended, lived, Instant::now().into_std(), chance)
+        }
+    };
+    log_end(core, &exit, verdict);
+    let after = match verdict {
+        Verdict::Restart { after } => after,
+        Verdict::Stop => return settle(core, State::Stopped, &exit),
+        Verdict::Fail => return settle(core, State::Failed, &exit),
+    };
+    core.counters.count(Event::Restarted);
+    core.status.send_modify(|status| {
+        status.state = State::Restarting;
+        status.restarts += 1;
+        status.last_exit = Some(exit.clone());
+        status.backoff = Some(after);
+    });
+    end_calls(core, &exit, true);
+    match back_off(core, after).await {
+        None => Next::Life,
+        Some(state) => settle(core, state, &exit),
+    }
+}
+
+/// Ends the actor in `state`.
+fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
+    core.mailbox.close();
+    core.counters.set_memory_bytes(0);
+    end_calls(core, exit, false);
+    core.status.send_modify(|status| {
+        status.state = state;
+        status.last_exit = Some(exit.clone());
+        status.backoff = None;
+    });
+    refuse_waiting(core);
+    Next::Rest
+}
+
+/// Waits until the next life may begin. Answers the state to end in, where none shall.
+async fn back_off(core: &Core, after: Duration) -> Option<State> {
+    let mut delay = pin!(tokio::time::sleep(after));
+    loop {
+        tokio::select! {
+            biased;
+            signal = core.signals.next() => match signal {
+                Signal::Kill | Signal::Stop => return Some(State::Stopped),
+                Signal::Restart => return None,
+                Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
+            },
+            () = &mut delay => return None,
+        }
+    }
+}
+
+pub(super) fn begin_next(core: &Core) {
+    core.signals.forget_life();
+    core.status.send_modify(|status| {
+        status.state = State::Starting;
+        status.generation = status.generation.next();
+        status.backoff = None;
+    });
+}
+
+/// Answers what waits in a mailbox that is closed.
+pub(super) fn refuse_waiting(core: &Core) {
+    while let Some(envelope) = core.mailbox.pop() {
+        let error = core.stopped_error();
+        if envelope.reply.is_none() {
+            core.bury(&envelope.message, error.to_string());
+        }
+        envelope.answer(Err(error.into()));
+    }
+}
+
+/// Answers the calls that a life left behind, and ends its streams.
+pub(super) fn end_calls(core: &Core, exit: &ExitReason, recoverable: bool) {
+    let cut_offs = core.schedule().clear();
+    for mut running in cut_offs {
+        let outcome = cut_off(&running.message, &exit.to_string(), recoverable);
+        match &mut running.stage {
+            Stage::Handling(None) => core.bury(&running.message, format!("cut off: the actor {exit}")),
+            Stage::Handling(reply) => {
+                if let Some(reply) = reply.take() {
+                    // A caller that is gone need not know.
+                    drop(reply.send(outcome));
+                }
+            }
+            Stage::Streaming(stream) => stream.writer.end(outcome.map(drop)),
+        }
+    }
+}
+
+fn log_end(core: &Core, exit: &ExitReason, verdict: Verdict) {
+    let generation = core.status.borrow().generation;
+    let name = &core.name;
+    match (exit, verdict) {
+        (ExitReason::Trapped { backtrace, .. }, Verdict::Restart { after }) => {
+            tracing::warn!(actor = %name, %generation, ?after, %backtrace, "the actor {exit}; restarting");
+        }
+        (_, Verdict::Restart { after }) => {
+            tracing::warn!(actor = %name, %generation, ?after, "the actor {exit}; restarting");
+        }
+        (ExitReason::Trapped { backtrace, .. }, Verdict::Fail) => {
+            tracing::error!(actor = %name, %generation, %backtrace, "the actor {exit}; it is not restarted");
+        }
+        (_, Verdict::Fail) => {
+            tracing::error!(actor = %name, %generation, "the actor {exit}; it is not restarted");
+        }
+        (_, Verdict::Stop) => tracing::info!(actor = %name, %generation, "the actor {exit}"),
+    }
+}
