@@ -49,7 +49,7 @@ enum Verb {
     /// Start an actor's next life, also after it has stopped or failed.
     Restart(verbs::ActorArgs),
     /// Print an actor's last messages that came to nothing.
-    DeadLetters(verbs::ActorArgs),
+    DeadLetters(verbs::DeadLettersArgs),
     /// Say what a component is and what it asks of a host, or why it cannot run.
     Check(check::CheckArgs),
 }

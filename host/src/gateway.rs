@@ -128,6 +128,7 @@ fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
         .route("/v1/actors", get(actors::list))
         .route("/v1/actors/{name}", get(actors::inspect))
         .route("/v1/actors/{name}/dead-letters", get(actors::dead_letters))
+        .route("/v1/actors/{name}/dead-letters/requeue", post(actors::requeue))
         .route("/v1/actors/{name}/stop", post(actors::stop))
         .route("/v1/actors/{name}/restart", post(actors::restart))
         .route("/v1/actors/{name}/ask/{method}", post(calls::ask))

@@ -5,7 +5,7 @@
 //! | layer | rooms |
 //! |---|---|
 //! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`observe`], [`text`] |
-//! | mechanism | [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`registry`], [`actor`] |
+//! | mechanism | [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`quarantine`], [`registry`], [`actor`] |
 //! | wasm | [`engine`], [`instance`] |
 //! | edges | [`gateway`] |
 //! | root | [`host`] |
@@ -41,6 +41,7 @@ pub mod mailbox;
 pub mod message;
 pub mod observe;
 pub mod policy;
+pub mod quarantine;
 pub mod registry;
 pub mod reply_cache;
 pub mod restart;

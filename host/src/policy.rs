@@ -48,6 +48,8 @@ pub struct RestartSettings {
     /// The longest delay.
     #[serde(with = "humantime_serde")]
     pub max_backoff: Duration,
+    /// How many lives within `window` one message may end before it is kept out; 0 for any number.
+    pub quarantine_after: u32,
 }
 
 impl Default for RestartSettings {
@@ -58,6 +60,7 @@ impl Default for RestartSettings {
             window: Duration::from_secs(60),
             min_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(30),
+            quarantine_after: 2,
         }
     }
 }

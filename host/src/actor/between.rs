@@ -35,11 +35,14 @@ pub(super) enum Next {
 pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end: End) -> Next {
     let End { exit, lived, restart_requested } = end;
     let stopping = core.status.borrow().state == State::Stopping;
+    if exit.is_failure() && !restart_requested {
+        note_culprit(core, &exit);
+    }
     let verdict = match &exit {
         ExitReason::Killed => Verdict::Stop,
         // However it ended then: what was asked for is not held against the actor.
         _ if restart_requested => {
-            tracker.reset();
+            begin_anew(core, tracker);
             Verdict::Restart { after: Duration::ZERO }
         }
         // Somebody wants it to stop: however it ended, no life follows.
@@ -71,9 +74,33 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
     });
     end_calls(core, &exit, true);
     match back_off(core, after).await {
-        None => Next::Life,
-        Some(state) => settle(core, state, &exit),
+        Waited::Out => Next::Life,
+        Waited::Restart => {
+            begin_anew(core, tracker);
+            Next::Life
+        }
+        Waited::Stop => settle(core, State::Stopped, &exit),
     }
+}
+
+/// Has it in mind if one message ended the life, and keeps that message where it is not the first time.
+fn note_culprit(core: &Core, exit: &ExitReason) {
+    let culprit = core.schedule().culprit();
+    let Some(message) = culprit else { return };
+    let now = Instant::now().into_std();
+    let mut quarantine = core.quarantine();
+    quarantine.note(&message, exit.to_string(), now);
+    let reason = quarantine.reason(&message, now);
+    drop(quarantine);
+    if let Some(reason) = reason {
+        core.bury(&message, reason);
+    }
+}
+
+/// Holds nothing against the actor of what was before: somebody asked for another life.
+pub(super) fn begin_anew(core: &Core, tracker: &mut RestartTracker) {
+    tracker.reset();
+    core.quarantine().release_all();
 }
 
 /// Ends the actor in `state`.
@@ -90,18 +117,28 @@ fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
     Next::Rest
 }
 
-/// Waits until the next life may begin. Answers the state to end in, where none shall.
-async fn back_off(core: &Core, after: Duration) -> Option<State> {
+/// What ended the wait for the next life.
+enum Waited {
+    /// Its time.
+    Out,
+    /// Somebody who wants it now.
+    Restart,
+    /// Somebody who wants none.
+    Stop,
+}
+
+/// Waits until the next life may begin.
+async fn back_off(core: &Core, after: Duration) -> Waited {
     let mut delay = pin!(tokio::time::sleep(after));
     loop {
         tokio::select! {
             biased;
             signal = core.signals.next() => match signal {
-                Signal::Kill | Signal::Stop => return Some(State::Stopped),
-                Signal::Restart => return None,
+                Signal::Kill | Signal::Stop => return Waited::Stop,
+                Signal::Restart => return Waited::Restart,
                 Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
             },
-            () = &mut delay => return None,
+            () = &mut delay => return Waited::Out,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::mailbox::{Mailbox, SendError, Sent};
 use crate::message::{Message, Payload};
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
+use crate::quarantine::Quarantine;
 use crate::reply_cache::ReplyCache;
 use crate::stream::Producer;
 
@@ -46,7 +47,7 @@ pub struct Spawn {
 impl Spawn {
     /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
-        let core = Core::new(self.name, self.behavior.lane(), self.limits, self.counters);
+        let core = Core::new(self.name, self.behavior.lane(), self.limits, &self.restart, self.counters);
         let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart);
         (ActorRef::new(core), run)
     }
@@ -69,13 +70,20 @@ pub(super) struct Core {
     /// What it waits for, where it is serial and its handler waits for another actor.
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
     replies: Mutex<ReplyCache>,
+    quarantine: Mutex<Quarantine>,
     /// Whether its run loop has ended: nothing becomes of it any more.
     pub(super) is_gone: AtomicBool,
     next_call: AtomicU64,
 }
 
 impl Core {
-    pub(super) fn new(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Arc<Self> {
+    pub(super) fn new(
+        name: ActorName,
+        lane: Lane,
+        limits: Limits,
+        restart: &RestartSettings,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             name,
             lane,
@@ -90,6 +98,7 @@ impl Core {
             dead_letters: DeadLetters::new(limits.dead_letters),
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),
+            quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
             is_gone: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,
@@ -107,6 +116,10 @@ impl Core {
 
     pub(super) fn replies(&self) -> MutexGuard<'_, ReplyCache> {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An envelope for `message`, with the receiver of its outcome.
@@ -199,7 +212,7 @@ impl Core {
         let reason = reason.into();
         tracing::warn!(actor = %self.name, method = %message.method, %reason, "dead letter");
         self.counters.count(Event::DeadLetter);
-        self.dead_letters.add(Message::clone(message), reason);
+        self.dead_letters.add(Arc::clone(message), reason);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Bounded by `dead_letters` of the actor's limits; the oldest gives way.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::message::Message;
@@ -12,7 +12,7 @@ use crate::message::Message;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The message, whole.
-    pub message: Message,
+    pub message: Arc<Message>,
     /// Why, for people.
     pub reason: String,
     /// When it was given up.
@@ -30,8 +30,10 @@ impl DeadLetters {
         Self { letters: Mutex::default(), capacity }
     }
 
-    pub(super) fn add(&self, message: Message, reason: String) {
-        let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Keeps a message; one that is kept already with the new reason alone.
+    pub(super) fn add(&self, message: Arc<Message>, reason: String) {
+        let mut letters = self.letters();
+        letters.retain(|letter| !Arc::ptr_eq(&letter.message, &message));
         letters.push_back(DeadLetter { message, reason, at: SystemTime::now() });
         while letters.len() > self.capacity {
             letters.pop_front();
@@ -39,7 +41,24 @@ impl DeadLetters {
     }
 
     pub(super) fn list(&self) -> Vec<DeadLetter> {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.letters().iter().cloned().collect()
+    }
+
+    /// Takes the oldest out.
+    pub(super) fn take_oldest(&self) -> Option<DeadLetter> {
+        self.letters().pop_front()
+    }
+
+    /// Puts the oldest back.
+    pub(super) fn put_back(&self, letter: DeadLetter) {
+        let mut letters = self.letters();
+        if letters.len() < self.capacity {
+            letters.push_front(letter);
+        }
+    }
+
+    fn letters(&self) -> MutexGuard<'_, VecDeque<DeadLetter>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,9 +71,9 @@ mod tests {
     fn the_oldest_dead_letter_gives_way() {
         let letters = DeadLetters::new(2);
         for n in 0..5 {
-            letters.add(Message::new(format!("m{n}"), Payload::none()), String::new());
+            letters.add(Arc::new(Message::new(format!("m{n}"), Payload::none())), String::new());
         }
-        let kept: Vec<_> = letters.list().into_iter().map(|letter| letter.message.method).collect();
+        let kept: Vec<_> = letters.list().iter().map(|letter| letter.message.method.clone()).collect();
         assert_eq!(kept, ["m3", "m4"]);
     }
 }

@@ -21,6 +21,7 @@ use crate::id::{ActorName, CallId, StreamId};
 use crate::limits::Limits;
 use crate::message::{Message, MethodKind, Payload};
 use crate::observe::{Counters, Event};
+use crate::policy::RestartSettings;
 use crate::stream::{self, StreamReader};
 
 pub(super) use super::schedule::Schedule;
@@ -43,7 +44,7 @@ impl Desk {
     /// The desk of an actor that never runs: for finding out what a behavior says of itself.
     #[must_use]
     pub fn of_nobody(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Self {
-        Self::new(Core::new(name, lane, limits, counters))
+        Self::new(Core::new(name, lane, limits, &RestartSettings::default(), counters))
     }
 
     /// The actor's name.
@@ -124,7 +125,26 @@ impl Desk {
             self.refuse(&methods, envelope);
             return Next::Refused;
         }
+        if self.is_in_quarantine(&envelope) {
+            drop(schedule);
+            self.keep_out(envelope);
+            return Next::Refused;
+        }
         self.take_up(&mut schedule, envelope).map_or(Next::Refused, Next::Work)
+    }
+
+    fn is_in_quarantine(&self, envelope: &Envelope) -> bool {
+        let mut quarantine = self.core.quarantine();
+        !quarantine.is_empty() && quarantine.reason(&envelope.message, Instant::now().into_std()).is_some()
+    }
+
+    /// Answers a message that has ended too many lives.
+    fn keep_out(&self, envelope: Envelope) {
+        let reason = self.core.quarantine().reason(&envelope.message, Instant::now().into_std());
+        let message = reason.unwrap_or_default();
+        self.core.bury(&envelope.message, message.clone());
+        let error = ActorError::System { message, recoverable: false, restart: false };
+        envelope.answer(Err(error.into()));
     }
 
     /// Begins a message, unless nobody waits for it any more.
@@ -158,10 +178,11 @@ impl Desk {
     }
 
     /// Hands out no more work to a life that said it cannot go on.
-    fn heed(&self, schedule: &mut Schedule, error: &ActorError) {
-        if let ActorError::System { message, restart: true, .. } = error {
+    fn heed(&self, schedule: &mut Schedule, message: &Arc<Message>, error: &ActorError) {
+        if let ActorError::System { message: text, restart: true, .. } = error {
             schedule.phase = Phase::Stopping;
-            self.core.signals.send(Signal::Fault(message.clone()));
+            schedule.culprit = Some(Arc::clone(message));
+            self.core.signals.send(Signal::Fault(text.clone()));
         }
     }
 
@@ -191,8 +212,8 @@ impl Desk {
             }
             Err(error) => {
                 let mut schedule = self.core.schedule();
-                let Some((_, reply)) = schedule.end_handling(call) else { return };
-                self.heed(&mut schedule, &error);
+                let Some((message, reply)) = schedule.end_handling(call) else { return };
+                self.heed(&mut schedule, &message, &error);
                 (reply, Err(error.into()))
             }
         };
@@ -220,7 +241,7 @@ impl Desk {
         if let Err(error) = result {
             self.core.counters.count(Event::TellFailed);
             self.core.bury(&message, error.to_string());
-            self.heed(&mut self.core.schedule(), &error);
+            self.heed(&mut self.core.schedule(), &message, &error);
         }
         self.work_ended();
     }
@@ -268,7 +289,9 @@ impl Desk {
         let Some((max_items, writer)) = schedule.end_draw(call) else { return };
         match result {
             Err(error) => {
-                self.heed(&mut schedule, &error);
+                if let Some(message) = schedule.message(call).cloned() {
+                    self.heed(&mut schedule, &message, &error);
+                }
                 schedule.end_stream(call, Err(error.into()));
             }
             Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items) {

@@ -12,7 +12,7 @@ use super::core::Core;
 use super::dead_letters::DeadLetter;
 use super::envelope::{Answer, Outcome};
 use super::lifecycle::{State, Status};
-use super::reference::{Deliver, Inspection, SendOptions, WhenRestarting};
+use super::reference::{Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
@@ -89,6 +89,26 @@ impl Deliver for Core {
 
     fn dead_letters(&self) -> Vec<DeadLetter> {
         self.dead_letters.list()
+    }
+
+    fn requeue_dead_letters(self: Arc<Self>) -> BoxFuture<'static, Result<usize, RuntimeError>> {
+        async move {
+            let options = SendOptions { when_full: WhenFull::Reject, ..SendOptions::default() };
+            let mut requeued = 0;
+            // What fails again meanwhile comes to the end: each letter that is there now is sent once at most.
+            for _ in 0..self.dead_letters.list().len() {
+                let Some(letter) = self.dead_letters.take_oldest() else { break };
+                self.quarantine().release(&letter.message);
+                let envelope = self.tell_envelope(Message::clone(&letter.message));
+                if let Err(error) = self.deliver(envelope, &options).await {
+                    self.dead_letters.put_back(letter);
+                    return if requeued > 0 { Ok(requeued) } else { Err(error) };
+                }
+                requeued += 1;
+            }
+            Ok(requeued)
+        }
+        .boxed()
     }
 
     fn limits(&self) -> &Limits {

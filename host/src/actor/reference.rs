@@ -76,6 +76,7 @@ pub(super) trait Deliver: Send + Sync {
     fn is_gone(&self) -> bool;
     fn inspect(&self) -> Inspection;
     fn dead_letters(&self) -> Vec<DeadLetter>;
+    fn requeue_dead_letters(self: Arc<Self>) -> BoxFuture<'static, Result<usize, RuntimeError>>;
     fn limits(&self) -> &Limits;
 }
 
@@ -239,6 +240,20 @@ impl ActorRef {
     #[must_use]
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.to.dead_letters()
+    }
+
+    /// Tells the actor its dead letters again, oldest first, and takes those that fit its mailbox out of them. What
+    /// was in quarantine is let in again. Answers how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Where not even the first fits, or the actor has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves those that were not sent where they are, but for one.
+    pub async fn requeue_dead_letters(&self) -> Result<usize, RuntimeError> {
+        Arc::clone(&self.to).requeue_dead_letters().await
     }
 
     /// Waits until the actor handles messages.

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::behavior::{Behavior, Birth};
-use super::between::{End, Next, begin_next, conclude, end_calls, refuse_waiting};
+use super::between::{End, Next, begin_anew, begin_next, conclude, end_calls, refuse_waiting};
 use super::core::Core;
 use super::desk::Desk;
 use super::lifecycle::State;
@@ -62,7 +62,7 @@ async fn run_lives(
         if let Next::Rest = next {
             while core.signals.next().await != Signal::Restart {}
             core.mailbox.open();
-            tracker.reset();
+            begin_anew(&core, &mut tracker);
         }
         begin_next(&core);
     }

@@ -55,6 +55,8 @@ pub(super) struct Schedule {
     /// about twice as many as there are calls.
     due: VecDeque<(Instant, CallId)>,
     pub(super) phase: Phase,
+    /// The message that ends the life, where that is known.
+    pub(super) culprit: Option<Arc<Message>>,
     /// Whose turn it is when both a draw and a message could be handed out.
     message_next: bool,
     /// By name; none where the actor does not say what it has.
@@ -106,6 +108,14 @@ impl Running {
         self.cancelled = true;
         if let Some(token) = &self.token {
             token.cancel();
+        }
+    }
+
+    /// Whether the guest has it in hand.
+    fn is_worked_on(&self) -> bool {
+        match &self.stage {
+            Stage::Handling(_) => true,
+            Stage::Streaming(stream) => stream.drawing.is_some() || stream.closing == Closing::Running,
         }
     }
 
@@ -369,7 +379,8 @@ impl Schedule {
             }
             self.due.pop_front();
             if let Some(running) = self.calls.get(&call).filter(|running| running.is_overdue(now)) {
-                return Some(Arc::clone(&running.message));
+                self.culprit = Some(Arc::clone(&running.message));
+                return self.culprit.clone();
             }
         }
         None
@@ -392,8 +403,8 @@ impl Schedule {
     }
 
     /// What a call's sender wrote.
-    pub(super) fn message(&self, call: CallId) -> Option<&Message> {
-        self.calls.get(&call).map(|running| &*running.message)
+    pub(super) fn message(&self, call: CallId) -> Option<&Arc<Message>> {
+        self.calls.get(&call).map(|running| &running.message)
     }
 
     /// Whether a call is in flight.
@@ -410,6 +421,16 @@ impl Schedule {
     pub(super) fn remaining(&self, call: CallId, now: Instant) -> Option<Duration> {
         let deadline = self.calls.get(&call)?.deadline?;
         Some(deadline.saturating_duration_since(now))
+    }
+
+    /// The message that ended the life: the one that is known to have, or the only one that was worked on.
+    pub(super) fn culprit(&self) -> Option<Arc<Message>> {
+        if self.culprit.is_some() {
+            return self.culprit.clone();
+        }
+        let mut worked_on = self.calls.values().filter(|running| running.is_worked_on());
+        let only = worked_on.next()?;
+        worked_on.next().is_none().then(|| Arc::clone(&only.message))
     }
 
     /// Forgets everything, for the next life. Answers the calls that were in flight.

@@ -3,6 +3,7 @@
 mod deadlines;
 mod messages;
 mod native;
+mod quarantine;
 mod replies;
 mod restarts;
 mod streams;

@@ -69,6 +69,15 @@ pub(super) struct ActorArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DeadLettersArgs {
+    /// Tell them to the actor again, and take them out of the dead letters.
+    #[arg(long)]
+    requeue: bool,
+    #[command(flatten)]
+    of: ActorArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct LsArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
@@ -203,8 +212,14 @@ pub(super) async fn inspect(args: ActorArgs) -> Result<(), Failure> {
     print_json(&json(&args.host, Method::GET, &[&args.actor]).await?)
 }
 
-pub(super) async fn dead_letters(args: ActorArgs) -> Result<(), Failure> {
-    print_json(&json(&args.host, Method::GET, &[&args.actor, "dead-letters"]).await?)
+pub(super) async fn dead_letters(args: DeadLettersArgs) -> Result<(), Failure> {
+    let DeadLettersArgs { requeue, of: ActorArgs { actor, host } } = args;
+    let answer = if requeue {
+        json(&host, Method::POST, &[&actor, "dead-letters", "requeue"]).await?
+    } else {
+        json(&host, Method::GET, &[&actor, "dead-letters"]).await?
+    };
+    print_json(&answer)
 }
 
 pub(super) async fn stop(args: ActorArgs) -> Result<(), Failure> {

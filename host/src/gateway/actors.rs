@@ -12,6 +12,7 @@ use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::json;
 use super::problem::Refusal;
 use super::request::{self, Named};
 use crate::actor::DeadLetter;
@@ -120,7 +121,7 @@ impl From<&Method> for MethodView {
             name: method.name.clone(),
             kind: method.kind.as_str().to_owned(),
             doc: method.doc.clone(),
-            args_schema: method.args_schema.clone().and_then(|schema| RawValue::from_string(schema).ok()),
+            args_schema: method.args_schema.as_deref().and_then(json::shown),
         }
     }
 }
@@ -148,11 +149,11 @@ impl From<DeadLetter> for DeadLetterView {
         let shown = args.encoding == Encoding::Json && args.body.len() <= ARGS_SHOWN_MAX_BYTES;
         Self {
             at: humantime::format_rfc3339_millis(letter.at).to_string(),
-            method: letter.message.method,
+            method: letter.message.method.clone(),
             reason: letter.reason,
-            args: shown.then(|| serde_json::from_slice(&args.body).ok()).flatten(),
+            args: shown.then(|| std::str::from_utf8(&args.body).ok().and_then(json::shown)).flatten(),
             args_bytes: args.body.len(),
-            idempotency_key: letter.message.idempotency_key,
+            idempotency_key: letter.message.idempotency_key.clone(),
         }
     }
 }
@@ -174,6 +175,17 @@ pub(super) async fn inspect(Named(actor): Named) -> Json<ActorView> {
 /// The messages that came to nothing, oldest first.
 pub(super) async fn dead_letters(Named(actor): Named) -> Json<Vec<DeadLetterView>> {
     Json(actor.dead_letters().into_iter().map(DeadLetterView::from).collect())
+}
+
+/// How many dead letters were told to their actor again.
+#[derive(Debug, Serialize)]
+pub(super) struct Requeued {
+    requeued: usize,
+}
+
+/// Tells an actor its dead letters again.
+pub(super) async fn requeue(Named(actor): Named) -> Result<Json<Requeued>, Refusal> {
+    Ok(Json(Requeued { requeued: actor.requeue_dead_letters().await? }))
 }
 
 /// Stops an actor in good order, and answers when it has stopped.

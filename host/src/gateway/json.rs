@@ -1,6 +1,7 @@
 //! Checks JSON without building it. Bounded by its input: nesting takes neither stack nor more than a byte a level.
 
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::message::{Encoding, Payload};
@@ -44,6 +45,36 @@ pub fn check(bytes: &[u8]) -> Result<Shape, NotJson> {
         Some(b'[') => Shape::Array,
         _ => Shape::Scalar,
     })
+}
+
+/// How deep what is shown is nested at most: clients read it as a part of something larger, and have bounds too.
+const SHOWN_DEPTH_MAX: usize = 64;
+
+/// A text as a part of an answer, if it is JSON that every client can read.
+#[must_use]
+pub fn shown(text: &str) -> Option<Box<RawValue>> {
+    (check(text.as_bytes()).is_ok() && depth(text) <= SHOWN_DEPTH_MAX)
+        .then(|| RawValue::from_string(text.to_owned()).ok())
+        .flatten()
+}
+
+/// How deep a JSON text is nested.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Checks that `bytes` are the arguments of a method: an object, an array, or nothing at all.
@@ -104,5 +135,15 @@ mod tests {
         assert_eq!(check_answer(Payload::none()).unwrap(), Payload::json("null"));
         assert!(check_answer(Payload::json("nope")).is_err());
         assert!(check_answer(Payload::bytes("nope")).is_ok());
+    }
+
+    #[test]
+    fn what_clients_cannot_read_is_not_shown() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(shown(&nested(SHOWN_DEPTH_MAX)).is_some());
+        assert!(shown(&nested(SHOWN_DEPTH_MAX + 1)).is_none());
+        let brackets_in_a_string = format!("\"\\\"{}\"", "[".repeat(1000));
+        assert!(shown(&brackets_in_a_string).is_some());
+        assert!(shown("nope").is_none());
     }
 }

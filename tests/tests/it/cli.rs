@@ -209,3 +209,19 @@ fn a_configuration_file_sets_everything() {
     assert_eq!(host.client(&["ask", "first", "count_of", "[\"second\"]"]).stdout, "1\n");
     host.client(&["ask", "second", "spin"]).assert_failed(4, &["took longer than 40ms"]);
 }
+
+#[test]
+fn dead_letters_are_shown_and_told_again() {
+    let host = host(&["rogue"]);
+    let letters = |args: &[&str]| -> Value { serde_json::from_str(&host.client(args).stdout).unwrap() };
+    assert_eq!(host.client(&["tell", "rogue", "fail", "[\"system\"]"]).code, Some(0));
+    host.client(&["ask", "rogue", "count"]);
+    let list = letters(&["dead-letters", "rogue"]);
+    assert_eq!(list[0]["reason"], "disk gone");
+    assert_eq!(list[0]["args"], serde_json::json!(["system"]));
+    let requeued = letters(&["dead-letters", "rogue", "--requeue"]);
+    assert_eq!(requeued, serde_json::json!({"requeued": 1}));
+    // It fails again.
+    host.client(&["ask", "rogue", "count"]);
+    assert_eq!(letters(&["dead-letters", "rogue"]).as_array().unwrap().len(), 1);
+}

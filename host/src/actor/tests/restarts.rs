@@ -81,7 +81,7 @@ async fn a_failed_actor_refuses_messages_and_says_why() {
 async fn more_failures_than_the_budget_end_the_actor() {
     let fixture = Setup::default().spawn();
     for crash in 0..6 {
-        let error = fixture.ask("crash", json!(null)).await.unwrap_err();
+        let error = fixture.ask("crash", json!(crash)).await.unwrap_err();
         assert_eq!(recoverable(error), crash < 5, "crash {crash}");
     }
     let status = fixture.actor.wait_for(|status| status.state.is_final()).await;

@@ -1,0 +1,105 @@
+//! Messages that end lives.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::native::{Fixture, Setup, settle};
+use crate::error::{ActorError, CallError};
+use crate::policy::RestartSettings;
+
+/// Why a message is not handled, where that is because it ended lives.
+async fn kept_out(fixture: &Fixture, method: &str, args: Value) -> Option<String> {
+    match fixture.ask(method, args).await {
+        Err(CallError::Actor(ActorError::System { message, recoverable: false, .. })) => Some(message),
+        _otherwise => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_ends_two_lives_is_kept_out_and_the_actor_goes_on() {
+    let fixture = Setup::default().spawn();
+    for _ in 0..2 {
+        assert!(fixture.ask("crash", json!(1)).await.unwrap_err().is_retryable());
+    }
+    fixture.ask("echo", json!(0)).await.unwrap();
+    let letters = fixture.actor.dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert!(
+        letters[0].reason.ends_with("it ended 2 lives, the last: crashed: boom"),
+        "{}",
+        letters[0].reason
+    );
+    for _ in 0..10 {
+        let why = kept_out(&fixture, "crash", json!(1)).await.unwrap();
+        assert!(why.contains("in quarantine"), "{why}");
+    }
+    assert_eq!(fixture.actor.status().generation.0, 2);
+    // Another message of the method is another message.
+    assert!(fixture.ask("crash", json!(2)).await.unwrap_err().is_retryable());
+    // After a while it may try again.
+    tokio::time::advance(RestartSettings::default().window).await;
+    assert_eq!(kept_out(&fixture, "crash", json!(1)).await, None);
+    assert_eq!(fixture.journal.of("crash 1").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_that_asks_for_its_restart_was_ended_by_its_message() {
+    let fixture = Setup::overlapping().spawn();
+    for _ in 0..2 {
+        assert!(fixture.ask("fault", json!(1)).await.is_err());
+        fixture.ask("echo", json!(0)).await.unwrap();
+    }
+    assert!(kept_out(&fixture, "fault", json!(1)).await.unwrap().contains("asked to be restarted: bad"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_messages_in_flight_none_is_to_blame() {
+    let fixture = Setup::overlapping().spawn();
+    for _ in 0..3 {
+        let sleeper = fixture.ask_in_background("sleep", json!(3_600_000));
+        settle().await;
+        assert!(fixture.ask("crash", json!(1)).await.unwrap_err().is_retryable());
+        assert!(sleeper.await.unwrap().unwrap_err().is_retryable());
+    }
+    assert!(fixture.actor.dead_letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_are_told_again_and_let_in_again() {
+    let fixture = Setup::default().spawn();
+    fixture.actor.tell("log", "bad").await.unwrap();
+    for _ in 0..2 {
+        fixture.actor.tell("crash", &1).await.unwrap();
+    }
+    fixture.ask("echo", json!(0)).await.unwrap();
+    assert_eq!(fixture.actor.dead_letters().len(), 3);
+    assert_eq!(fixture.actor.requeue_dead_letters().await, Ok(3));
+    fixture.ask("echo", json!(0)).await.unwrap();
+    assert_eq!((fixture.journal.of("log").len(), fixture.journal.of("crash").len()), (2, 4));
+    // They failed again.
+    assert_eq!(fixture.actor.dead_letters().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_by_hand_lets_every_message_in_again() {
+    let fixture = Setup::default().spawn();
+    for _ in 0..2 {
+        fixture.ask("crash", json!(1)).await.unwrap_err();
+    }
+    fixture.ask("echo", json!(0)).await.unwrap();
+    assert!(kept_out(&fixture, "crash", json!(1)).await.is_some());
+    fixture.actor.restart().await.unwrap();
+    assert_eq!(kept_out(&fixture, "crash", json!(1)).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requeue_into_an_actor_that_has_ended_keeps_its_letters() {
+    let fixture = Setup::default().spawn();
+    fixture.actor.tell("log", "bad").await.unwrap();
+    fixture.ask("echo", json!(0)).await.unwrap();
+    fixture.actor.stop().await;
+    let requeued = tokio::time::timeout(Duration::from_secs(60), fixture.actor.requeue_dead_letters());
+    assert!(requeued.await.unwrap().is_err());
+    assert_eq!(fixture.actor.dead_letters().len(), 1);
+}
