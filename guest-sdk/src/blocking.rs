@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::bindings::serial::pulsing::actor::system;
 use crate::bindings::types::Payload;
-use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, Options, answer};
+use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, LifeEnd, Options, answer};
 use crate::{Call, FromPayload, Retry, wire};
 
 /// Waits, and the actor with it. Whole milliseconds, rounded up.
@@ -106,6 +106,16 @@ impl ActorRef {
         after: u64,
     ) -> Result<PeerStream<T>, CallError> {
         self.open(method, args.into_args()?, Some(after))
+    }
+
+    /// Is told of every end of the actor's lives from now on, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; as an item, where more ends wait than the host keeps: watch anew.
+    pub fn watch(&self) -> Result<PeerStream<LifeEnd>, CallError> {
+        let id = system::watch(&self.name).map_err(wire::call_error)?;
+        Ok(PeerStream { ready: VecDeque::new(), open: Some(id), items: PhantomData })
     }
 
     fn open<T>(&self, method: &str, args: Payload, after: Option<u64>) -> Result<PeerStream<T>, CallError> {

@@ -137,7 +137,7 @@
 //! [`ActorRef`] asks, tells and streams; its [`CallError`] passes through `?` in its class. What is left of the
 //! current call's time goes along. [`Retry`] tries again what may be tried again, with the same idempotency key; the
 //! actor asked knows a repeated message by that: see [`Dedup`]. An ask that would wait for itself fails at once with
-//! `deadlock`.
+//! `deadlock`. [`ActorRef::watch`] tells of every end of another actor's lives.
 //!
 //! # One dependency
 //!
@@ -184,6 +184,6 @@ pub use life::Life;
 pub use overlapping::sleep;
 pub use payload::{Bytes, FromPayload, IntoPayload};
 pub use peer::overlapping::{ActorRef, PeerStream};
-pub use peer::{CallError, IntoArgs, RuntimeError, RuntimeErrorKind};
+pub use peer::{CallError, IntoArgs, LifeEnd, RuntimeError, RuntimeErrorKind};
 pub use retry::{Retry, Retryable};
 pub use this::This;

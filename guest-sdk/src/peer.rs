@@ -34,6 +34,21 @@ impl Options {
     }
 }
 
+/// The end of one life of another actor.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[non_exhaustive]
+pub struct LifeEnd {
+    /// Which life: 0 for the first.
+    pub generation: u64,
+    /// How it ended, in one word: `stopped`, `killed`, `restart-requested`, `trapped`, `exited`, `start-failed`,
+    /// `faulted`, `forced` or `host-fault`.
+    pub reason: String,
+    /// The same for people.
+    pub message: String,
+    /// Whether another life follows by itself.
+    pub restarts: bool,
+}
+
 /// Why a call to another actor has no answer.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -10,6 +10,7 @@ pub mod reference;
 pub mod request;
 pub mod run;
 pub mod waits;
+pub mod watch;
 
 mod between;
 mod burst;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 use futures::stream::Stream;
 
-use super::{CallError, DRAW_ITEMS, IntoArgs, Options, answer};
+use super::{CallError, DRAW_ITEMS, IntoArgs, LifeEnd, Options, answer};
 use crate::bindings::overlapping::pulsing::actor::async_system;
 use crate::bindings::types::{CallError as WireCallError, CallOptions, Payload, StreamBatch};
 use crate::{Call, FromPayload, Retry, wire};
@@ -128,6 +128,16 @@ impl ActorRef {
         after: u64,
     ) -> Result<PeerStream<T>, CallError> {
         self.open(method, args.into_args()?, Some(after)).await
+    }
+
+    /// Is told of every end of the actor's lives from now on, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; as an item, where more ends wait than the host keeps: watch anew.
+    pub fn watch(&self) -> Result<PeerStream<LifeEnd>, CallError> {
+        let id = async_system::watch(&self.name).map_err(wire::call_error)?;
+        Ok(PeerStream { ready: VecDeque::new(), draw: None, open: Some(id), items: PhantomData })
     }
 
     async fn open<T>(

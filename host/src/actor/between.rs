@@ -11,6 +11,7 @@ use super::desk::cut_off;
 use super::lifecycle::State;
 use super::schedule::Stage;
 use super::signals::Signal;
+use super::watch::LifeEnd;
 use crate::exit::ExitReason;
 use crate::observe::Event;
 use crate::restart::{Ended, RestartTracker, Verdict};
@@ -60,6 +61,11 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
         }
     };
     log_end(core, &exit, verdict);
+    core.watchers.tell(|| LifeEnd {
+        generation: core.status.borrow().generation,
+        exit: exit.clone(),
+        restarts: matches!(verdict, Verdict::Restart { .. }),
+    });
     let after = match verdict {
         Verdict::Restart { after } => after,
         Verdict::Stop => return settle(core, State::Stopped, &exit),

@@ -17,6 +17,7 @@ use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
 use super::waits::Origin;
+use super::watch::Watchers;
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
@@ -71,6 +72,7 @@ pub(super) struct Core {
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
     replies: Mutex<ReplyCache>,
     quarantine: Mutex<Quarantine>,
+    pub(super) watchers: Watchers,
     /// Whether its run loop has ended: nothing becomes of it any more.
     pub(super) is_gone: AtomicBool,
     next_call: AtomicU64,
@@ -99,6 +101,7 @@ impl Core {
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),
             quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
+            watchers: Watchers::default(),
             is_gone: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,

@@ -15,6 +15,7 @@ use super::lifecycle::{State, Status};
 use super::reference::{Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
+use super::watch::Watch;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
@@ -68,6 +69,10 @@ impl Deliver for Core {
 
     fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
+    }
+
+    fn watch(&self) -> Watch {
+        self.watchers.watch()
     }
 
     fn inspect(&self) -> Inspection {

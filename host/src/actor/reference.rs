@@ -19,6 +19,7 @@ use super::lifecycle::{State, Status};
 use super::request::{Ask, Open, Request, Tell};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
+use super::watch::Watch;
 use crate::error::{ActorError, CallError, RuntimeError};
 use crate::exit::ExitReason;
 use crate::id::ActorName;
@@ -74,6 +75,7 @@ pub(super) trait Deliver: Send + Sync {
     fn signal(&self, signal: Signal);
     /// Whether nothing becomes of the actor any more: its host is gone.
     fn is_gone(&self) -> bool;
+    fn watch(&self) -> Watch;
     fn inspect(&self) -> Inspection;
     fn dead_letters(&self) -> Vec<DeadLetter>;
     fn requeue_dead_letters(self: Arc<Self>) -> BoxFuture<'static, Result<usize, RuntimeError>>;
@@ -228,6 +230,12 @@ impl ActorRef {
     #[must_use]
     pub fn status(&self) -> Status {
         self.to.status().borrow().clone()
+    }
+
+    /// Is told of every end of the actor's lives from now on, crashes included.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.to.watch()
     }
 
     /// Everything that is known of the actor at this moment.

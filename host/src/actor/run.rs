@@ -22,6 +22,7 @@ use super::desk::Desk;
 use super::lifecycle::State;
 use super::schedule::Phase;
 use super::signals::Signal;
+use super::watch::LifeEnd;
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::message::Payload;
@@ -78,6 +79,15 @@ impl Drop for CloseOnDrop {
         core.mailbox.close();
         end_calls(core, &ExitReason::Killed, false);
         refuse_waiting(core);
+        // A life that ran ends with it; between two lives, the end was told.
+        let (generation, lives) = {
+            let status = core.status.borrow();
+            (status.generation, !status.state.is_final() && status.state != State::Restarting)
+        };
+        if lives {
+            core.watchers.tell(|| LifeEnd { generation, exit: ExitReason::Killed, restarts: false });
+        }
+        core.watchers.close();
         core.status.send_modify(|status| {
             if !status.state.is_final() {
                 status.state = State::Stopped;

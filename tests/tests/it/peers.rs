@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+
 use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::Host;
@@ -77,5 +79,48 @@ async fn streams_of_other_actors_that_have_ended_are_let_go() {
         let sum = asking.ask::<u64>("sum_until_error_of", &("asked", 3)).into_future();
         assert_eq!(bounded(sum).await.unwrap(), 6);
     }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_is_told_of_every_end_of_another_actor() {
+    let host = host().unwrap();
+    let name = |name| ActorName::new(name).unwrap();
+    let mut watching = spec("waiter").unwrap();
+    watching.grants.ask = vec![name("rogue")];
+    let watching = spawn(&host, watching).await.unwrap();
+    let watched = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let mut ends = watching.stream("ends_of", &("rogue",)).await.unwrap();
+    let next = async |ends: &mut pulsing_host::stream::StreamReader| -> Option<String> {
+        let item = bounded(ends.next()).await?;
+        Some(item.unwrap().payload.to_value().unwrap())
+    };
+    assert_eq!(next(&mut ends).await.unwrap(), "watching");
+    bounded(watched.ask::<()>("panic", &()).into_future()).await.unwrap_err();
+    assert_eq!(next(&mut ends).await.unwrap(), "0 trapped true");
+    bounded(watched.ask::<u64>("count", &()).into_future()).await.unwrap();
+    bounded(watched.restart()).await.unwrap();
+    assert_eq!(next(&mut ends).await.unwrap(), "1 restart-requested true");
+    bounded(watched.stop()).await;
+    assert_eq!(next(&mut ends).await.unwrap(), "2 stopped false");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_serial_guest_waits_for_the_end_of_another_actor() {
+    let host = host().unwrap();
+    let (asking, asked) = pair(&host, "rogue").await;
+    let end = tokio::spawn(asking.ask::<String>("end_of", &("asked",)).into_future());
+    eventually(|| async { asking.inspect().in_flight }, |in_flight| *in_flight == 1).await;
+    // It watches from some moment on: crashes go on until it has seen one.
+    let seen = async {
+        while !end.is_finished() {
+            bounded(asked.ask::<()>("panic", &()).into_future()).await.unwrap_err();
+            asked.restart().await.unwrap();
+        }
+        end.await.unwrap().unwrap()
+    };
+    let seen = bounded(seen).await;
+    assert!(seen.ends_with("trapped true") || seen.ends_with("restart-requested true"), "{seen}");
     host.shutdown().await;
 }

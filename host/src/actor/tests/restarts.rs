@@ -309,3 +309,31 @@ async fn a_restart_of_an_actor_whose_host_is_gone_returns() {
     let restart = tokio::time::timeout(Duration::from_secs(60), fixture.actor.restart());
     assert_eq!(restart.await.unwrap().unwrap_err(), ExitReason::Stopped);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_is_told_of_every_end_once() {
+    let fixture = Setup::default().spawn();
+    fixture.actor.ready().await.unwrap();
+    let mut watch = fixture.actor.watch();
+    for crash in 0..2 {
+        fixture.ask("crash", json!(crash)).await.unwrap_err();
+    }
+    fixture.ask("echo", json!(0)).await.unwrap();
+    fixture.actor.restart().await.unwrap();
+    fixture.actor.stop().await;
+    fixture.actor.restart().await.unwrap();
+    fixture.task.abort();
+    let mut ends = Vec::new();
+    while let Some(end) = watch.next().await {
+        let end = end.unwrap();
+        ends.push((end.generation.0, end.exit.as_str(), end.restarts));
+    }
+    let expected = [
+        (0, "trapped", true),
+        (1, "trapped", true),
+        (2, "restart-requested", true),
+        (3, "stopped", false),
+        (4, "killed", false),
+    ];
+    assert_eq!(ends, expected);
+}

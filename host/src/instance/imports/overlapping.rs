@@ -18,6 +18,10 @@ impl Host for Guest {
         Ok(())
     }
 
+    fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
+        Ok(self.watch_peer(&target).map_err(call_error_out))
+    }
+
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
         Ok(self.desk.is_cancelled(CallId(call)))
     }

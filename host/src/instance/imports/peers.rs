@@ -9,18 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use serde_json::json;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::desk::Desk;
 use crate::actor::reference::{ActorRef, SendOptions};
 use crate::actor::waits::Origin;
+use crate::actor::watch::Watch;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::CallId;
 use crate::instance::bindings::types::CallOptions;
 use crate::instance::store::Guest;
 use crate::message::{Message, Payload};
-use crate::stream::{Batch, StreamReader};
+use crate::stream::{Batch, Item, StreamReader};
 
 /// How many items a guest draws at once, at most.
 const BATCH_MAX: u32 = 1024;
@@ -65,6 +67,14 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// Begins to watch another actor.
+    pub(super) fn watch_peer(&mut self, target: &str) -> Result<u64, CallError> {
+        let peer = self.peer(target)?;
+        self.peer_streams.add(Source::Ends(peer.watch()))
+    }
+}
+
 impl Outgoing {
     pub(super) async fn ask(self) -> Result<Payload, CallError> {
         let options = self.options(self.desk.origin(self.within));
@@ -74,10 +84,10 @@ impl Outgoing {
         }
     }
 
-    pub(super) async fn open(self) -> Result<OpenedStream, CallError> {
+    pub(super) async fn open(self) -> Result<Source, CallError> {
         let options = self.options(self.desk.origin_of_stream(self.within));
         tokio::select! {
-            reader = self.peer.stream_message(self.message, options) => Ok((self.peer, reader?)),
+            reader = self.peer.stream_message(self.message, options) => Ok(Source::Items(self.peer, reader?)),
             () = self.desk.cancelled(self.within) => Err(ActorError::Cancelled.into()),
         }
     }
@@ -87,8 +97,13 @@ impl Outgoing {
     }
 }
 
-/// A stream that has begun, and whose it is.
-pub(super) type OpenedStream = (ActorRef, StreamReader);
+/// What a guest reads of another actor.
+pub(super) enum Source {
+    /// A stream, and whose it is.
+    Items(ActorRef, StreamReader),
+    /// The ends of its lives.
+    Ends(Watch),
+}
 
 /// The streams of other actors that a guest reads.
 pub(in crate::instance) struct PeerStreams {
@@ -99,8 +114,7 @@ pub(in crate::instance) struct PeerStreams {
 
 /// A stream of another actor.
 pub(super) struct PeerStream {
-    peer: ActorRef,
-    reader: Mutex<StreamReader>,
+    source: Mutex<Source>,
     closed: CancellationToken,
 }
 
@@ -110,14 +124,14 @@ impl PeerStreams {
     }
 
     /// Keeps a stream for the guest.
-    pub(super) fn add(&mut self, (peer, reader): OpenedStream) -> Result<u64, CallError> {
+    pub(super) fn add(&mut self, source: Source) -> Result<u64, CallError> {
         if self.open.len() >= self.max {
             let text = format!("{} streams of other actors are open, and there may be no more", self.max);
             return Err(ActorError::system(text).into());
         }
         let id = self.next;
         self.next += 1;
-        let stream = PeerStream { peer, reader: Mutex::new(reader), closed: CancellationToken::new() };
+        let stream = PeerStream { source: Mutex::new(source), closed: CancellationToken::new() };
         self.open.insert(id, Arc::new(stream));
         Ok(id)
     }
@@ -151,15 +165,42 @@ impl PeerStream {
     /// The stream's own; `deadlock`, where its producer waits for the actor of `origin`, which would wait here.
     pub(super) async fn draw(&self, max_items: u32, origin: &Origin) -> Result<Batch, CallError> {
         let max = usize::try_from(max_items.clamp(1, BATCH_MAX)).unwrap_or(usize::MAX);
-        let mut reader = self.reader.lock().await;
-        let mut next = pin!(reader.next_batch(max));
-        if let Some(batch) = next.as_mut().now_or_never() {
-            return batch;
-        }
-        let _wait = self.peer.begin_wait(origin)?;
+        let mut source = self.source.lock().await;
+        let mut next = pin!(source.next_batch(max, origin));
         tokio::select! {
-            batch = next => batch,
+            biased;
+            batch = &mut next => batch,
             () = self.closed.cancelled() => Ok(Batch { items: Vec::new(), done: true }),
         }
     }
+}
+
+impl Source {
+    async fn next_batch(&mut self, max: usize, origin: &Origin) -> Result<Batch, CallError> {
+        match self {
+            Self::Ends(watch) => next_end(watch).await,
+            Self::Items(peer, reader) => {
+                let mut next = pin!(reader.next_batch(max));
+                if let Some(batch) = next.as_mut().now_or_never() {
+                    return batch;
+                }
+                let _wait = peer.begin_wait(origin)?;
+                next.await
+            }
+        }
+    }
+}
+
+async fn next_end(watch: &mut Watch) -> Result<Batch, CallError> {
+    let Some(end) = watch.next().await else { return Ok(Batch { items: Vec::new(), done: true }) };
+    let end = end.map_err(|missed| ActorError::system(missed.to_string()))?;
+    let payload = Payload::from_value(&json!({
+        "generation": end.generation,
+        "reason": end.exit.as_str(),
+        "message": end.exit.to_string(),
+        "restarts": end.restarts,
+    }));
+    let payload = payload.map_err(|error| ActorError::system(error.to_string()))?;
+    // The number is the reader's business alone; a watch is not taken up again.
+    Ok(Batch { items: vec![Item { number: 0, payload }], done: false })
 }

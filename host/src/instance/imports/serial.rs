@@ -89,6 +89,10 @@ impl system::Host for Guest {
         Ok(())
     }
 
+    async fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
+        Ok(self.watch_peer(&target).map_err(call_error_out))
+    }
+
     async fn sleep(&mut self, ms: u64) -> wasmtime::Result<()> {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(ms)) => {}

@@ -134,6 +134,12 @@ impl Rogue {
         Ok(ActorRef::new(peer).retry(retry).ask("flaky", (failures,))?)
     }
 
+    /// Waits for the end of another actor's life, and says how it was.
+    fn end_of(&self, peer: String) -> Result<String, Error> {
+        let end = ActorRef::new(peer).watch()?.next().ok_or_else(|| Error::fatal("no end"))??;
+        Ok(format!("{} {} {}", end.generation, end.reason, end.restarts))
+    }
+
     /// Fills another actor's mailbox.
     fn flood(&self, peer: String, tells: u64) -> Result<(), Error> {
         let peer = ActorRef::new(peer);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_guest::{ActorRef, Error, Retry, Stream, This, sleep, stream};
+use pulsing_guest::{ActorRef, Error, Retry, Stream, This, sleep, stream, try_stream};
 
 #[derive(Default)]
 struct Waiter {
@@ -130,6 +130,19 @@ impl Waiter {
     /// Asks another actor's `flaky` once, under a key.
     async fn try_of(_this: This<Self>, peer: String, failures: u64, key: String) -> Result<u64, Error> {
         Ok(ActorRef::new(peer).idempotency_key(key).ask("flaky", (failures,)).await?)
+    }
+
+    /// Streams the ends of another actor's lives.
+    fn ends_of(_this: This<Self>, peer: String) -> impl Stream<Item = Result<String, Error>> {
+        try_stream! {
+            use pulsing_guest::futures::StreamExt;
+            let mut ends = ActorRef::new(peer).watch()?;
+            yield "watching".to_owned();
+            while let Some(end) = ends.next().await {
+                let end = end?;
+                yield format!("{} {} {}", end.generation, end.reason, end.restarts);
+            }
+        }
     }
 
     /// Sums up a stream of another actor that ends with an error.
