@@ -5,7 +5,7 @@
 //! | layer | rooms |
 //! |---|---|
 //! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`observe`], [`text`] |
-//! | mechanism | [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`quarantine`], [`registry`], [`actor`] |
+//! | mechanism | [`budget`], [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`quarantine`], [`registry`], [`actor`] |
 //! | wasm | [`engine`], [`instance`] |
 //! | edges | [`gateway`] |
 //! | root | [`host`] |
@@ -26,6 +26,7 @@
 //! ```
 
 pub mod actor;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -40,6 +40,9 @@ pub struct Limits {
     pub message_max: ByteSize,
     /// The most bytes of linear memory that one life has in all its memories.
     pub memory_max: ByteSize,
+    /// The most bytes that the host keeps for the actor beside its memory: of messages in its mailbox and in flight,
+    /// of items of its streams that wait, and of its own messages on their way; each of the three by itself.
+    pub kept_max: ByteSize,
     /// How many items of a stream wait for its reader.
     pub stream_buffer: NonZeroU32,
     /// After how long without a draw by its reader a stream is ended.
@@ -83,6 +86,7 @@ impl Default for Limits {
             open_streams: count(1024),
             message_max: ByteSize::mib(4),
             memory_max: ByteSize::mib(256),
+            kept_max: ByteSize::mib(64),
             stream_buffer: const { NonZeroU32::new(32).expect("32 is not zero") },
             stream_idle: Duration::from_secs(5 * 60),
             ask_timeout: Duration::from_secs(30),
@@ -103,6 +107,12 @@ impl Limits {
     #[must_use]
     pub fn message_max_bytes(&self) -> usize {
         usize::try_from(self.message_max.as_u64()).unwrap_or(usize::MAX)
+    }
+
+    /// [`Self::kept_max`] as a length.
+    #[must_use]
+    pub fn kept_max_bytes(&self) -> usize {
+        usize::try_from(self.kept_max.as_u64()).unwrap_or(usize::MAX)
     }
 
     /// [`Self::memory_max`] as a length.

@@ -48,6 +48,14 @@ impl Payload {
         serde_json::to_vec(value).map(Self::json)
     }
 
+    /// How many bytes the host takes to keep it, roughly.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        /// For what stands around the bytes.
+        const OVERHEAD_BYTES: usize = 64;
+        self.body.len().saturating_add(OVERHEAD_BYTES)
+    }
+
     /// Reads the body as JSON, whatever the encoding says. An empty body is `null`.
     ///
     /// # Errors
@@ -72,6 +80,15 @@ pub struct Message {
 }
 
 impl Message {
+    /// How many bytes the host takes to keep it on its way, roughly.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        /// For the envelope, and for who waits for the answer.
+        const OVERHEAD_BYTES: usize = 1024;
+        let key = self.idempotency_key.as_ref().map_or(0, String::len);
+        [self.args.body.len(), self.method.len(), key].into_iter().fold(OVERHEAD_BYTES, usize::saturating_add)
+    }
+
     /// A message with neither key nor resumption.
     pub fn new(method: impl Into<String>, args: Payload) -> Self {
         Self { method: method.into(), args, idempotency_key: None, resume_after: None }

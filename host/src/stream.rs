@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::budget::Held;
 use crate::error::CallError;
 use crate::id::CallId;
 use crate::message::Payload;
@@ -51,6 +52,8 @@ struct Buffer {
     parked: bool,
     reader: Option<Waker>,
     last_read: Instant,
+    /// What the items take of their actor's budget.
+    held: Option<Held>,
 }
 
 struct Shared {
@@ -85,6 +88,7 @@ pub fn channel(
         parked: false,
         reader: None,
         last_read: Instant::now(),
+        held: None,
     };
     let shared = Arc::new(Shared { buffer: Mutex::new(buffer), capacity, call, producer });
     (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false })
@@ -109,6 +113,17 @@ impl StreamWriter {
     pub fn push(&self, items: impl IntoIterator<Item = Payload>) {
         let mut buffer = self.0.lock();
         buffer.items.extend(items);
+        wake(buffer);
+    }
+
+    /// The same for items that are held under a budget: as they are read, they give it back.
+    pub fn push_held(&self, items: impl IntoIterator<Item = Payload>, held: Held) {
+        let mut buffer = self.0.lock();
+        buffer.items.extend(items);
+        match &mut buffer.held {
+            Some(before) => before.merge(held),
+            none => *none = Some(held),
+        }
         wake(buffer);
     }
 
@@ -253,7 +268,10 @@ impl Buffer {
         let first = self.next_number;
         self.next_number = first.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let items = (first..).zip(self.items.drain(..count));
-        let items = items.map(|(number, payload)| Item { number, payload }).collect();
+        let items: Vec<_> = items.map(|(number, payload)| Item { number, payload }).collect();
+        if let Some(held) = &mut self.held {
+            held.give_back(items.iter().map(|item| item.payload.kept_bytes()).sum());
+        }
         Batch { items, done: self.items.is_empty() && self.end == Some(Ok(())) }
     }
 }

@@ -18,6 +18,7 @@ use super::run;
 use super::signals::{Signal, Signals};
 use super::waits::Origin;
 use super::watch::Watchers;
+use crate::budget::{Budget, Held};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
@@ -67,6 +68,10 @@ pub(super) struct Core {
     pub(super) description: Mutex<Arc<Description>>,
     pub(super) counters: Arc<Counters>,
     pub(super) burst: Burst,
+    /// For messages that wait or are in flight.
+    kept_messages: Budget,
+    /// For items of streams that wait.
+    pub(super) kept_items: Budget,
     pub(super) dead_letters: DeadLetters,
     /// What it waits for, where it is serial and its handler waits for another actor.
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
@@ -97,6 +102,8 @@ impl Core {
             description: Mutex::default(),
             counters,
             burst: Burst::default(),
+            kept_messages: Budget::new(limits.kept_max_bytes()),
+            kept_items: Budget::new(limits.kept_max_bytes()),
             dead_letters: DeadLetters::new(limits.dead_letters),
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),
@@ -131,15 +138,23 @@ impl Core {
         message: Message,
         deadline: Option<Instant>,
         origin: Origin,
+        held: Held,
     ) -> (Envelope, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
-        (Envelope { reply: Some(reply), deadline, origin, ..self.tell_envelope(message) }, outcome)
+        (Envelope { reply: Some(reply), deadline, origin, ..self.tell_envelope(message, held) }, outcome)
     }
 
     /// An envelope for a `message` that nobody waits for.
-    pub(super) fn tell_envelope(&self, message: Message) -> Envelope {
+    pub(super) fn tell_envelope(&self, message: Message, held: Held) -> Envelope {
         let call = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
-        Envelope { call, message: Arc::new(message), reply: None, deadline: None, origin: Origin::default() }
+        Envelope {
+            call,
+            message: Arc::new(message),
+            reply: None,
+            deadline: None,
+            origin: Origin::default(),
+            held,
+        }
     }
 
     /// Refuses a message that no mailbox state could let through.
@@ -155,6 +170,15 @@ impl Core {
             self.limits.message_max.as_u64()
         );
         Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text))
+    }
+
+    /// Takes what the host needs to keep a message.
+    ///
+    /// # Errors
+    ///
+    /// `mailbox-full`, also where the policy is to wait: large messages are no reason to keep more of them.
+    pub(super) fn keep(&self, message: &Message) -> Result<Held, RuntimeError> {
+        self.kept_messages.take(message.kept_bytes()).ok_or_else(|| self.mailbox_full())
     }
 
     /// Puts an envelope into the mailbox.

@@ -1,12 +1,15 @@
 //! The last messages of an actor that failed with nobody to tell, or could not be delivered.
 //!
-//! Bounded by `dead_letters` of the actor's limits; the oldest gives way.
+//! Bounded by `dead_letters` of the actor's limits and by their bytes; the oldest gives way.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::message::Message;
+
+/// The most bytes that one actor's dead letters take, roughly.
+const BYTES_MAX: usize = 16 << 20;
 
 /// A message that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +38,11 @@ impl DeadLetters {
         let mut letters = self.letters();
         letters.retain(|letter| !Arc::ptr_eq(&letter.message, &message));
         letters.push_back(DeadLetter { message, reason, at: SystemTime::now() });
-        while letters.len() > self.capacity {
-            letters.pop_front();
+        let bytes = |letter: &DeadLetter| letter.message.kept_bytes().saturating_add(letter.reason.len());
+        let mut kept = letters.iter().map(bytes).fold(0, usize::saturating_add);
+        while letters.len() > self.capacity || kept > BYTES_MAX {
+            let Some(oldest) = letters.pop_front() else { break };
+            kept = kept.saturating_sub(bytes(&oldest));
         }
     }
 
@@ -75,5 +81,9 @@ mod tests {
         }
         let kept: Vec<_> = letters.list().iter().map(|letter| letter.message.method.clone()).collect();
         assert_eq!(kept, ["m3", "m4"]);
+        let large = Message::new("large", Payload::json("x".repeat(BYTES_MAX - 4096)));
+        letters.add(Arc::new(large), String::new());
+        letters.add(Arc::new(Message::new("small", Payload::json("x".repeat(4096)))), String::new());
+        assert_eq!(letters.list().len(), 1);
     }
 }

@@ -16,6 +16,7 @@ use super::envelope::{Answer, Envelope, Outcome};
 use super::lifecycle::State;
 use super::schedule::{Phase, ReplyTo};
 use super::signals::Signal;
+use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
 use crate::id::{ActorName, CallId, StreamId};
 use crate::limits::Limits;
@@ -295,9 +296,9 @@ impl Desk {
                 schedule.end_stream(call, Err(error.into()));
             }
             Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items) {
-                Ok(()) => {
+                Ok(held) => {
                     core.counters.count(Event::Streamed(drawn.items.len()));
-                    writer.push(drawn.items);
+                    writer.push_held(drawn.items, held);
                     if drawn.done {
                         schedule.end_stream(call, Ok(()));
                     } else {
@@ -315,17 +316,24 @@ impl Desk {
         self.work_ended();
     }
 
-    fn check_draw(&self, items: &[Payload], done: bool, max_items: u32) -> Result<(), CallError> {
+    fn check_draw(&self, items: &[Payload], done: bool, max_items: u32) -> Result<Held, CallError> {
         let max = usize::try_from(max_items).unwrap_or(usize::MAX);
         let broken = if items.len() > max {
             format!("{} items where {max} were asked for", items.len())
         } else if items.is_empty() && !done {
             "no item, and did not say that it was done".to_owned()
         } else {
-            return items.iter().try_for_each(|item| self.check_size(item));
+            items.iter().try_for_each(|item| self.check_size(item))?;
+            let bytes = items.iter().map(Payload::kept_bytes).fold(0, usize::saturating_add);
+            return self.core.kept_items.take(bytes).ok_or_else(|| self.too_many_bytes());
         };
         let message = format!("a stream of `{}` handed over {broken}", self.core.name);
         Err(ActorError::System { message, recoverable: false, restart: false }.into())
+    }
+
+    fn too_many_bytes(&self) -> CallError {
+        let (name, max) = (&self.core.name, self.core.limits.kept_max);
+        ActorError::system(format!("more than {max} of `{name}`'s streams wait for their readers")).into()
     }
 
     /// Says that the guest has closed a stream.

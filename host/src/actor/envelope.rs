@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::waits::Origin;
+use crate::budget::Held;
 use crate::error::CallError;
 use crate::id::CallId;
 use crate::message::{Message, Payload};
@@ -31,6 +32,8 @@ pub(super) struct Envelope {
     /// When the caller stops waiting.
     pub(super) deadline: Option<Instant>,
     pub(super) origin: Origin,
+    /// What it takes of the actor's budget, until it is answered or its stream ends.
+    pub(super) held: Held,
 }
 
 impl Envelope {

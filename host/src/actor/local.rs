@@ -50,7 +50,8 @@ impl Deliver for Core {
         async move {
             self.check_size(&message)?;
             self.check_restarting(options.when_restarting)?;
-            self.deliver(self.tell_envelope(message), &options).await
+            let held = self.keep(&message)?;
+            self.deliver(self.tell_envelope(message, held), &options).await
         }
         .boxed()
     }
@@ -104,8 +105,12 @@ impl Deliver for Core {
             for _ in 0..self.dead_letters.list().len() {
                 let Some(letter) = self.dead_letters.take_oldest() else { break };
                 self.quarantine().release(&letter.message);
-                let envelope = self.tell_envelope(Message::clone(&letter.message));
-                if let Err(error) = self.deliver(envelope, &options).await {
+                let message = Message::clone(&letter.message);
+                let sent = async {
+                    let held = self.keep(&message)?;
+                    self.deliver(self.tell_envelope(message, held), &options).await
+                };
+                if let Err(error) = sent.await {
                     self.dead_letters.put_back(letter);
                     return if requeued > 0 { Ok(requeued) } else { Err(error) };
                 }
@@ -131,7 +136,8 @@ impl Core {
     ) -> Outcome {
         self.check_restarting(options.when_restarting)?;
         options.origin.check(self)?;
-        let (envelope, outcome) = self.envelope(message, due, options.origin.clone());
+        let held = self.keep(&message)?;
+        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
         let mut pending = PendingCall { call: envelope.call, core: self, outcome: Some(outcome) };
         self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
         pending.wait().await

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::behavior::Work;
 use super::envelope::{Envelope, Outcome};
 use super::waits::Origin;
+use crate::budget::Held;
 use crate::error::CallError;
 use crate::id::{CallId, StreamId};
 use crate::message::{Message, MethodKind};
@@ -71,6 +72,7 @@ pub(super) struct Running {
     pub(super) message: Arc<Message>,
     /// From which call it was sent.
     origin: Origin,
+    _held: Held,
     deadline: Option<Instant>,
     cancelled: bool,
     /// When it must have stopped, if it was told to.
@@ -213,10 +215,11 @@ impl Schedule {
     /// Begins to handle a message.
     pub(super) fn begin(&mut self, envelope: Envelope) {
         self.handling += 1;
-        let Envelope { call, message, reply, deadline, origin } = envelope;
+        let Envelope { call, message, reply, deadline, origin, held: _held } = envelope;
         let stage = Stage::Handling(reply);
         let (cancelled, overdue_at, token) = (false, None, None);
-        self.calls.insert(call, Running { message, origin, deadline, cancelled, overdue_at, token, stage });
+        self.calls
+            .insert(call, Running { message, origin, _held, deadline, cancelled, overdue_at, token, stage });
     }
 
     /// Ends the handling of a call. None if there is no such call: the guest's life has ended meanwhile.

@@ -1,5 +1,6 @@
 //! Actors without WebAssembly, on a paused clock.
 
+mod budgets;
 mod deadlines;
 mod messages;
 mod native;

@@ -12,6 +12,7 @@ use super::imports::peers::PeerStreams;
 use super::limiter::Limiter;
 use super::log::{LogPipe, Output};
 use crate::actor::desk::Desk;
+use crate::budget::Budget;
 use crate::grants::{DirGrant, Grants};
 use crate::id::{ActorName, CallId};
 use crate::observe::Counters;
@@ -41,6 +42,8 @@ pub(super) struct Guest {
     /// Which actors the guest may send messages to.
     pub(super) peers: BTreeSet<ActorName>,
     pub(super) peer_streams: PeerStreams,
+    /// For the guest's messages to others.
+    pub(super) outgoing: Budget,
     pub(super) parking: Parking,
     /// In a serial actor: the call that runs.
     pub(super) current: CallId,
@@ -68,7 +71,7 @@ pub(super) fn new_store(
 ) -> Result<Store<Guest>, StoreError> {
     let limits = desk.limits();
     let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&desk));
-    let open_streams_max = limits.open_streams.get();
+    let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
     let stderr = LogPipe::new(desk.name().clone(), Output::Stderr);
     let guest = Guest {
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
@@ -79,6 +82,7 @@ pub(super) fn new_store(
         registry: Weak::clone(&household.registry),
         peers: household.grants.ask.iter().cloned().collect(),
         peer_streams: PeerStreams::new(open_streams_max),
+        outgoing: Budget::new(kept_max),
         parking: Parking::default(),
         current: CallId::NONE,
     };

@@ -124,3 +124,24 @@ async fn a_serial_guest_waits_for_the_end_of_another_actor() {
     assert!(seen.ends_with("trapped true") || seen.ends_with("restart-requested true"), "{seen}");
     host.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_guest_has_no_more_bytes_on_their_way_than_its_limit() {
+    let host = host().unwrap();
+    let name = |name| ActorName::new(name).unwrap();
+    let mut asking = spec("waiter").unwrap();
+    asking.name = name("asking");
+    asking.grants.ask = vec![name("asked")];
+    asking.limits.kept_max = bytesize::ByteSize::mib(1);
+    let asking = spawn(&host, asking).await.unwrap();
+    let mut asked = spec("waiter").unwrap();
+    asked.name = name("asked");
+    let asked = spawn(&host, asked).await.unwrap();
+    let refused = bounded(asking.ask::<usize>("flood", &("asked", 20, 100_000)).into_future()).await.unwrap();
+    assert_eq!(refused, 10);
+    // Nothing is left of it.
+    let refused = bounded(asking.ask::<usize>("flood", &("asked", 10, 100_000)).into_future()).await.unwrap();
+    assert_eq!(refused, 0);
+    assert_eq!(asked.status().generation.0, 0);
+    host.shutdown().await;
+}

@@ -16,7 +16,17 @@ const LAYERS: [Layer; 5] = [
         without: &["wasmtime", "tokio", "axum"],
     },
     Layer {
-        rooms: &["mailbox", "stream", "restart", "retry", "reply_cache", "quarantine", "registry", "actor"],
+        rooms: &[
+            "budget",
+            "mailbox",
+            "stream",
+            "restart",
+            "retry",
+            "reply_cache",
+            "quarantine",
+            "registry",
+            "actor",
+        ],
         without: &["wasmtime", "axum"],
     },
     Layer { rooms: &["engine", "instance"], without: &["axum"] },

@@ -55,10 +55,15 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
         let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
-        let told = match accessor.with(|mut store| store.get().peer(&target)) {
-            Ok(peer) => peer.tell_message(message, Default::default()).await,
-            Err(error) => Err(error),
+        let peer = accessor.with(|mut store| {
+            let guest = store.get();
+            Ok((guest.peer(&target)?, guest.hold(&message)?))
+        });
+        let told = async {
+            let (peer, _held) = peer?;
+            peer.tell_message(message, Default::default()).await
         };
+        let told = told.await;
         Ok(told.map_err(runtime_error_out))
     }
 

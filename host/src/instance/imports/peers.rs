@@ -17,6 +17,7 @@ use crate::actor::desk::Desk;
 use crate::actor::reference::{ActorRef, SendOptions};
 use crate::actor::waits::Origin;
 use crate::actor::watch::Watch;
+use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::CallId;
 use crate::instance::bindings::types::CallOptions;
@@ -34,6 +35,8 @@ pub(super) struct Outgoing {
     message: Message,
     within: CallId,
     timeout: Duration,
+    /// Until there is an answer.
+    _held: Held,
 }
 
 impl Guest {
@@ -63,7 +66,20 @@ impl Guest {
         let wanted = options.timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
         let left = self.desk.remaining(within).unwrap_or(wanted);
         let message = Message { idempotency_key: options.idempotency_key, ..message };
-        Ok(Outgoing { desk: self.desk.clone(), peer, message, within, timeout: wanted.min(left) })
+        let (desk, timeout, _held) = (self.desk.clone(), wanted.min(left), self.hold(&message)?);
+        Ok(Outgoing { desk, peer, message, within, timeout, _held })
+    }
+
+    /// Takes what the host needs to keep a message of the guest on its way.
+    pub(super) fn hold(&self, message: &Message) -> Result<Held, RuntimeError> {
+        self.outgoing.take(message.kept_bytes()).ok_or_else(|| {
+            let text = format!(
+                "`{}` has {} bytes of messages on their way already",
+                self.desk.name(),
+                self.outgoing.used()
+            );
+            RuntimeError::new(RuntimeErrorKind::MailboxFull, text)
+        })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pulsing_guest::{ActorRef, Error, Retry, Stream, This, sleep, stream, try_stream};
+use pulsing_guest::{
+    ActorRef, CallError, Error, Retry, RuntimeErrorKind, Stream, This, sleep, stream, try_stream,
+};
 
 #[derive(Default)]
 struct Waiter {
@@ -130,6 +132,22 @@ impl Waiter {
     /// Asks another actor's `flaky` once, under a key.
     async fn try_of(_this: This<Self>, peer: String, failures: u64, key: String) -> Result<u64, Error> {
         Ok(ActorRef::new(peer).idempotency_key(key).ask("flaky", (failures,)).await?)
+    }
+
+    /// Tries to have more bytes on their way than it may, and says how many of its asks were refused for that.
+    async fn flood(_this: This<Self>, peer: String, asks: usize, bytes: usize) -> usize {
+        let peer = ActorRef::new(peer).timeout(Duration::from_millis(200));
+        let text = "x".repeat(bytes);
+        let asks = (0..asks).map(|_| peer.ask::<()>("swallow", (1_000, &text)));
+        let outcomes = pulsing_guest::futures::future::join_all(asks).await;
+        let refused = |error: &CallError| matches!(error, CallError::Runtime(error) if error.kind == RuntimeErrorKind::MailboxFull);
+        outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(refused)).count()
+    }
+
+    /// Waits, with what it was sent.
+    async fn swallow(_this: This<Self>, ms: u64, text: String) -> usize {
+        sleep(Duration::from_millis(ms)).await;
+        text.len()
     }
 
     /// Streams the ends of another actor's lives.

@@ -1,0 +1,55 @@
+//! What the host keeps for an actor beside its memory.
+
+use bytesize::ByteSize;
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use super::native::{Setup, settle};
+use crate::error::{ActorError, CallError, RuntimeErrorKind};
+use crate::limits::Limits;
+
+fn kept(max: ByteSize) -> Limits {
+    Limits { kept_max: max, ..Limits::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_keeps_no_more_bytes_of_messages_than_its_limit() {
+    let fixture = Setup { limits: kept(ByteSize::kib(100)), ..Setup::default() }.spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(3_600_000));
+    settle().await;
+    let text = "x".repeat(30 << 10);
+    for _ in 0..3 {
+        fixture.actor.tell("log", &text).await.unwrap();
+    }
+    let refused = fixture.actor.tell("log", &text).await.unwrap_err();
+    assert_eq!(refused.kind, RuntimeErrorKind::MailboxFull);
+    let refused = fixture.ask("echo", json!(text)).await.unwrap_err();
+    assert!(refused.is_retryable(), "{refused:?}");
+    // What was handled makes room.
+    sleeper.abort();
+    settle().await;
+    assert_eq!(fixture.ask("echo", json!(text)).await, Ok(json!(text)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_over_the_bytes_that_may_wait_is_ended_and_the_others_go_on() {
+    // Room for the items of two streams that nobody reads, and for no third.
+    let limits = kept(ByteSize::b(2 * 32 * (64 + 4)));
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        streams.push(fixture.actor.stream("count", &1000).await.unwrap());
+        settle().await;
+    }
+    let mut third = streams.pop().unwrap();
+    let error = third.next().await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: true, .. })), "{error:?}");
+    let read = streams.remove(0).take(1000).filter(|item| std::future::ready(item.is_ok())).count().await;
+    assert_eq!(read, 1000);
+    // What was read, and what is given up, makes room.
+    drop(streams);
+    settle().await;
+    let again = fixture.actor.stream("count", &1000).await.unwrap();
+    assert_eq!(again.filter(|item| std::future::ready(item.is_ok())).count().await, 1000);
+    assert_eq!(fixture.ask("echo", json!(1)).await, Ok::<Value, CallError>(json!(1)));
+}
