@@ -56,6 +56,11 @@ impl Call {
         CURRENT.with_borrow(Self::clone)
     }
 
+    /// What belongs to no call.
+    pub(crate) fn none() -> Self {
+        Self::NONE
+    }
+
     pub(crate) fn current_id() -> u64 {
         CURRENT.with_borrow(|call| call.id)
     }

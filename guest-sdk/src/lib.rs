@@ -82,6 +82,8 @@
 //! A handler whose caller is gone or out of time is told to stop: where it waits, it is dropped there, destructors
 //! and all. One that computes for long looks at [`Call::is_cancelled`] now and then.
 //!
+//! [`spawn`] begins work that goes on beside the handlers.
+//!
 //! What waits for anything but the host freezes the whole actor: `std::thread::sleep`, blocking reads.
 //!
 //! # Streams
@@ -181,7 +183,7 @@ pub use call::Call;
 pub use dedup::Dedup;
 pub use error::{Error, ErrorKind};
 pub use life::Life;
-pub use overlapping::sleep;
+pub use overlapping::{sleep, spawn};
 pub use payload::{Bytes, FromPayload, IntoPayload};
 pub use peer::overlapping::{ActorRef, PeerStream};
 pub use peer::{CallError, IntoArgs, LifeEnd, RuntimeError, RuntimeErrorKind};

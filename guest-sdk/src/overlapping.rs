@@ -148,3 +148,28 @@ async fn draw(stream: u64, max_items: u32) -> Result<StreamBatch, Error> {
 pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
     async_system::sleep(wire::milliseconds(duration))
 }
+
+/// Begins work that nobody waits for: it goes on beside the handlers, after this one has answered too, and ends with
+/// this life of the actor.
+///
+/// It is a part of no call: it has no deadline, and what it asks of other actors is not cancelled with the caller of
+/// the handler that began it. A panic in it ends the life. For overlapping actors.
+///
+/// ```no_run
+/// # use pulsing_guest::{This, sleep, spawn};
+/// # use std::time::Duration;
+/// # #[derive(Default)]
+/// # struct Cache { entries: Vec<u64> }
+/// # fn example(this: This<Cache>) {
+/// spawn(async move {
+///     loop {
+///         sleep(Duration::from_secs(60)).await;
+///         this.with(|state| state.entries.clear());
+///     }
+/// });
+/// # }
+/// ```
+pub fn spawn(work: impl Future<Output = ()> + 'static) {
+    // Detached: the life is what ends it.
+    drop(wit_bindgen::spawn_local(Call::none().scoped(Box::pin(work))));
+}

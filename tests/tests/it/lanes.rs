@@ -58,3 +58,28 @@ async fn a_sync_method_is_answered_while_others_wait() {
     nap.abort();
     host.shutdown().await;
 }
+
+#[tokio::test]
+async fn background_work_goes_on_after_its_handler_and_ends_with_the_life() {
+    let host = host().unwrap();
+    let peer = pulsing_host::id::ActorName::new("peer").unwrap();
+    let mut asked = spec("waiter").unwrap();
+    asked.name = peer.clone();
+    let asked = spawn(&host, asked).await.unwrap();
+    let mut asking = spec("waiter").unwrap();
+    asking.grants.ask = vec![peer];
+    let actor = spawn(&host, asking).await.unwrap();
+    let counted = || actor.ask::<u64>("counted", &()).into_future();
+    for peer in [None, Some("peer")] {
+        bounded(actor.ask::<()>("count_in_background", &(peer,)).into_future()).await.unwrap();
+        let before = counted().await.unwrap();
+        crate::eventually(counted, |counted| *counted.as_ref().unwrap() > before + 3).await.unwrap();
+        bounded(actor.restart()).await.unwrap();
+        assert_eq!(counted().await.unwrap(), 0);
+        // The next life does not count, and nobody asks for it.
+        let asks = asked.inspect().counted.asks;
+        bounded(actor.ask::<u64>("nap", &(20,)).into_future()).await.unwrap();
+        assert_eq!((counted().await.unwrap(), asked.inspect().counted.asks), (0, asks));
+    }
+    host.shutdown().await;
+}

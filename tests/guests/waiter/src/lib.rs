@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pulsing_guest::{
-    ActorRef, CallError, Error, Retry, RuntimeErrorKind, Stream, This, sleep, stream, try_stream,
+    ActorRef, CallError, Error, Retry, RuntimeErrorKind, Stream, This, sleep, spawn, stream, try_stream,
 };
 
 #[derive(Default)]
@@ -14,6 +14,7 @@ struct Waiter {
     /// How many handlers and streams were dropped before their end.
     dropped: u64,
     order: Vec<u64>,
+    counted: u64,
 }
 
 /// Counts a handler that does not come to its end.
@@ -148,6 +149,23 @@ impl Waiter {
     async fn swallow(_this: This<Self>, ms: u64, text: String) -> usize {
         sleep(Duration::from_millis(ms)).await;
         text.len()
+    }
+
+    /// Begins to count in the background, and to ask another actor, where there is one.
+    async fn count_in_background(this: This<Self>, peer: Option<String>) {
+        spawn(async move {
+            loop {
+                sleep(Duration::from_millis(1)).await;
+                if let Some(peer) = &peer {
+                    ActorRef::new(peer).ask::<u64>("running", ()).await.expect("it answers");
+                }
+                this.with(|state| state.counted += 1);
+            }
+        });
+    }
+
+    fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// Streams the ends of another actor's lives.
