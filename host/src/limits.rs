@@ -43,6 +43,8 @@ pub struct Limits {
     /// The most bytes that the host keeps for the actor beside its memory: of messages in its mailbox and in flight,
     /// of items of its streams that wait, and of its own messages on their way; each of the three by itself.
     pub kept_max: ByteSize,
+    /// How much of each of the actor's two outputs is logged in a second. Lines over that are left out, and counted.
+    pub log_max: ByteSize,
     /// How many items of a stream wait for its reader.
     pub stream_buffer: NonZeroU32,
     /// After how long without a draw by its reader a stream is ended.
@@ -87,6 +89,7 @@ impl Default for Limits {
             message_max: ByteSize::mib(4),
             memory_max: ByteSize::mib(256),
             kept_max: ByteSize::mib(64),
+            log_max: ByteSize::kib(256),
             stream_buffer: const { NonZeroU32::new(32).expect("32 is not zero") },
             stream_idle: Duration::from_secs(5 * 60),
             ask_timeout: Duration::from_secs(30),

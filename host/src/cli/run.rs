@@ -89,7 +89,7 @@ struct ActorOptions {
 const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
-    args.log.install()?;
+    let _log = args.log.install()?;
     let cache = args.cache.clone();
     let Plan { listen, token, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;

@@ -1,12 +1,14 @@
 //! A guest's stdout and stderr, as lines of the host's log.
 //!
-//! Bounded by [`LINE_MAX_BYTES`] for a line that has no end yet, and by [`LAST_WORDS_MAX_BYTES`] for what is
-//! kept to explain a trap. Nothing here waits: a guest cannot be slowed by its log, nor slow others.
+//! Bounded by [`LINE_MAX_BYTES`] for a line that has no end yet, by [`LAST_WORDS_MAX_BYTES`] for what is
+//! kept to explain a trap, and by the actor's `log_max` for what is logged in a second: lines over that are left out,
+//! and it is said how many. Nothing here waits: a guest cannot be slowed by its log, nor slow others.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -38,8 +40,8 @@ pub(super) struct LogPipe {
     text: Arc<Mutex<Text>>,
 }
 
-#[derive(Default)]
 struct Text {
+    allowance: Allowance,
     /// The line that has no end yet.
     line: Vec<u8>,
     /// The last lines, without their ends.
@@ -47,8 +49,11 @@ struct Text {
 }
 
 impl LogPipe {
-    pub(super) fn new(actor: ActorName, output: Output) -> Self {
-        Self { actor, output, text: Arc::default() }
+    /// A pipe that logs at most `max_bytes` in a second.
+    pub(super) fn new(actor: ActorName, output: Output, max_bytes: usize) -> Self {
+        let allowance = Allowance::new(max_bytes, Instant::now());
+        let text = Text { allowance, line: Vec::new(), last_words: Vec::new() };
+        Self { actor, output, text: Arc::new(Mutex::new(text)) }
     }
 
     /// The last lines that were written, one after the other.
@@ -64,7 +69,14 @@ impl LogPipe {
             text.line.extend_from_slice(piece);
             if text.line.ends_with(b"\n") || text.line.len() >= LINE_MAX_BYTES {
                 let line = std::mem::take(&mut text.line);
-                self.log(&line);
+                match text.allowance.take(line.len(), Instant::now()) {
+                    None => {}
+                    Some(0) => self.log(&line),
+                    Some(left_out) => {
+                        tracing::warn!(actor = %self.actor, left_out, "lines of the actor's output are left out");
+                        self.log(&line);
+                    }
+                }
                 text.keep(&line);
             }
         }
@@ -89,6 +101,40 @@ impl LogPipe {
 
     fn lock(&self) -> MutexGuard<'_, Text> {
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much may be logged: so many bytes a second, and as many at once.
+struct Allowance {
+    bytes_a_second: usize,
+    left: usize,
+    at: Instant,
+    left_out: u64,
+}
+
+impl Allowance {
+    fn new(bytes_a_second: usize, now: Instant) -> Self {
+        Self { bytes_a_second, left: bytes_a_second, at: now, left_out: 0 }
+    }
+
+    /// Takes a line's bytes. Answers how many lines were left out before it; none where it is left out too.
+    fn take(&mut self, bytes: usize, now: Instant) -> Option<u64> {
+        let millis = usize::try_from(now.duration_since(self.at).as_millis()).unwrap_or(usize::MAX);
+        let earned = self.bytes_a_second.saturating_mul(millis) / 1000;
+        if earned > 0 {
+            self.left = self.left.saturating_add(earned).min(self.bytes_a_second);
+            self.at = now;
+        }
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                Some(std::mem::take(&mut self.left_out))
+            }
+            None => {
+                self.left_out += 1;
+                None
+            }
+        }
     }
 }
 
@@ -157,11 +203,26 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_cut_and_the_last_words_are_kept() {
-        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stderr);
+        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stderr, 1 << 20);
         pipe.append(&vec![b'x'; 10 * LINE_MAX_BYTES + 1]);
         assert!(pipe.lock().line.len() < LINE_MAX_BYTES);
         assert_eq!(pipe.lock().last_words.len(), LAST_WORDS_MAX_BYTES);
         pipe.append(b"\nthe end\nand");
         assert!(pipe.last_words().ends_with("x\nthe end\nand"), "{}", pipe.last_words());
+    }
+
+    #[test]
+    fn lines_over_the_allowance_are_left_out_and_counted() {
+        let now = Instant::now();
+        let mut allowance = Allowance::new(100, now);
+        assert_eq!(allowance.take(60, now), Some(0));
+        assert_eq!(allowance.take(60, now), None);
+        assert_eq!(allowance.take(60, now), None);
+        let later = now + std::time::Duration::from_millis(500);
+        assert_eq!(allowance.take(60, later), Some(2));
+        assert_eq!(allowance.take(60, later), None);
+        let much_later = now + std::time::Duration::from_secs(3600);
+        assert_eq!(allowance.take(100, much_later), Some(1));
+        assert_eq!(allowance.take(1, much_later), None);
     }
 }

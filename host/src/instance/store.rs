@@ -72,7 +72,7 @@ pub(super) fn new_store(
     let limits = desk.limits();
     let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&desk));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
-    let stderr = LogPipe::new(desk.name().clone(), Output::Stderr);
+    let stderr = LogPipe::new(desk.name().clone(), Output::Stderr, log_max(&desk));
     let guest = Guest {
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
         table: ResourceTable::new(),
@@ -99,6 +99,11 @@ pub(super) fn new_store(
     Ok(store)
 }
 
+/// How much of a guest's output is logged in a second, of each of its two.
+fn log_max(desk: &Desk) -> usize {
+    usize::try_from(desk.limits().log_max.as_u64()).unwrap_or(usize::MAX)
+}
+
 /// A batch as large as may be: each item of it is within its own limit.
 fn handover_max_bytes(desk: &Desk) -> usize {
     let limits = desk.limits();
@@ -109,7 +114,7 @@ fn handover_max_bytes(desk: &Desk) -> usize {
 /// The guest's view of the machine: clocks, random numbers, its log, and what was granted.
 fn wasi(grants: &Grants, desk: &Desk, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(LogPipe::new(desk.name().clone(), Output::Stdout)).stderr(stderr);
+    wasi.stdout(LogPipe::new(desk.name().clone(), Output::Stdout, log_max(desk))).stderr(stderr);
     wasi.arg(desk.name().as_str());
     for (name, value) in &grants.env {
         wasi.env(name, value);

@@ -225,3 +225,17 @@ fn dead_letters_are_shown_and_told_again() {
     host.client(&["ask", "rogue", "count"]);
     assert_eq!(letters(&["dead-letters", "rogue"]).as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_no_actor() {
+    let counter = guest_file("counter").unwrap();
+    let rogue = guest_file("rogue").unwrap();
+    let mut host = RunningHost::start_with_unread_log(&[text(&rogue), text(&counter)], 2);
+    // Far more than a pipe takes.
+    for _ in 0..3 {
+        assert_eq!(host.client(&["ask", "rogue", "chatter", "[1000]"]).code, Some(0));
+    }
+    assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
+    host.signal("TERM");
+    assert_eq!(host.wait(), Some(0));
+}

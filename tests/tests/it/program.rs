@@ -86,9 +86,19 @@ impl RunningHost {
     /// Starts a host on a free port, and waits until all of its `actors` are ready.
     pub(crate) fn start(args: &[&str], actors: usize) -> Self {
         let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
-        command.args(args).env("PULSING_LOG", "error");
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut process = Ended(child);
+        command.args(args).env("PULSING_LOG", "error").stderr(Stdio::inherit());
+        Self::of(command, actors)
+    }
+
+    /// The same, with a log that nobody reads.
+    pub(crate) fn start_with_unread_log(args: &[&str], actors: usize) -> Self {
+        let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
+        command.args(args).stderr(Stdio::piped());
+        Self::of(command, actors)
+    }
+
+    fn of(mut command: Command, actors: usize) -> Self {
+        let mut process = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
         let stdout = process.0.stdout.take().unwrap();
         let (sender, lines) = mpsc::sync_channel(100);
         std::thread::spawn(move || {

@@ -140,6 +140,11 @@ impl Rogue {
         Ok(format!("{} {} {}", end.generation, end.reason, end.restarts))
     }
 
+    /// Writes so many lines to its log.
+    fn chatter(&self, lines: u64) {
+        (0..lines).for_each(|line| eprintln!("{line}: {}", "x".repeat(1000)));
+    }
+
     /// Fills another actor's mailbox.
     fn flood(&self, peer: String, tells: u64) -> Result<(), Error> {
         let peer = ActorRef::new(peer);
