@@ -21,6 +21,9 @@ use crate::registry::Registry;
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
 
+/// What a guest may hand over in one call at least: its writes to files are not messages.
+const HANDOVER_MIN_BYTES: usize = 1 << 20;
+
 /// The most bytes that a guest hands over in one call, whatever its limits say.
 const HANDOVER_MAX_BYTES: usize = 128 << 20;
 
@@ -108,7 +111,7 @@ fn log_max(desk: &Desk) -> usize {
 fn handover_max_bytes(desk: &Desk) -> usize {
     let limits = desk.limits();
     let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
-    limits.message_max_bytes().saturating_mul(items).min(HANDOVER_MAX_BYTES)
+    limits.message_max_bytes().saturating_mul(items).clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES)
 }
 
 /// The guest's view of the machine: clocks, random numbers, its log, and what was granted.

@@ -239,3 +239,13 @@ fn a_log_that_nobody_reads_holds_up_no_actor() {
     host.signal("TERM");
     assert_eq!(host.wait(), Some(0));
 }
+
+#[test]
+fn a_host_under_nohup_outlives_its_terminal() {
+    let file = guest_file("counter").unwrap();
+    let mut host = RunningHost::start_under("nohup", &[text(&file)], 1);
+    host.signal("HUP");
+    assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
+    host.signal("TERM");
+    assert_eq!(host.wait(), Some(0));
+}

@@ -90,6 +90,15 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
+    /// The same, started by another program.
+    pub(crate) fn start_under(program: &str, args: &[&str], actors: usize) -> Self {
+        let plain = command(&["run", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new(program);
+        command.arg(plain.get_program()).args(plain.get_args()).args(args).stdin(Stdio::null());
+        command.env("PULSING_CACHE_DIR", cache_dir()).env("PULSING_LOG", "error").stderr(Stdio::inherit());
+        Self::of(command, actors)
+    }
+
     /// The same, with a log that nobody reads.
     pub(crate) fn start_with_unread_log(args: &[&str], actors: usize) -> Self {
         let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
