@@ -17,6 +17,7 @@ mod isolation;
 mod lanes;
 mod peers;
 mod program;
+mod sabotage;
 mod streams;
 
 use std::time::Duration;
