@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::oneshot;
 
 use crate::limits::Overflow;
 
@@ -17,16 +17,28 @@ use crate::limits::Overflow;
 #[derive(Debug)]
 pub struct Mailbox<T> {
     state: Mutex<State<T>>,
-    /// One permit for each free place. A queued message holds one until it is popped.
-    room: Semaphore,
-    closing: Notify,
+    capacity: NonZeroUsize,
     overflow: Overflow,
 }
 
 #[derive(Debug)]
 struct State<T> {
     queue: VecDeque<T>,
+    /// Those who wait for room, in the order in which they asked. Empty while there is room.
+    line: VecDeque<Waiting<T>>,
+    next_ticket: u64,
     open: bool,
+}
+
+/// A message that waits for room. It goes on into the queue also while nobody looks at its sender, so that no
+/// sender, however slow, is overtaken or holds up others.
+#[derive(Debug)]
+struct Waiting<T> {
+    /// Grows along the line.
+    ticket: u64,
+    message: T,
+    /// Told that the message is in the queue, or given it back where the mailbox closes.
+    sender: oneshot::Sender<Result<(), T>>,
 }
 
 /// A message that was not taken, and why.
@@ -55,9 +67,13 @@ impl<T> Mailbox<T> {
     #[must_use]
     pub fn new(capacity: NonZeroUsize, overflow: Overflow) -> Self {
         Self {
-            state: Mutex::new(State { queue: VecDeque::new(), open: true }),
-            room: Semaphore::new(capacity.get().min(Semaphore::MAX_PERMITS)),
-            closing: Notify::new(),
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                line: VecDeque::new(),
+                next_ticket: 0,
+                open: true,
+            }),
+            capacity,
             overflow,
         }
     }
@@ -68,13 +84,7 @@ impl<T> Mailbox<T> {
     ///
     /// [`SendError::Full`] also where the policy is to wait: then [`Self::send`] does.
     pub fn try_send(&self, message: T) -> Result<Sent<T>, SendError<T>> {
-        match self.room.try_acquire() {
-            Ok(permit) => {
-                permit.forget();
-                self.push(message).map(|()| Sent::Queued)
-            }
-            Err(_no_room) => self.overflow(message),
-        }
+        self.push(&mut self.lock(), message)
     }
 
     /// Sends, waiting for room where the mailbox is full and its policy is to wait.
@@ -88,38 +98,53 @@ impl<T> Mailbox<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line and sends nothing.
+    /// Dropping the future gives up the place in line. A message that has got room by then stays sent.
     pub async fn send(&self, message: T) -> Result<Sent<T>, SendError<T>> {
-        let message = match self.try_send(message) {
-            Err(SendError::Full(message)) if self.overflow == Overflow::Wait => message,
-            done => return done,
-        };
-        let closing = self.closing.notified();
-        tokio::pin!(closing);
-        closing.as_mut().enable();
-        if !self.lock().open {
-            return Err(SendError::Closed(message));
-        }
-        tokio::select! {
-            permit = self.room.acquire() => {
-                permit.expect("the semaphore is never closed").forget();
-                self.push(message).map(|()| Sent::Queued)
+        let (_place, answer) = {
+            let mut state = self.lock();
+            match self.push(&mut state, message) {
+                Err(SendError::Full(message)) if self.overflow == Overflow::Wait => {
+                    let (ticket, answer) = state.stand_in_line(message);
+                    (Place { mailbox: self, ticket }, answer)
+                }
+                done => return done,
             }
-            () = closing => Err(SendError::Closed(message)),
+        };
+        match answer.await.expect("who waits is answered, or leaves the line with this future") {
+            Ok(()) => Ok(Sent::Queued),
+            Err(message) => Err(SendError::Closed(message)),
         }
     }
 
-    /// Takes the oldest message.
+    /// Takes the oldest message. Whoever has waited longest for room has it.
     pub fn pop(&self) -> Option<T> {
-        let message = self.lock().queue.pop_front()?;
-        self.room.add_permits(1);
+        let (message, sender) = {
+            let mut state = self.lock();
+            let message = state.queue.pop_front()?;
+            let sender = state.line.pop_front().map(|waiting| {
+                state.queue.push_back(waiting.message);
+                waiting.sender
+            });
+            (message, sender)
+        };
+        if let Some(sender) = sender {
+            // It may have given up just now.
+            drop(sender.send(Ok(())));
+        }
         Some(message)
     }
 
     /// Refuses all further messages, also those whose senders wait for room.
     pub fn close(&self) {
-        self.lock().open = false;
-        self.closing.notify_waiters();
+        let refused = {
+            let mut state = self.lock();
+            state.open = false;
+            std::mem::take(&mut state.line)
+        };
+        for waiting in refused {
+            // It may have given up just now.
+            drop(waiting.sender.send(Err(waiting.message)));
+        }
     }
 
     /// Takes messages again.
@@ -139,34 +164,23 @@ impl<T> Mailbox<T> {
         self.len() == 0
     }
 
-    /// Queues a message whose permit was taken.
-    fn push(&self, message: T) -> Result<(), SendError<T>> {
-        let mut state = self.lock();
-        if state.open {
-            state.queue.push_back(message);
-            Ok(())
-        } else {
-            drop(state);
-            self.room.add_permits(1);
-            Err(SendError::Closed(message))
-        }
-    }
-
-    fn overflow(&self, message: T) -> Result<Sent<T>, SendError<T>> {
-        let mut state = self.lock();
+    /// Queues a message, or does with it what the policy says where that can be done at once.
+    fn push(&self, state: &mut State<T>, message: T) -> Result<Sent<T>, SendError<T>> {
         if !state.open {
             return Err(SendError::Closed(message));
+        }
+        if state.queue.len() < self.capacity.get() {
+            state.queue.push_back(message);
+            return Ok(Sent::Queued);
         }
         match self.overflow {
             Overflow::Wait | Overflow::Reject => Err(SendError::Full(message)),
             Overflow::DropNewest => Ok(Sent::Dropped(message)),
             Overflow::DropOldest => match state.queue.pop_front() {
-                // The new message takes over the permit of the old one.
                 Some(oldest) => {
                     state.queue.push_back(message);
                     Ok(Sent::Displaced(oldest))
                 }
-                // Another sender holds the last permit and has yet to push.
                 None => Err(SendError::Full(message)),
             },
         }
@@ -175,6 +189,33 @@ impl<T> Mailbox<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Nothing in here panics while it holds the lock, and a queue is whole between any two statements.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn stand_in_line(&mut self, message: T) -> (u64, oneshot::Receiver<Result<(), T>>) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let (sender, answer) = oneshot::channel();
+        self.line.push_back(Waiting { ticket, message, sender });
+        (ticket, answer)
+    }
+}
+
+/// A place in the line for room, given up when it is dropped.
+struct Place<'a, T> {
+    mailbox: &'a Mailbox<T>,
+    ticket: u64,
+}
+
+impl<T> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.mailbox.lock();
+        let found = state.line.binary_search_by_key(&self.ticket, |waiting| waiting.ticket);
+        let given_up = found.ok().and_then(|place| state.line.remove(place));
+        // The message may have a destructor of its own.
+        drop(state);
+        drop(given_up);
     }
 }
 
@@ -231,6 +272,17 @@ mod tests {
         assert_eq!(mailbox.pop(), Some(10));
         assert_eq!(second.await, Ok(Sent::Queued));
         assert_eq!(mailbox.pop(), Some(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_overtakes_a_sender_in_line_that_has_yet_to_look() {
+        let mailbox = filled(2, Overflow::Wait);
+        let mut waiting = Box::pin(mailbox.send(10));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(0), Some(1)));
+        assert_eq!(mailbox.try_send(11), Ok(Sent::Queued), "there is room for both");
+        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(10), Some(11)));
+        assert_eq!(waiting.await, Ok(Sent::Queued));
     }
 
     #[tokio::test(start_paused = true)]

@@ -185,7 +185,7 @@ impl Core {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future sends nothing.
+    /// Dropping the future gives up a place in line. An envelope that has got room by then stays sent.
     pub(super) async fn deliver(
         self: &Arc<Self>,
         envelope: Envelope,

@@ -211,7 +211,7 @@ impl ActorRef {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future sends nothing.
+    /// Dropping the future leaves open whether the message was sent.
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
         Arc::clone(&self.to).tell(message, options).await
     }
