@@ -34,6 +34,11 @@ impl Journal {
         self.0.lock().unwrap().clone()
     }
 
+    /// How many hold it: the fixture, and the actor while there is one.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Those that begin with `what`.
     pub(super) fn of(&self, what: &str) -> Vec<String> {
         self.read().into_iter().filter(|note| note.starts_with(what)).collect()
@@ -164,7 +169,7 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 12] = [
+const METHODS: [(&str, MethodKind); 13] = [
     ("echo", MethodKind::Ask),
     ("sleep", MethodKind::Ask),
     ("stubborn", MethodKind::Ask),
@@ -172,6 +177,7 @@ const METHODS: [(&str, MethodKind); 12] = [
     ("panic", MethodKind::Ask),
     ("fault", MethodKind::Ask),
     ("refuse", MethodKind::Ask),
+    ("open_streams", MethodKind::Ask),
     ("count", MethodKind::Stream),
     ("count_and_fail", MethodKind::Stream),
     ("count_slowly", MethodKind::Stream),
@@ -249,7 +255,7 @@ impl NativeLife<'_> {
         let Message { method, args, .. } = &*job.message;
         let args: Value = args.to_value().unwrap();
         self.journal.note(format!("{method} {args}"));
-        let number = args.as_u64().unwrap_or(0);
+        let number = args.as_u64().or_else(|| args["number"].as_u64()).unwrap_or(0);
         let pause = Duration::from_millis(number);
         Ok(match method.as_str() {
             "crash" => {
@@ -267,13 +273,16 @@ impl NativeLife<'_> {
             "fault" => {
                 Err(ActorError::System { message: "bad".to_owned(), recoverable: false, restart: true })
             }
+            "open_streams" => value(json!(self.streams.lock().unwrap().len())),
             "refuse" => Err(ActorError::Business { code: 409, message: "no".to_owned(), details: None }),
             "count" => self.open(job, number, Plan::Plain),
             "count_and_fail" => self.open(job, number, Plan::FailsAtEnd),
             "count_slowly" => self.open(job, u64::MAX, Plan::Waits(pause)),
             "count_wrongly" if number == 0 => self.open(job, u64::MAX, Plan::Nothing),
             "count_wrongly" => self.open(job, u64::MAX, Plan::TooMany),
-            "log" if args == json!("bad") => Err(ActorError::system("cannot log")),
+            "log" if args == json!("bad") || args["bad"] == json!(true) => {
+                Err(ActorError::system("cannot log"))
+            }
             _echo => value(args),
         })
     }
@@ -292,7 +301,7 @@ impl NativeLife<'_> {
         self.journal.note(format!("draw {max}"));
         let Counting { next, last, plan } = counting;
         let count = match plan {
-            Plan::Plain | Plan::FailsAtEnd => max.min(last + 1 - next),
+            Plan::Plain | Plan::FailsAtEnd => max.min((last + 1).saturating_sub(next)),
             Plan::TooMany => max + 1,
             Plan::Nothing => 0,
             Plan::Waits(pause) => {
@@ -300,19 +309,24 @@ impl NativeLife<'_> {
                     () = tokio::time::sleep(pause) => 1,
                     () = self.desk.cancelled(call) => {
                         self.journal.note("cancelled draw");
+                        self.streams.lock().unwrap().remove(&id);
                         return Err(ActorError::Cancelled);
                     }
                 }
             }
         };
         if count == 0 && plan == Plan::FailsAtEnd {
+            self.streams.lock().unwrap().remove(&id);
             return Err(ActorError::system("out of numbers"));
         }
-        if let Some(counting) = self.streams.lock().unwrap().get_mut(&id) {
+        let done = plan == Plan::Plain && next + count > last;
+        if done {
+            self.streams.lock().unwrap().remove(&id);
+        } else if let Some(counting) = self.streams.lock().unwrap().get_mut(&id) {
             counting.next = next + count;
         }
         let items = (next..next + count).map(|n| Payload::json(n.to_string())).collect();
-        Ok(Drawn { items, done: plan == Plan::Plain && next + count > last })
+        Ok(Drawn { items, done })
     }
 }
 
