@@ -4,7 +4,7 @@
 //! Bounds: the host's start and stop, each command, and the wait for the restart. A failure or Ctrl-C ends the
 //! host that the demo started, and no other process.
 
-mod host;
+pub(crate) mod host;
 mod shell;
 
 use std::time::Duration;
@@ -39,7 +39,7 @@ const ACTORS: [&str; 2] = ["counter", "mixed"];
 pub(crate) fn run(tree: &Tree) -> Result<()> {
     build::build(tree)?;
     title("A host with two actors");
-    let host = RunningHost::start(tree, &ACTORS)?;
+    let host = RunningHost::start(tree, &tree.host_binary(), &ACTORS)?;
     let shell = Shell::new(tree, host.url());
     asks(&shell)?;
     patterns(&shell)?;

@@ -14,6 +14,7 @@ mod demo;
 mod guests;
 mod lint;
 mod process;
+mod soak;
 mod suite;
 mod toolchain;
 mod tree;
@@ -46,6 +47,15 @@ enum Verb {
         /// Parts of test names; a test runs if its name contains one of them.
         filter: Vec<String>,
     },
+    /// Read an endless stream at full speed, and fail where the host's or the guest's memory grows.
+    Soak {
+        /// For how long.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+        /// Take the debug host, which is slower and is there after any test.
+        #[arg(long)]
+        debug: bool,
+    },
     /// Check formatting, clippy and the documentation, with warnings as errors.
     Lint,
 }
@@ -68,6 +78,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Build => build::build(&tree),
         Verb::Demo => demo::run(&tree),
         Verb::Test { filter } => suite::run(&tree, &filter),
+        Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
         Verb::Lint => lint::run(&tree),
     }
 }

@@ -128,7 +128,7 @@ pub(crate) fn until<T>(
         if Instant::now() >= end {
             bail!("gave up after {} s of waiting for {what}", bound.as_secs());
         }
-        wait(pause);
+        self::pause(pause);
     }
 }
 
@@ -136,8 +136,8 @@ pub(crate) fn until<T>(
     clippy::disallowed_methods,
     reason = "what is waited for belongs to another process and cannot be awaited"
 )]
-fn wait(pause: Duration) {
-    std::thread::sleep(pause);
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// The command as a person would type it: cargo by its name, wherever it is.

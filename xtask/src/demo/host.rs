@@ -45,16 +45,16 @@ impl Announcement {
 }
 
 /// A host with the demo's actors, all of them ready.
-pub(super) struct RunningHost {
+pub(crate) struct RunningHost {
     process: Owned,
     url: String,
 }
 
 impl RunningHost {
-    /// Starts the release host on a free port, and waits until it listens and every actor is ready.
-    pub(super) fn start(tree: &Tree, actors: &[&str]) -> Result<Self> {
+    /// Starts the host `binary` on a free port, and waits until it listens and every actor is ready.
+    pub(crate) fn start(tree: &Tree, binary: &Path, actors: &[&str]) -> Result<Self> {
         let log = tree.target.join("demo-host.log");
-        let mut command = command(tree, actors, &log)?;
+        let mut command = command(tree, binary, actors, &log)?;
         println!("$ {} &", process::shown(&command));
         let mut process = Owned::start(&mut command)?;
         let lines = lines(&mut process)?;
@@ -62,19 +62,22 @@ impl RunningHost {
         Ok(Self { process, url })
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
+    pub(crate) fn id(&self) -> nix::unistd::Pid {
+        self.process.id()
+    }
+
     /// Asks the host to stop, as an init system would, and checks that it ended well.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         stop(&mut self.process)
     }
 }
 
-fn command(tree: &Tree, actors: &[&str], log: &Path) -> Result<Command> {
-    let binary = tree.host_binary();
-    let mut command = Command::new(tree.shown(&binary));
+fn command(tree: &Tree, binary: &Path, actors: &[&str], log: &Path) -> Result<Command> {
+    let mut command = Command::new(tree.shown(binary));
     command.current_dir(&tree.root).arg("run");
     for actor in actors {
         let guest: PathBuf = tree.guests_dir().join(format!("{actor}.wasm"));
