@@ -1,88 +1,96 @@
-//! Asks from actor to actor that would wait for themselves, and asks that are tried again.
+//! Many asks at once of one actor, and what goes on behind its answers.
 
-use std::time::Duration;
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use pulsing_host::exit::ExitReason;
+use pulsing_tests::{host, spawn};
+use serde_json::Value;
 
-use pulsing_host::actor::reference::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::Host;
-use pulsing_host::id::ActorName;
-use pulsing_host::limits::Limits;
-use pulsing_tests::{host, spawn, spec};
-
-use crate::bounded;
-
-const NAMES: [&str; 3] = ["a", "b", "o"];
-
-/// An actor that may send messages to all of [`NAMES`].
-async fn actor(host: &Host, name: &str, guest: &str, limits: Limits) -> ActorRef {
-    let mut spec = spec(guest).unwrap();
-    spec.name = ActorName::new(name).unwrap();
-    spec.grants.ask = NAMES.map(|name| ActorName::new(name).unwrap()).to_vec();
-    spec.limits = limits;
-    spawn(host, spec).await.unwrap()
-}
-
-async fn ask_along(actor: &ActorRef, way: &[&str]) -> Result<u64, CallError> {
-    bounded(actor.ask("ask_along", &(way,)).into_future()).await
-}
-
-/// What a guest says that was told of a deadlock.
-fn deadlock(way: &str) -> Result<u64, CallError> {
-    let message = format!("the call would wait for itself: {way}");
-    Err(ActorError::System { message, recoverable: false, restart: false }.into())
-}
+use crate::ledgers::{count, count_becomes, idle, ledger};
+use crate::{bounded, eventually};
 
 #[tokio::test]
-async fn a_guest_s_ask_that_would_wait_for_itself_fails_and_names_the_cycle() {
+async fn a_thousand_asks_start_in_order_and_a_sync_one_overtakes_those_that_wait() {
     let host = host().unwrap();
-    let patient = || Limits { ask_timeout: Duration::from_secs(3600), ..Limits::default() };
-    let a = actor(&host, "a", "rogue", patient()).await;
-    let _b = actor(&host, "b", "rogue", patient()).await;
-    let o = actor(&host, "o", "waiter", patient()).await;
-    assert_eq!(ask_along(&a, &["a"]).await, deadlock("`a` → `a`"));
-    assert_eq!(ask_along(&a, &["b", "a"]).await, deadlock("`a` → `b` → `a`"));
-    assert_eq!(ask_along(&a, &["o", "b", "o", "a"]).await, deadlock("`a` → `o` → `b` → `o` → `a`"));
-    assert_eq!(ask_along(&o, &["a", "o", "b", "o"]).await, Ok(4));
-    host.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_guest_that_fills_its_own_mailbox_is_told_so() {
-    let host = host().unwrap();
-    let a = actor(&host, "a", "rogue", Limits::default()).await;
-    let flood = bounded(a.ask::<()>("flood", &("a", 257)).timeout(Duration::from_secs(3600)).into_future());
-    let error = flood.await.unwrap_err();
-    assert_eq!(error.to_string(), "the call would wait for itself: `a` → `a`");
-    // Those that had room are handled.
-    assert_eq!(bounded(a.ask::<u64>("count", &()).into_future()).await.unwrap(), 257);
-    host.shutdown().await;
-}
-
-#[tokio::test]
-async fn a_guest_s_retry_keeps_its_key_and_another_ask_has_another() {
-    let host = host().unwrap();
-    let _a = actor(&host, "a", "rogue", Limits::default()).await;
-    for (name, guest) in [("b", "rogue"), ("o", "waiter")] {
-        let asking = actor(&host, name, guest, Limits::default()).await;
-        for _ in 0..2 {
-            let tries = bounded(asking.ask::<u64>("insist_on", &("a", 2)).into_future()).await;
-            assert_eq!(tries, Ok(3));
-        }
-        let error = bounded(asking.ask::<u64>("insist_on", &("a", 3)).into_future()).await.unwrap_err();
-        assert_eq!(error, ActorError::system("not yet").into());
+    let mut spec = ledger("ledger", "a", &[]);
+    spec.limits.mailbox_messages = const { std::num::NonZeroUsize::new(64).unwrap() };
+    let actor = spawn(&host, spec).await.unwrap();
+    let asks = FuturesUnordered::new();
+    for number in 0..1000_u64 {
+        // The sync one is sent in the middle.
+        let (method, args) =
+            if number == 500 { ("note", vec![1, number]) } else { ("nap", vec![1, number, 50]) };
+        // Sent here, or in line for room in the mailbox.
+        let mut ask = actor.ask::<Value>(method, &args).into_future();
+        assert!(futures::future::poll_immediate(&mut ask).await.is_none());
+        asks.push(async move { (number, ask.await.unwrap()) });
     }
+    let answered: Vec<_> = bounded(asks.collect::<Vec<_>>()).await;
+    assert_eq!(answered.len(), 1000);
+    for (number, entry) in &answered {
+        let told = (entry["generation"].as_u64(), entry["index"].as_u64(), entry["number"].as_u64());
+        assert_eq!(told, (Some(0), Some(*number), Some(*number)), "started as sent, in one life");
+    }
+    // Whoever was sent before it and waits 50 ms is answered after it, where the mailbox was emptied in less.
+    let place = answered.iter().position(|(number, _)| *number == 500).unwrap();
+    assert!(place < 500, "the sync ask was answered after {place} others");
+    let counts: Value = actor.ask("counts", &()).await.unwrap();
+    assert_eq!((&counts["finished"], &counts["running"]), (&999.into(), &0.into()));
     host.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_guest_s_key_reaches_the_reply_cache_of_the_actor_it_asks() {
+async fn a_thousand_waits_that_are_cancelled_at_once_run_their_destructors_in_the_same_life() {
     let host = host().unwrap();
-    let _a = actor(&host, "a", "rogue", Limits { reply_cache: 10, ..Limits::default() }).await;
-    let o = actor(&host, "o", "waiter", Limits::default()).await;
-    // An error that another try may better is not kept, an answer is.
-    assert!(bounded(o.ask::<u64>("try_of", &("a", 1, "k")).into_future()).await.unwrap_err().is_retryable());
-    for _ in 0..2 {
-        assert_eq!(bounded(o.ask::<u64>("try_of", &("a", 1, "k")).into_future()).await, Ok(2));
-    }
+    let actor = spawn(&host, ledger("ledger", "a", &[])).await.unwrap();
+    let asks = (0..1000_u64).map(|number| actor.ask::<Value>("nap", &(1, number, 3_600_000)).into_future());
+    let sleepers = tokio::spawn(join_all(asks));
+    count_becomes(&actor, "running", 1000).await;
+    sleepers.abort();
+    count_becomes(&actor, "dropped", 1000).await;
+    idle(&actor).await;
+    let entry: Value = bounded(actor.ask("nap", &(1, 1000, 1)).into_future()).await.unwrap();
+    assert_eq!((&entry["generation"], &entry["index"]), (&0.into(), &1000.into()));
+    assert_eq!((count(&actor, "running").await, actor.status().generation.0), (0, 0));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn work_in_the_background_outlives_its_handler_and_ends_with_its_life() {
+    let host = host().unwrap();
+    let witness = spawn(&host, ledger("ledger", "witness", &[])).await.unwrap();
+    let actor = spawn(&host, ledger("ledger", "a", &["witness"])).await.unwrap();
+    bounded(actor.ask::<()>("tick", &("witness", 1)).into_future()).await.unwrap();
+    idle(&actor).await;
+    eventually(|| count(&actor, "ticks"), |ticks| *ticks >= 20).await;
+
+    let status = bounded(actor.stop()).await;
+    assert_eq!(status.last_exit, Some(ExitReason::Stopped), "it does not hold up a stop");
+    let noted =
+        async || bounded(witness.ask::<Vec<(u64, u64)>>("notes", &()).into_future()).await.unwrap().len();
+    idle(&witness).await;
+    let before = noted().await;
+    // Time for many ticks, as the witness sees it.
+    bounded(witness.ask::<Value>("nap", &(0, 0, 100)).into_future()).await.unwrap();
+    assert_eq!(noted().await, before + 1, "nothing but the nap");
+
+    bounded(actor.restart()).await.unwrap();
+    bounded(witness.ask::<Value>("nap", &(0, 0, 100)).into_future()).await.unwrap();
+    assert_eq!((count(&actor, "ticks").await, noted().await), (0, before + 2));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn work_in_the_background_ends_with_a_crash() {
+    let host = host().unwrap();
+    let witness = spawn(&host, ledger("ledger", "witness", &[])).await.unwrap();
+    let actor = spawn(&host, ledger("ledger", "a", &["witness"])).await.unwrap();
+    bounded(actor.ask::<()>("tick", &("witness", 1)).into_future()).await.unwrap();
+    eventually(|| count(&actor, "ticks"), |ticks| *ticks >= 5).await;
+    bounded(actor.ask::<()>("crash", &(0, 0)).into_future()).await.unwrap_err();
+    assert_eq!(count(&actor, "ticks").await, 0);
+    bounded(witness.ask::<Value>("nap", &(0, 0, 100)).into_future()).await.unwrap();
+    assert_eq!((count(&actor, "ticks").await, actor.status().generation.0), (0, 1));
     host.shutdown().await;
 }

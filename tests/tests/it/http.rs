@@ -50,7 +50,7 @@ async fn an_error_is_a_problem_with_its_class() {
 }
 
 /// Opens a stream over a connection of its own, and answers it with the head read.
-fn open(host: &RunningHost, path: &str, headers: &str, body: &str) -> BufReader<TcpStream> {
+pub(crate) fn open(host: &RunningHost, path: &str, headers: &str, body: &str) -> BufReader<TcpStream> {
     let address = host.url.strip_prefix("http://").unwrap();
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(crate::PATIENCE)).unwrap();
@@ -69,8 +69,19 @@ fn open(host: &RunningHost, path: &str, headers: &str, body: &str) -> BufReader<
     reader
 }
 
+/// The lines of all events of a stream, up to the data of the one that ends it.
+pub(crate) fn events(host: &RunningHost, path: &str, body: &str) -> Vec<String> {
+    let mut stream = open(host, path, "", body);
+    let mut lines = Vec::new();
+    while !lines.last().is_some_and(|line: &String| line.starts_with("event: ")) {
+        lines.push(event_line(&mut stream));
+    }
+    lines.push(event_line(&mut stream));
+    lines
+}
+
 /// The next line of an event, without the framing of chunks around it.
-fn event_line(reader: &mut BufReader<TcpStream>) -> String {
+pub(crate) fn event_line(reader: &mut BufReader<TcpStream>) -> String {
     loop {
         let mut line = String::new();
         assert!(reader.read_line(&mut line).unwrap() > 0, "the stream goes on");

@@ -2,6 +2,7 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "these are tests, and clippy knows only functions marked as such"
 )]
@@ -11,13 +12,20 @@ mod bad_input;
 mod cli;
 mod components;
 mod deadlines;
+mod deadlocks;
+mod errors;
 mod faults;
 mod http;
 mod isolation;
 mod lanes;
+mod leaving;
+mod ledgers;
 mod peers;
 mod program;
+mod properties;
 mod sabotage;
+mod stream_hops;
+mod stream_load;
 mod streams;
 
 use std::time::Duration;

@@ -145,6 +145,11 @@ impl RunningHost {
         Ended(command.spawn().unwrap())
     }
 
+    /// The host's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Sends a signal to the host.
     pub(crate) fn signal(&self, name: &str) {
         signal(&self.process, name);
