@@ -7,7 +7,7 @@ mod words;
 use std::time::Duration;
 
 use pulsing_guest::futures::StreamExt;
-use pulsing_guest::{ActorRef, Error, Stream, This, sleep, stream};
+use pulsing_guest::{ActorRef, Error, Stream, This, sleep, spawn, stream};
 use serde_json::{Value, json};
 
 use words::{Book, Counts, Entry};
@@ -199,15 +199,14 @@ impl Ledger {
     /// Starts work in the background that ticks every `ms`, here and in the actor `witness`, and answers.
     async fn tick(this: This<Self>, witness: String, ms: u64) {
         let this = this.clone();
-        // Detached: it ends with this life.
-        drop(wit_bindgen::spawn_local(async move {
+        spawn(async move {
             for number in 0.. {
                 sleep(Duration::from_millis(ms)).await;
                 this.with(|state| state.book.counts.ticks += 1);
                 // The witness may be gone, and then nobody wants to know.
                 let _ = ActorRef::new(witness.clone()).tell("scribble", (0, number)).await;
             }
-        }));
+        });
     }
 }
 
