@@ -1,5 +1,7 @@
 //! What tests with real guests have in common: where the guests are, and a host for each test.
 
+pub mod console;
+
 use std::env;
 use std::path::PathBuf;
 
@@ -10,7 +12,7 @@ use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::id::ActorName;
 
 /// The folder with the built guests.
-fn guests_dir() -> PathBuf {
+pub(crate) fn guests_dir() -> PathBuf {
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/guests");
     env::var_os("PULSING_GUESTS_DIR").map_or_else(default, PathBuf::from)
 }

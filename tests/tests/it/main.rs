@@ -23,6 +23,7 @@ mod ledgers;
 mod peers;
 mod program;
 mod properties;
+mod readmes;
 mod sabotage;
 mod stream_hops;
 mod stream_load;

@@ -11,7 +11,7 @@ use wait_timeout::ChildExt;
 
 use crate::PATIENCE;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pulsing-host-under-test");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_pulsing-host-under-test");
 
 /// A process that is ended with the test.
 pub(crate) struct Ended(pub(crate) Child);

@@ -1,0 +1,42 @@
+//! Every document with a terminal session in it shows what happens.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pulsing_tests::console;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[expect(clippy::print_stdout, reason = "what was left out stands in the test's output")]
+fn shows_what_happens(document: &str) {
+    let report = console::run(&root().join(document), Path::new(crate::program::PROGRAM)).unwrap();
+    for left_out in &report.left_out {
+        println!("{document}: left out: {left_out}");
+    }
+}
+
+#[test]
+fn the_readme_shows_what_happens() {
+    shows_what_happens("README.md");
+}
+
+#[test]
+fn the_readme_of_counter_shows_what_happens() {
+    shows_what_happens("examples/rust/counter/README.md");
+}
+
+#[test]
+fn the_readme_of_mixed_shows_what_happens() {
+    shows_what_happens("examples/rust/mixed/README.md");
+}
+
+#[test]
+fn every_example_has_a_readme_that_is_run() {
+    let here = include_str!("readmes.rs");
+    for example in fs::read_dir(root().join("examples/rust")).unwrap() {
+        let name = example.unwrap().file_name().into_string().unwrap();
+        assert!(here.contains(&format!("\"examples/rust/{name}/README.md\"")), "{name}");
+    }
+}
