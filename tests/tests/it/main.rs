@@ -14,6 +14,7 @@ mod components;
 mod deadlines;
 mod deadlocks;
 mod errors;
+mod examples;
 mod faults;
 mod http;
 mod isolation;

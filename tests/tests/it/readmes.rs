@@ -28,8 +28,38 @@ fn the_readme_of_counter_shows_what_happens() {
 }
 
 #[test]
+fn the_readme_of_flaky_shows_what_happens() {
+    shows_what_happens("examples/rust/flaky/README.md");
+}
+
+#[test]
+fn the_readme_of_large_file_shows_what_happens() {
+    shows_what_happens("examples/rust/large-file/README.md");
+}
+
+#[test]
+fn the_readme_of_log_sink_shows_what_happens() {
+    shows_what_happens("examples/rust/log-sink/README.md");
+}
+
+#[test]
+fn the_readme_of_long_task_shows_what_happens() {
+    shows_what_happens("examples/rust/long-task/README.md");
+}
+
+#[test]
+fn the_readme_of_metrics_sink_shows_what_happens() {
+    shows_what_happens("examples/rust/metrics-sink/README.md");
+}
+
+#[test]
 fn the_readme_of_mixed_shows_what_happens() {
     shows_what_happens("examples/rust/mixed/README.md");
+}
+
+#[test]
+fn the_readme_of_retry_client_shows_what_happens() {
+    shows_what_happens("examples/rust/retry-client/README.md");
 }
 
 #[test]
