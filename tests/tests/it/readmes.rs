@@ -63,6 +63,11 @@ fn the_readme_of_retry_client_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_patterns_shows_what_happens() {
+    shows_what_happens("docs/patterns.md");
+}
+
+#[test]
 fn every_example_has_a_readme_that_is_run() {
     let here = include_str!("readmes.rs");
     for example in fs::read_dir(root().join("examples/rust")).unwrap() {

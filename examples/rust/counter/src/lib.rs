@@ -9,12 +9,14 @@ struct Counter {
 
 #[pulsing_guest::actor]
 impl Counter {
+    // region: sync
     /// Adds `n` (1 if it is left out) and answers the new value.
     fn increment(&mut self, n: Option<i64>) -> i64 {
         self.value += n.unwrap_or(1);
         self.history.push(self.value);
         self.value
     }
+    // endregion
 
     /// Answers the value.
     fn get(&self) -> i64 {

@@ -52,6 +52,7 @@ impl DataProcessor {
         Stats { processed: self.processed, logged: self.logged }
     }
 
+    // region: async
     /// Asks a database that takes 50 ms. Others are served meanwhile: 1,000 of these end in about 50 ms.
     async fn fetch_from_db(_this: This<Self>, query: String) -> Result<Vec<Row>, Error> {
         if query.is_empty() {
@@ -60,6 +61,7 @@ impl DataProcessor {
         sleep(Duration::from_millis(50)).await;
         Ok((1..=3).map(|id| Row { id, matches: query.clone() }).collect())
     }
+    // endregion
 
     /// Processes a data set record by record: 10 if `records` is left out, with a pause of `delay_ms` before each.
     fn process_large_dataset(
