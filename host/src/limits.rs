@@ -112,10 +112,13 @@ impl Limits {
         usize::try_from(self.message_max.as_u64()).unwrap_or(usize::MAX)
     }
 
-    /// [`Self::kept_max`] as a length.
+    /// [`Self::kept_max`] as a length; room for one message at least.
     #[must_use]
     pub fn kept_max_bytes(&self) -> usize {
-        usize::try_from(self.kept_max.as_u64()).unwrap_or(usize::MAX)
+        /// What stands around a message, and more.
+        const OVERHEAD_BYTES: usize = 4096;
+        let wanted = usize::try_from(self.kept_max.as_u64()).unwrap_or(usize::MAX);
+        wanted.max(self.message_max_bytes().saturating_add(OVERHEAD_BYTES))
     }
 
     /// [`Self::memory_max`] as a length.

@@ -134,6 +134,35 @@ impl<T> Mailbox<T> {
         Some(message)
     }
 
+    /// Takes all messages for which `wanted` is true, from whatever place.
+    pub fn take_all(&self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut taken = Vec::new();
+        let mut admitted = Vec::new();
+        let mut state = self.lock();
+        if !state.queue.iter().any(&mut wanted) {
+            return taken;
+        }
+        for message in std::mem::take(&mut state.queue) {
+            if wanted(&message) {
+                taken.push(message);
+            } else {
+                state.queue.push_back(message);
+            }
+        }
+        while state.queue.len() < self.capacity.get()
+            && let Some(waiting) = state.line.pop_front()
+        {
+            state.queue.push_back(waiting.message);
+            admitted.push(waiting.sender);
+        }
+        drop(state);
+        for sender in admitted {
+            // It may have given up just now.
+            drop(sender.send(Ok(())));
+        }
+        taken
+    }
+
     /// Refuses all further messages, also those whose senders wait for room.
     pub fn close(&self) {
         let refused = {

@@ -4,18 +4,19 @@
 //! bytes; the oldest answer gives way. Calls that run are not counted among them: each has a caller that waits.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::error::CallError;
+use crate::id::ActorName;
 use crate::limits::Limits;
-use crate::message::{Encoding, Payload};
+use crate::message::Payload;
 
-/// What one call is known by: the method and its idempotency key.
+/// What one call is known by: the actor that sends it (none from outside), the method and the idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
+    sender: Option<ActorName>,
     method: String,
     key: String,
 }
@@ -23,14 +24,10 @@ pub struct Key {
 impl Key {
     /// The key of a call to `method`.
     #[must_use]
-    pub fn new(method: &str, key: &str) -> Self {
-        Self { method: method.to_owned(), key: key.to_owned() }
+    pub fn new(sender: Option<ActorName>, method: &str, key: &str) -> Self {
+        Self { sender, method: method.to_owned(), key: key.to_owned() }
     }
 }
-
-/// An answer that another try would get too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled(pub Result<Payload, CallError>);
 
 /// What is known of a call.
 #[derive(Debug)]
@@ -56,8 +53,6 @@ pub struct ReplyCache {
     answered: VecDeque<(Instant, Key)>,
     /// Of the answered ones.
     bytes: usize,
-    /// Secret, so that nobody finds arguments that pass for others.
-    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -84,14 +79,12 @@ impl ReplyCache {
             entries: HashMap::new(),
             answered: VecDeque::new(),
             bytes: 0,
-            hasher: RandomState::new(),
         }
     }
 
-    /// Looks a call up. Where nothing is known of it, it counts as running until [`Self::settle`].
-    pub fn find(&mut self, key: &Key, arguments: &Payload, now: Instant) -> Found {
+    /// Looks a call up, by its key and a hash of its arguments that nobody can foretell. Where nothing is known of it, it counts as running until [`Self::settle`].
+    pub fn find(&mut self, key: &Key, arguments_hash: u64, now: Instant) -> Found {
         self.forget_old(now);
-        let arguments_hash = self.hash(arguments);
         match self.entries.get(key) {
             Some(entry) if entry.arguments_hash != arguments_hash => Found::OtherArguments,
             Some(Entry { state: EntryState::Running(running), .. }) => Found::Running(running.subscribe()),
@@ -104,15 +97,10 @@ impl ReplyCache {
         }
     }
 
-    fn hash(&self, arguments: &Payload) -> u64 {
-        let is_json = arguments.encoding == Encoding::Json;
-        self.hasher.hash_one((is_json, &arguments.body))
-    }
-
     /// Ends the try that runs: with an answer to keep, or with none, and then the next one is the first again.
-    pub fn settle(&mut self, key: Key, settled: Option<Settled>, now: Instant) {
+    pub fn settle(&mut self, key: Key, settled: Option<Result<Payload, CallError>>, now: Instant) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
-        let Some(Settled(answer)) = settled else {
+        let Some(answer) = settled else {
             self.entries.remove(&key);
             return;
         };
@@ -164,20 +152,20 @@ mod tests {
     }
 
     fn key(n: u32) -> Key {
-        Key::new("pay", &n.to_string())
+        Key::new(None, "pay", &n.to_string())
     }
 
-    fn answer(text: &'static str) -> Option<Settled> {
-        Some(Settled(Ok(Payload::json(text))))
+    fn answer(text: &'static str) -> Option<Result<Payload, CallError>> {
+        Some(Ok(Payload::json(text)))
     }
 
     fn run(cache: &mut ReplyCache, n: u32, text: &'static str, now: Instant) {
-        assert!(matches!(cache.find(&key(n), &Payload::none(), now), Found::Nothing));
+        assert!(matches!(cache.find(&key(n), 0, now), Found::Nothing));
         cache.settle(key(n), answer(text), now);
     }
 
     fn is_known(cache: &mut ReplyCache, n: u32, now: Instant) -> bool {
-        match cache.find(&key(n), &Payload::none(), now) {
+        match cache.find(&key(n), 0, now) {
             Found::Answered(_) => true,
             Found::Nothing => {
                 cache.settle(key(n), None, now);
@@ -209,17 +197,17 @@ mod tests {
         let now = Instant::now();
         let mut cache = cache(2, ByteSize::mib(1));
         run(&mut cache, 1, "1", now);
-        let other = cache.find(&key(1), &Payload::json("[2]"), now);
+        let other = cache.find(&key(1), 2, now);
         assert!(matches!(other, Found::OtherArguments));
-        assert!(matches!(cache.find(&Key::new("refund", "1"), &Payload::none(), now), Found::Nothing));
+        assert!(matches!(cache.find(&Key::new(None, "refund", "1"), 0, now), Found::Nothing));
     }
 
     #[test]
     fn who_waits_for_an_earlier_try_is_told_of_its_end() {
         let now = Instant::now();
         let mut cache = cache(2, ByteSize::mib(1));
-        assert!(matches!(cache.find(&key(1), &Payload::none(), now), Found::Nothing));
-        let Found::Running(earlier) = cache.find(&key(1), &Payload::none(), now) else { panic!() };
+        assert!(matches!(cache.find(&key(1), 0, now), Found::Nothing));
+        let Found::Running(earlier) = cache.find(&key(1), 0, now) else { panic!() };
         assert!(earlier.has_changed().is_ok());
         cache.settle(key(1), answer("1"), now);
         assert!(earlier.has_changed().is_err());

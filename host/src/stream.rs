@@ -15,7 +15,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -119,6 +119,10 @@ impl StreamWriter {
     /// The same for items that are held under a budget: as they are read, they give it back.
     pub fn push_held(&self, items: impl IntoIterator<Item = Payload>, held: Held) {
         let mut buffer = self.0.lock();
+        if buffer.end.is_some() {
+            // It was broken off while these were drawn.
+            return;
+        }
         buffer.items.extend(items);
         match &mut buffer.held {
             Some(before) => before.merge(held),
@@ -134,11 +138,50 @@ impl StreamWriter {
         wake(buffer);
     }
 
+    /// The buffer, for who looks after all of them.
+    #[must_use]
+    pub fn buffered(&self) -> Buffered {
+        Buffered(Arc::downgrade(&self.0))
+    }
+
     /// Since when the reader could have drawn and did not; none while it waits for an item.
     #[must_use]
     pub fn idle_for(&self, now: Instant) -> Option<Duration> {
         let buffer = self.0.lock();
         buffer.reader.is_none().then(|| now.saturating_duration_since(buffer.last_read))
+    }
+}
+
+/// A stream's buffer, as who looks after all of them sees it. Does not keep it.
+#[derive(Clone)]
+pub struct Buffered(Weak<Shared>);
+
+impl Buffered {
+    /// Whether somebody still reads or writes it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// For how long items have waited for the reader to draw: zero where it waits itself, none where there are none.
+    #[must_use]
+    pub fn unread_for(&self, now: Instant) -> Option<Duration> {
+        let shared = self.0.upgrade()?;
+        let buffer = shared.lock();
+        let waits = buffer.reader.is_some();
+        let unread = || now.saturating_duration_since(buffer.last_read);
+        (!buffer.items.is_empty()).then(|| if waits { Duration::ZERO } else { unread() })
+    }
+
+    /// Gives up the items that wait, and ends the stream with `error`. Its producer is told.
+    pub fn break_off(&self, error: CallError) {
+        let Some(shared) = self.0.upgrade() else { return };
+        let mut buffer = shared.lock();
+        buffer.items.clear();
+        buffer.held = None;
+        buffer.end = Some(Err(error));
+        wake(buffer);
+        shared.producer.abandoned(shared.call);
     }
 }
 

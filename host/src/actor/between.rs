@@ -6,15 +6,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::behavior::Lane;
 use super::core::Core;
 use super::desk::cut_off;
 use super::lifecycle::State;
 use super::schedule::Stage;
 use super::signals::Signal;
 use super::watch::LifeEnd;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, Overdue};
 use crate::observe::Event;
 use crate::restart::{Ended, RestartTracker, Verdict};
+use crate::text::printable;
+
+/// How much of an end is told: a guest's text may be in it.
+const EXIT_MAX_CHARS: usize = 500;
 
 /// How a life ended.
 pub(super) struct End {
@@ -85,17 +90,32 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
             begin_anew(core, tracker);
             Next::Life
         }
-        Waited::Stop => settle(core, State::Stopped, &exit),
+        Waited::Stop => {
+            let generation = core.status.borrow().generation;
+            core.watchers.tell(|| LifeEnd { generation, exit: ExitReason::Stopped, restarts: false });
+            settle(core, State::Stopped, &exit)
+        }
     }
 }
 
 /// Has it in mind if one message ended the life, and keeps that message where it is not the first time.
 fn note_culprit(core: &Core, exit: &ExitReason) {
-    let culprit = core.schedule().culprit();
+    let by_message = match exit {
+        ExitReason::Trapped { .. } | ExitReason::Exited { .. } | ExitReason::Faulted { .. } => true,
+        ExitReason::Forced { overdue, .. } => *overdue == Overdue::Break,
+        // How long a call may take is its caller's to say, and no fault of the message.
+        _other => false,
+    };
+    if !by_message {
+        return;
+    }
+    // Where handlers overlap, only one that has not waited yet is sure to have been the one that ran.
+    let begun = (core.lane == Lane::Overlapping).then(|| core.burst.begun());
+    let culprit = core.schedule().culprit(begun);
     let Some(message) = culprit else { return };
     let now = Instant::now().into_std();
     let mut quarantine = core.quarantine();
-    quarantine.note(&message, exit.to_string(), now);
+    quarantine.note(&message, printable(&exit.to_string(), EXIT_MAX_CHARS), now);
     let reason = quarantine.reason(&message, now);
     drop(quarantine);
     if let Some(reason) = reason {
@@ -189,20 +209,20 @@ pub(super) fn end_calls(core: &Core, exit: &ExitReason, recoverable: bool) {
 
 fn log_end(core: &Core, exit: &ExitReason, verdict: Verdict) {
     let generation = core.status.borrow().generation;
-    let name = &core.name;
+    let (name, end) = (&core.name, printable(&exit.to_string(), EXIT_MAX_CHARS));
     match (exit, verdict) {
         (ExitReason::Trapped { backtrace, .. }, Verdict::Restart { after }) => {
-            tracing::warn!(actor = %name, %generation, ?after, %backtrace, "the actor {exit}; restarting");
+            tracing::warn!(actor = %name, %generation, ?after, %backtrace, "the actor {end}; restarting");
         }
         (_, Verdict::Restart { after }) => {
-            tracing::warn!(actor = %name, %generation, ?after, "the actor {exit}; restarting");
+            tracing::warn!(actor = %name, %generation, ?after, "the actor {end}; restarting");
         }
         (ExitReason::Trapped { backtrace, .. }, Verdict::Fail) => {
-            tracing::error!(actor = %name, %generation, %backtrace, "the actor {exit}; it is not restarted");
+            tracing::error!(actor = %name, %generation, %backtrace, "the actor {end}; it is not restarted");
         }
         (_, Verdict::Fail) => {
-            tracing::error!(actor = %name, %generation, "the actor {exit}; it is not restarted");
+            tracing::error!(actor = %name, %generation, "the actor {end}; it is not restarted");
         }
-        (_, Verdict::Stop) => tracing::info!(actor = %name, %generation, "the actor {exit}"),
+        (_, Verdict::Stop) => tracing::info!(actor = %name, %generation, "the actor {end}"),
     }
 }

@@ -5,12 +5,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::id::CallId;
+
 /// What one life has computed since its last break.
 #[derive(Debug, Default)]
 pub(super) struct Burst {
     nanos: AtomicU64,
     /// Whether the life gave up its thread in the midst of its computing.
     preempted: AtomicBool,
+    /// The last call that was begun since the last break; 0 for none.
+    begun: AtomicU64,
 }
 
 impl Burst {
@@ -22,6 +26,17 @@ impl Burst {
     /// A piece of work ended, or a new life begins.
     pub(super) fn broken(&self) {
         self.nanos.store(0, Ordering::Relaxed);
+        self.begun.store(CallId::NONE.0, Ordering::Relaxed);
+    }
+
+    /// A call was begun.
+    pub(super) fn begin(&self, call: CallId) {
+        self.begun.store(call.0, Ordering::Relaxed);
+    }
+
+    /// The call that was begun since the last break, if any.
+    pub(super) fn begun(&self) -> CallId {
+        CallId(self.begun.load(Ordering::Relaxed))
     }
 
     /// The life gave up its thread after `computed`. Answers how long it has computed without a break.

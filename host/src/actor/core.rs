@@ -1,5 +1,6 @@
 //! What an actor's run loop, its desk and the references to it share.
 
+use std::hash::RandomState;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -19,16 +20,17 @@ use super::signals::{Signal, Signals};
 use super::waits::Origin;
 use super::watch::Watchers;
 use crate::budget::{Budget, Held};
-use crate::error::{RuntimeError, RuntimeErrorKind};
+use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
-use crate::limits::Limits;
+use crate::limits::{Limits, Overflow};
 use crate::mailbox::{Mailbox, SendError, Sent};
 use crate::message::{Message, Payload};
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
 use crate::quarantine::Quarantine;
 use crate::reply_cache::ReplyCache;
-use crate::stream::Producer;
+use crate::stream::{Buffered, Producer};
+use crate::text::printable;
 
 /// An actor that is about to run.
 pub struct Spawn {
@@ -55,6 +57,9 @@ impl Spawn {
     }
 }
 
+/// How much is told of why a message came to nothing: a guest's text may be in it.
+const REASON_MAX_CHARS: usize = 500;
+
 pub(super) struct Core {
     pub(super) name: ActorName,
     pub(super) lane: Lane,
@@ -72,10 +77,14 @@ pub(super) struct Core {
     kept_messages: Budget,
     /// For items of streams that wait.
     pub(super) kept_items: Budget,
+    /// The streams whose items may take of it: also those that have ended and are not read.
+    buffers: Mutex<Vec<Buffered>>,
     pub(super) dead_letters: DeadLetters,
     /// What it waits for, where it is serial and its handler waits for another actor.
     pub(super) waits_for: Mutex<Option<Weak<Self>>>,
     replies: Mutex<ReplyCache>,
+    /// Secret, so that nobody finds arguments that pass for others.
+    pub(super) hasher: RandomState,
     quarantine: Mutex<Quarantine>,
     pub(super) watchers: Watchers,
     /// Whether its run loop has ended: nothing becomes of it any more.
@@ -104,9 +113,11 @@ impl Core {
             burst: Burst::default(),
             kept_messages: Budget::new(limits.kept_max_bytes()),
             kept_items: Budget::new(limits.kept_max_bytes()),
+            buffers: Mutex::default(),
             dead_letters: DeadLetters::new(limits.dead_letters),
             waits_for: Mutex::default(),
             replies: Mutex::new(ReplyCache::new(&limits)),
+            hasher: RandomState::new(),
             quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
             watchers: Watchers::default(),
             is_gone: AtomicBool::new(false),
@@ -154,6 +165,7 @@ impl Core {
             deadline: None,
             origin: Origin::default(),
             held,
+            first_try: None,
         }
     }
 
@@ -181,6 +193,38 @@ impl Core {
         self.kept_messages.take(message.kept_bytes()).ok_or_else(|| self.mailbox_full())
     }
 
+    /// Looks after a stream's buffer.
+    pub(super) fn add_buffer(&self, buffer: Buffered) {
+        /// Below it, looking for what is gone is not worth it.
+        const KEPT_MIN: usize = 64;
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffers.len() >= KEPT_MIN && buffers.len() == buffers.capacity() {
+            buffers.retain(Buffered::is_there);
+        }
+        buffers.push(buffer);
+    }
+
+    /// Takes what the next items of the stream `own` need. Where there is not enough left, streams that have gone
+    /// unread for longer are broken off with `error`, the longest first.
+    pub(super) fn keep_items(&self, bytes: usize, own: &Buffered, error: &CallError) -> Option<Held> {
+        let now = Instant::now();
+        if let Some(held) = self.kept_items.take(bytes) {
+            return Some(held);
+        }
+        let own_unread = own.unread_for(now).unwrap_or_default();
+        let buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut unread: Vec<_> =
+            buffers.iter().filter_map(|buffer| Some((buffer.unread_for(now)?, buffer))).collect();
+        unread.sort_by_key(|(unread, _)| *unread);
+        while let Some((_, longest)) = unread.pop().filter(|(unread, _)| *unread > own_unread) {
+            longest.break_off(error.clone());
+            if let Some(held) = self.kept_items.take(bytes) {
+                return Some(held);
+            }
+        }
+        None
+    }
+
     /// Puts an envelope into the mailbox.
     ///
     /// # Cancel safety
@@ -191,8 +235,9 @@ impl Core {
         envelope: Envelope,
         options: &SendOptions,
     ) -> Result<(), RuntimeError> {
+        let waits = self.limits.overflow == Overflow::Wait;
         let sent = match self.mailbox.try_send(envelope) {
-            Err(SendError::Full(envelope)) if options.when_full == WhenFull::AsConfigured => {
+            Err(SendError::Full(envelope)) if options.when_full == WhenFull::AsConfigured && waits => {
                 let _wait = options.origin.wait_for(self)?;
                 self.mailbox.send(envelope).await
             }
@@ -236,8 +281,9 @@ impl Core {
 
     /// Keeps a message that came to nothing, and says so.
     pub(super) fn bury(&self, message: &Arc<Message>, reason: impl Into<String>) {
-        let reason = reason.into();
-        tracing::warn!(actor = %self.name, method = %message.method, %reason, "dead letter");
+        let reason = printable(&reason.into(), REASON_MAX_CHARS);
+        let method = printable(&message.method, REASON_MAX_CHARS);
+        tracing::warn!(actor = %self.name, method, reason, "dead letter");
         self.counters.count(Event::DeadLetter);
         self.dead_letters.add(Arc::clone(message), reason);
     }

@@ -14,16 +14,18 @@ use super::behavior::{Birth, Description, DrawResult, Job, Lane, Reply, Work};
 use super::core::Core;
 use super::envelope::{Answer, Envelope, Outcome};
 use super::lifecycle::State;
-use super::schedule::{Phase, ReplyTo};
+use super::schedule::{Handled, Phase, ReplyTo};
 use super::signals::Signal;
 use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
+use crate::exit::TEXT_MAX_BYTES;
 use crate::id::{ActorName, CallId, StreamId};
 use crate::limits::Limits;
 use crate::message::{Message, MethodKind, Payload};
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
-use crate::stream::{self, StreamReader};
+use crate::stream::{self, Buffered, StreamReader};
+use crate::text::printable;
 
 pub(super) use super::schedule::Schedule;
 
@@ -126,24 +128,28 @@ impl Desk {
             self.refuse(&methods, envelope);
             return Next::Refused;
         }
-        if self.is_in_quarantine(&envelope) {
+        if let Some(reason) = self.quarantined(&envelope) {
             drop(schedule);
-            self.keep_out(envelope);
+            self.keep_out(envelope, reason);
             return Next::Refused;
         }
         self.take_up(&mut schedule, envelope).map_or(Next::Refused, Next::Work)
     }
 
-    fn is_in_quarantine(&self, envelope: &Envelope) -> bool {
+    /// Why a message is kept out, if it is.
+    fn quarantined(&self, envelope: &Envelope) -> Option<String> {
         let mut quarantine = self.core.quarantine();
-        !quarantine.is_empty() && quarantine.reason(&envelope.message, Instant::now().into_std()).is_some()
+        if quarantine.is_empty() {
+            return None;
+        }
+        quarantine.reason(&envelope.message, Instant::now().into_std())
     }
 
-    /// Answers a message that has ended too many lives.
-    fn keep_out(&self, envelope: Envelope) {
-        let reason = self.core.quarantine().reason(&envelope.message, Instant::now().into_std());
-        let message = reason.unwrap_or_default();
-        self.core.bury(&envelope.message, message.clone());
+    /// Answers a message that has ended too many lives. Of asks there is a dead letter from when they did.
+    fn keep_out(&self, envelope: Envelope, message: String) {
+        if envelope.reply.is_none() {
+            self.core.bury(&envelope.message, message.clone());
+        }
         let error = ActorError::System { message, recoverable: false, restart: false };
         envelope.answer(Err(error.into()));
     }
@@ -164,6 +170,7 @@ impl Desk {
         } else {
             (Event::Told, Work::Tell(job))
         };
+        self.core.burst.begin(envelope.call);
         schedule.begin(envelope);
         self.core.counters.count(event);
         Some(work)
@@ -183,7 +190,7 @@ impl Desk {
         if let ActorError::System { message: text, restart: true, .. } = error {
             schedule.phase = Phase::Stopping;
             schedule.culprit = Some(Arc::clone(message));
-            self.core.signals.send(Signal::Fault(text.clone()));
+            self.core.signals.send(Signal::Fault(printable(text, TEXT_MAX_BYTES)));
         }
     }
 
@@ -208,14 +215,17 @@ impl Desk {
                 (reply, opened.map(Answer::Stream))
             }
             Ok(Reply::Value(value)) => {
-                let Some((_, reply)) = self.core.schedule().end_handling(call) else { return };
-                (reply, self.check_size(&value).map(|()| Answer::Value(value)))
+                let outcome = self.check_size(&value).map(|()| Answer::Value(value));
+                let Some(handled) = self.core.schedule().end_handling(call) else { return };
+                (handled.settle(&outcome), outcome)
             }
             Err(error) => {
                 let mut schedule = self.core.schedule();
-                let Some((message, reply)) = schedule.end_handling(call) else { return };
-                self.heed(&mut schedule, &message, &error);
-                (reply, Err(error.into()))
+                let Some(handled) = schedule.end_handling(call) else { return };
+                self.heed(&mut schedule, &handled.message, &error);
+                drop(schedule);
+                let outcome = Err(error.into());
+                (handled.settle(&outcome), outcome)
             }
         };
         if let Some(reply) = reply {
@@ -231,6 +241,11 @@ impl Desk {
         self.core.work_arrived.notify_one();
     }
 
+    /// Says that the guest waits for something, so that what it computed until now was not without a break.
+    pub fn waits(&self) {
+        self.core.burst.broken();
+    }
+
     /// Says that the life gives up its thread in the midst of its computing, so that others get a turn.
     pub fn preempted(&self) {
         self.core.burst.preempted();
@@ -238,7 +253,7 @@ impl Desk {
 
     /// Hands in how the handler of a tell ended.
     pub fn told(&self, call: CallId, result: Result<(), ActorError>) {
-        let Some((message, _)) = self.core.schedule().end_handling(call) else { return };
+        let Some(Handled { message, .. }) = self.core.schedule().end_handling(call) else { return };
         if let Err(error) = result {
             self.core.counters.count(Event::TellFailed);
             self.core.bury(&message, error.to_string());
@@ -262,7 +277,7 @@ impl Desk {
         let limits = &self.core.limits;
         let mut schedule = self.core.schedule();
         if schedule.has_stream(id) {
-            let (_, reply) = schedule.end_handling(call)?;
+            let Handled { reply, .. } = schedule.end_handling(call)?;
             let text = format!("`{}` answered the stream {}, which is open already", self.core.name, id.0);
             let error = ActorError::System { message: text, recoverable: false, restart: false };
             return Some((reply, Err(error.into())));
@@ -271,6 +286,7 @@ impl Desk {
         let producer = Arc::clone(&self.core) as Arc<dyn stream::Producer>;
         let resume_after = schedule.message(call)?.resume_after.unwrap_or(0);
         let (writer, reader) = stream::channel(capacity, call, resume_after, producer);
+        self.core.add_buffer(writer.buffered());
         let open = schedule.streaming();
         let reply = schedule.begin_stream(call, id, writer, Instant::now(), limits.grace)?;
         drop(schedule);
@@ -295,7 +311,7 @@ impl Desk {
                 }
                 schedule.end_stream(call, Err(error.into()));
             }
-            Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items) {
+            Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items, &writer.buffered()) {
                 Ok(held) => {
                     core.counters.count(Event::Streamed(drawn.items.len()));
                     writer.push_held(drawn.items, held);
@@ -316,7 +332,13 @@ impl Desk {
         self.work_ended();
     }
 
-    fn check_draw(&self, items: &[Payload], done: bool, max_items: u32) -> Result<Held, CallError> {
+    fn check_draw(
+        &self,
+        items: &[Payload],
+        done: bool,
+        max_items: u32,
+        buffer: &Buffered,
+    ) -> Result<Held, CallError> {
         let max = usize::try_from(max_items).unwrap_or(usize::MAX);
         let broken = if items.len() > max {
             format!("{} items where {max} were asked for", items.len())
@@ -325,7 +347,8 @@ impl Desk {
         } else {
             items.iter().try_for_each(|item| self.check_size(item))?;
             let bytes = items.iter().map(Payload::kept_bytes).fold(0, usize::saturating_add);
-            return self.core.kept_items.take(bytes).ok_or_else(|| self.too_many_bytes());
+            let error = self.too_many_bytes();
+            return self.core.keep_items(bytes, buffer, &error).ok_or(error);
         };
         let message = format!("a stream of `{}` handed over {broken}", self.core.name);
         Err(ActorError::System { message, recoverable: false, restart: false }.into())

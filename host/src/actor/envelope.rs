@@ -1,15 +1,17 @@
 //! A message on its way, with what its sender waits for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::core::Core;
 use super::waits::Origin;
 use crate::budget::Held;
-use crate::error::CallError;
+use crate::error::{ActorError, CallError};
 use crate::id::CallId;
 use crate::message::{Message, Payload};
+use crate::reply_cache::Key;
 use crate::stream::StreamReader;
 
 /// What a handler answered, as its caller gets it.
@@ -34,6 +36,8 @@ pub(super) struct Envelope {
     pub(super) origin: Origin,
     /// What it takes of the actor's budget, until it is answered or its stream ends.
     pub(super) held: Held,
+    /// Where it has a key that is kept: that it is the first try.
+    pub(super) first_try: Option<FirstTry>,
 }
 
 impl Envelope {
@@ -48,5 +52,41 @@ impl Envelope {
             // The caller may have gone away: then nobody wants to know.
             drop(reply.send(outcome));
         }
+    }
+}
+
+/// The first try of a call with a key, for as long as it waits or runs, whether or not its caller still waits.
+/// Dropped without an answer to keep, it lets the next one try.
+pub(super) struct FirstTry {
+    core: Weak<Core>,
+    key: Option<Key>,
+}
+
+impl FirstTry {
+    pub(super) fn new(core: &Arc<Core>, key: Key) -> Self {
+        Self { core: Arc::downgrade(core), key: Some(key) }
+    }
+
+    /// Keeps the answer, where another try would get the same.
+    pub(super) fn settle(mut self, outcome: &Outcome) {
+        let settled = match outcome {
+            Ok(Answer::Value(value)) => Some(Ok(value.clone())),
+            Err(error @ CallError::Actor(ActorError::Business { .. })) => Some(Err(error.clone())),
+            // Another try may end in another way, and a stream cannot be handed out twice.
+            Ok(Answer::Stream(_)) | Err(_) => None,
+        };
+        self.end(settled);
+    }
+
+    fn end(&mut self, settled: Option<Result<Payload, CallError>>) {
+        if let (Some(key), Some(core)) = (self.key.take(), self.core.upgrade()) {
+            core.replies().settle(key, settled, Instant::now().into_std());
+        }
+    }
+}
+
+impl Drop for FirstTry {
+    fn drop(&mut self) {
+        self.end(None);
     }
 }

@@ -1,5 +1,6 @@
 //! Delivery to an actor that runs in this process.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::dead_letters::DeadLetter;
-use super::envelope::{Answer, Outcome};
+use super::envelope::{Answer, Envelope, FirstTry, Outcome};
 use super::lifecycle::{State, Status};
 use super::reference::{Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
 use super::signals::Signal;
@@ -19,8 +20,8 @@ use super::watch::Watch;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
-use crate::message::Message;
-use crate::reply_cache::{Found, Key, Settled};
+use crate::message::{Encoding, Message, Payload};
+use crate::reply_cache::{Found, Key};
 
 impl Deliver for Core {
     fn name(&self) -> &ActorName {
@@ -31,13 +32,24 @@ impl Deliver for Core {
         async move {
             self.check_size(&message)?;
             let due = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            match &message.idempotency_key {
+            let held = self.keep(&message)?;
+            let first_try = match &message.idempotency_key {
                 Some(key) if self.limits.reply_cache > 0 => {
-                    let key = Key::new(&message.method, key);
-                    self.call_once(key, message, due, options).await
+                    let key = Key::new(options.origin.sender_name(), &message.method, key);
+                    match self.first_try(key, &message, &options).await? {
+                        Tried::Answered(answer) => return answer.map(Answer::Value),
+                        Tried::Not(first_try) => Some(first_try),
+                    }
                 }
-                _ => self.call_now(message, due, options).await,
-            }
+                _ => None,
+            };
+            self.check_restarting(options.when_restarting)?;
+            options.origin.check(&self)?;
+            let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
+            let envelope = Envelope { first_try, ..envelope };
+            let mut pending = PendingCall { call: envelope.call, core: &self, outcome: Some(outcome) };
+            self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
+            pending.wait().await
         }
         .boxed()
     }
@@ -127,45 +139,28 @@ impl Deliver for Core {
 }
 
 impl Core {
-    /// Sends a message and waits for what comes of it.
-    async fn call_now(
-        self: &Arc<Self>,
-        message: Message,
-        due: Option<Instant>,
-        options: SendOptions,
-    ) -> Outcome {
-        self.check_restarting(options.when_restarting)?;
-        options.origin.check(self)?;
-        let held = self.keep(&message)?;
-        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
-        let mut pending = PendingCall { call: envelope.call, core: self, outcome: Some(outcome) };
-        self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
-        pending.wait().await
-    }
-
-    /// The same, unless the message was answered before: then with that answer. Waits for an earlier try that
-    /// still runs.
-    async fn call_once(
+    /// The answer that a call got before, or the right to be its first try. Waits for an earlier try that still
+    /// runs.
+    async fn first_try(
         self: &Arc<Self>,
         key: Key,
-        message: Message,
-        due: Option<Instant>,
-        options: SendOptions,
-    ) -> Outcome {
+        message: &Message,
+        options: &SendOptions,
+    ) -> Result<Tried, CallError> {
+        // Before the lock: the arguments may be large.
+        let arguments_hash =
+            self.hasher.hash_one((&message.args.body, message.args.encoding == Encoding::Json));
         loop {
-            let found = self.replies().find(&key, &message.args, Instant::now().into_std());
+            let found = self.replies().find(&key, arguments_hash, Instant::now().into_std());
             match found {
-                Found::Answered(answer) => return answer.map(Answer::Value),
+                Found::Answered(answer) => return Ok(Tried::Answered(answer)),
                 Found::OtherArguments => return Err(other_arguments().into()),
+                Found::Nothing => return Ok(Tried::Not(FirstTry::new(self, key))),
                 Found::Running(mut earlier) => {
+                    self.check_restarting(options.when_restarting)?;
+                    options.origin.check(self)?;
                     // It ends by being forgotten: either there is an answer then, or this is the first try now.
                     while earlier.changed().await.is_ok() {}
-                }
-                Found::Nothing => {
-                    let try_ = FirstTry { core: self, key: Some(key) };
-                    let outcome = self.call_now(message, due, options).await;
-                    try_.settle(&outcome);
-                    return outcome;
                 }
             }
         }
@@ -189,32 +184,10 @@ fn other_arguments() -> ActorError {
     ActorError::Business { code: UNPROCESSABLE, message, details: None }
 }
 
-/// The first try of a call with a key. Dropped without an answer, it lets the next one try.
-struct FirstTry<'a> {
-    core: &'a Core,
-    key: Option<Key>,
-}
-
-impl FirstTry<'_> {
-    fn settle(mut self, outcome: &Outcome) {
-        let settled = match outcome {
-            Ok(Answer::Value(value)) => Some(Ok(value.clone())),
-            Err(error @ CallError::Actor(ActorError::Business { .. })) => Some(Err(error.clone())),
-            // Another try may end in another way, and a stream cannot be handed out twice.
-            Ok(Answer::Stream(_)) | Err(_) => None,
-        };
-        if let Some(key) = self.key.take() {
-            self.core.replies().settle(key, settled.map(Settled), Instant::now().into_std());
-        }
-    }
-}
-
-impl Drop for FirstTry<'_> {
-    fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.core.replies().settle(key, None, Instant::now().into_std());
-        }
-    }
+/// What is known of a call with a key.
+enum Tried {
+    Answered(Result<Payload, CallError>),
+    Not(FirstTry),
 }
 
 /// A call that was sent. Dropped before its answer, it cancels the call.

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::behavior::Work;
-use super::envelope::{Envelope, Outcome};
+use super::envelope::{Envelope, FirstTry, Outcome};
 use super::waits::Origin;
 use crate::budget::Held;
 use crate::error::CallError;
@@ -67,12 +67,30 @@ pub(super) struct Schedule {
 /// Where the answer to a call goes; none for a tell.
 pub(super) type ReplyTo = Option<oneshot::Sender<Outcome>>;
 
+/// A call whose handler has ended.
+pub(super) struct Handled {
+    pub(super) message: Arc<Message>,
+    pub(super) reply: ReplyTo,
+    pub(super) first_try: Option<FirstTry>,
+}
+
+impl Handled {
+    /// Keeps the outcome where it is the first of a call with a key. Answers whom to tell.
+    pub(super) fn settle(self, outcome: &Outcome) -> ReplyTo {
+        if let Some(first_try) = self.first_try {
+            first_try.settle(outcome);
+        }
+        self.reply
+    }
+}
+
 /// A call in flight.
 pub(super) struct Running {
     pub(super) message: Arc<Message>,
     /// From which call it was sent.
     origin: Origin,
     _held: Held,
+    first_try: Option<FirstTry>,
     deadline: Option<Instant>,
     cancelled: bool,
     /// When it must have stopped, if it was told to.
@@ -215,19 +233,31 @@ impl Schedule {
     /// Begins to handle a message.
     pub(super) fn begin(&mut self, envelope: Envelope) {
         self.handling += 1;
-        let Envelope { call, message, reply, deadline, origin, held: _held } = envelope;
-        let stage = Stage::Handling(reply);
-        let (cancelled, overdue_at, token) = (false, None, None);
-        self.calls
-            .insert(call, Running { message, origin, _held, deadline, cancelled, overdue_at, token, stage });
+        let Envelope { call, message, reply, deadline, origin, held, first_try } = envelope;
+        let running = Running {
+            message,
+            origin,
+            _held: held,
+            first_try,
+            deadline,
+            cancelled: false,
+            overdue_at: None,
+            token: None,
+            stage: Stage::Handling(reply),
+        };
+        self.calls.insert(call, running);
     }
 
-    /// Ends the handling of a call. None if there is no such call: the guest's life has ended meanwhile.
-    pub(super) fn end_handling(&mut self, call: CallId) -> Option<(Arc<Message>, ReplyTo)> {
+    /// Ends the handling of a call. Answers what it was, and whom to answer. None if there is no such call: the guest's life has ended meanwhile.
+    pub(super) fn end_handling(&mut self, call: CallId) -> Option<Handled> {
         let mut running = self.calls.remove(&call)?;
         self.handling = self.handling.saturating_sub(1);
         match &mut running.stage {
-            Stage::Handling(reply) => Some((Arc::clone(&running.message), reply.take())),
+            Stage::Handling(reply) => Some(Handled {
+                message: Arc::clone(&running.message),
+                reply: reply.take(),
+                first_try: running.first_try.take(),
+            }),
             Stage::Streaming(_) => None,
         }
     }
@@ -255,7 +285,7 @@ impl Schedule {
         let reply = reply.take();
         running.stage = Stage::Streaming(OpenStream { id, writer, drawing: None, closing: Closing::No });
         // The caller's time was for the stream to begin.
-        (running.deadline, running.overdue_at) = (None, None);
+        (running.deadline, running.overdue_at, running.first_try) = (None, None, None);
         self.handling = self.handling.saturating_sub(1);
         self.streaming += 1;
         if running.cancelled {
@@ -382,8 +412,7 @@ impl Schedule {
             }
             self.due.pop_front();
             if let Some(running) = self.calls.get(&call).filter(|running| running.is_overdue(now)) {
-                self.culprit = Some(Arc::clone(&running.message));
-                return self.culprit.clone();
+                return Some(Arc::clone(&running.message));
             }
         }
         None
@@ -410,11 +439,6 @@ impl Schedule {
         self.calls.get(&call).map(|running| &running.message)
     }
 
-    /// Whether a call is in flight.
-    pub(super) fn has(&self, call: CallId) -> bool {
-        self.calls.contains_key(&call)
-    }
-
     /// Whether a call's handler runs.
     pub(super) fn is_handling(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|running| matches!(running.stage, Stage::Handling(_)))
@@ -426,14 +450,16 @@ impl Schedule {
         Some(deadline.saturating_duration_since(now))
     }
 
-    /// The message that ended the life: the one that is known to have, or the only one that was worked on.
-    pub(super) fn culprit(&self) -> Option<Arc<Message>> {
+    /// The message that ended the life: the one that is known to have, or the only one that was worked on; of those
+    /// that only `begun` since its life last waited, where that is said.
+    pub(super) fn culprit(&self, begun: Option<CallId>) -> Option<Arc<Message>> {
         if self.culprit.is_some() {
             return self.culprit.clone();
         }
-        let mut worked_on = self.calls.values().filter(|running| running.is_worked_on());
-        let only = worked_on.next()?;
-        worked_on.next().is_none().then(|| Arc::clone(&only.message))
+        let mut worked_on = self.calls.iter().filter(|(_, running)| running.is_worked_on());
+        let (call, only) = worked_on.next()?;
+        let alone = worked_on.next().is_none() && begun.is_none_or(|begun| begun == *call);
+        alone.then(|| Arc::clone(&only.message))
     }
 
     /// Forgets everything, for the next life. Answers the calls that were in flight.

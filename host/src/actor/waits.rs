@@ -5,7 +5,7 @@
 //!
 //! | finding | holds for |
 //! |---|---|
-//! | calls on the message's own way fill the actor that it is for | actors of both lanes |
+//! | the actor that it is for waits on this very way, or is full of calls on it | actors of both lanes |
 //! | serial actors wait for each other in a ring | calls that do not know of each other |
 //!
 //! What is refused would have waited until somebody's time was up. Rings over overlapping actors whose calls do
@@ -19,7 +19,6 @@ use std::sync::{Arc, PoisonError, Weak};
 use super::behavior::Lane;
 use super::core::Core;
 use super::desk::Desk;
-use super::lifecycle::State;
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorName, CallId};
 
@@ -40,8 +39,6 @@ struct Sender {
     name: ActorName,
     lane: Lane,
     call: CallId,
-    /// Whether the sender waits for an answer, not for the items of a stream.
-    asks: bool,
     /// How many calls there are from here to outside, this one included.
     hops: u32,
     origin: Origin,
@@ -65,27 +62,42 @@ impl Origin {
             let text = format!("the ask would stand upon {HOPS_MAX} others: {}", self.way(target));
             return Err(RuntimeError::new(RuntimeErrorKind::Deadlock, text));
         }
-        let capacity = match target.lane {
-            Lane::Serial => 1,
-            Lane::Overlapping => target.limits.max_in_flight.get(),
+        let holds = match target.lane {
+            Lane::Serial => self.is_waited_for_by(target),
+            Lane::Overlapping => self.fills(target),
         };
+        if holds { Err(deadlock(&self.way(target))) } else { Ok(()) }
+    }
+
+    /// Whether a serial `target` waits, at this moment, for the actor that it sent something on this way.
+    fn is_waited_for_by(&self, target: &Core) -> bool {
+        let mut next: Option<&Sender> = None;
+        for sender in self.senders() {
+            if ptr::eq(sender.actor.as_ptr(), target)
+                && let (Some(waits_for), Some(next)) = (target.waits_for(), next)
+                && ptr::eq(Arc::as_ptr(&waits_for), next.actor.as_ptr())
+            {
+                return true;
+            }
+            next = Some(sender);
+        }
+        false
+    }
+
+    /// Whether the handlers of an overlapping `target` that are on this way are all that it may run.
+    fn fills(&self, target: &Core) -> bool {
         let own = || self.senders().filter(|sender| ptr::eq(sender.actor.as_ptr(), target));
         if own().next().is_none() {
-            return Ok(());
+            return false;
         }
-        let starting = target.status.borrow().state == State::Starting;
+        let capacity = target.limits.max_in_flight.get();
         let schedule = target.schedule();
-        let holds = |sender: &&Sender| match sender.call {
-            CallId::NONE => false,
-            call if sender.asks && sender.lane == Lane::Serial => schedule.has(call),
-            call => schedule.is_handling(call),
-        };
-        let in_start = starting && own().any(|sender| sender.call == CallId::NONE);
-        if !in_start && own().filter(holds).take(capacity).count() < capacity {
-            return Ok(());
-        }
-        drop(schedule);
-        Err(deadlock(&self.way(target)))
+        own().filter(|sender| schedule.is_handling(sender.call)).take(capacity).count() == capacity
+    }
+
+    /// Who sends; none from outside.
+    pub(super) fn sender_name(&self) -> Option<ActorName> {
+        self.sender.as_ref().map(|sender| sender.name.clone())
     }
 
     /// The way of a message to `target`, from the last time that it was there.
@@ -109,10 +121,11 @@ impl Origin {
         let Some(sender) = serial.and_then(|sender| sender.actor.upgrade()) else { return Ok(None) };
         let before = sender.set_waits_for(Some(Arc::downgrade(target)));
         let wait = Wait { sender: Arc::clone(&sender), before };
-        match ring(&sender, target) {
-            None => Ok(Some(wait)),
-            Some(names) => Err(deadlock(&shown(&names))),
+        if let Some(names) = ring(&sender, target) {
+            return Err(deadlock(&shown(&names)));
         }
+        sender.refuse_upon_the_wait();
+        Ok(Some(wait))
     }
 }
 
@@ -146,6 +159,16 @@ fn ring(sender: &Arc<Core>, target: &Arc<Core>) -> Option<Vec<ActorName>> {
 }
 
 impl Core {
+    /// Refuses what waits in the mailbox on the way over which this actor has begun to wait: it came while the actor
+    /// did something else.
+    fn refuse_upon_the_wait(&self) {
+        let upon = self.mailbox.take_all(|envelope| envelope.origin.is_waited_for_by(self));
+        for envelope in upon {
+            let error = deadlock(&envelope.origin.way(self));
+            envelope.answer(Err(error.into()));
+        }
+    }
+
     fn waits_for(&self) -> Option<Arc<Self>> {
         self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.upgrade()
     }
@@ -157,24 +180,14 @@ impl Core {
 }
 
 impl Desk {
-    /// The origin of an ask or a tell that a handler sends from `call`.
+    /// The origin of what a handler sends from `call`.
     #[must_use]
     pub fn origin(&self, call: CallId) -> Origin {
-        self.origin_of(call, true)
-    }
-
-    /// The origin of a stream that a handler opens from `call`.
-    #[must_use]
-    pub fn origin_of_stream(&self, call: CallId) -> Origin {
-        self.origin_of(call, false)
-    }
-
-    fn origin_of(&self, call: CallId, asks: bool) -> Origin {
         let core = self.core();
         let origin = core.schedule().origin(call);
         let hops = origin.sender.as_ref().map_or(0, |sender| sender.hops).saturating_add(1);
         let actor = Arc::downgrade(core);
-        let sender = Sender { actor, name: core.name.clone(), lane: core.lane, call, asks, hops, origin };
+        let sender = Sender { actor, name: core.name.clone(), lane: core.lane, call, hops, origin };
         Origin { sender: Some(Arc::new(sender)) }
     }
 }

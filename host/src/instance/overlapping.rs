@@ -18,7 +18,7 @@ use super::trap::exit_reason;
 use crate::actor::behavior::{Birth, Description, Work};
 use crate::actor::desk::Desk;
 use crate::error::ActorError;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 
 /// Lives one life of an overlapping actor.
 pub(super) async fn live(
@@ -73,7 +73,7 @@ async fn work(
         Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
-        let error = error_in(error, desk.limits().message_max_bytes());
+        let error = error_in(error, desk.limits().message_max_bytes().min(TEXT_MAX_BYTES));
         return Ok(ExitReason::StartFailed(error));
     }
     desk.ready(&birth, description);

@@ -12,7 +12,7 @@ use super::trap::exit_reason;
 use crate::actor::behavior::{Birth, Description, Work};
 use crate::actor::desk::Desk;
 use crate::error::ActorError;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 use crate::id::CallId;
 
 /// Lives one life of a serial actor.
@@ -64,7 +64,7 @@ async fn work(
         Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
     };
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
-        return Ok(ExitReason::StartFailed(error_in(error, max_bytes)));
+        return Ok(ExitReason::StartFailed(error_in(error, max_bytes.min(TEXT_MAX_BYTES))));
     }
     desk.ready(&birth, description);
     loop {

@@ -133,6 +133,7 @@ async fn a_guest_has_no_more_bytes_on_their_way_than_its_limit() {
     asking.name = name("asking");
     asking.grants.ask = vec![name("asked")];
     asking.limits.kept_max = bytesize::ByteSize::mib(1);
+    asking.limits.message_max = bytesize::ByteSize::kib(512);
     let asking = spawn(&host, asking).await.unwrap();
     let mut asked = spec("waiter").unwrap();
     asked.name = name("asked");

@@ -8,8 +8,9 @@ use super::native::{Setup, settle};
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::limits::Limits;
 
+/// Limits for messages that are small beside `max`, which there is room for at least.
 fn kept(max: ByteSize) -> Limits {
-    Limits { kept_max: max, ..Limits::default() }
+    Limits { kept_max: max, message_max: ByteSize::b(max.as_u64() / 2), ..Limits::default() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +35,7 @@ async fn an_actor_keeps_no_more_bytes_of_messages_than_its_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_over_the_bytes_that_may_wait_is_ended_and_the_others_go_on() {
     // Room for the items of two streams that nobody reads, and for no third.
-    let limits = kept(ByteSize::b(2 * 32 * (64 + 4)));
+    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(2 * 32 * (64 + 4))) };
     let fixture = Setup { limits, ..Setup::default() }.spawn();
     let mut streams = Vec::new();
     for _ in 0..3 {
@@ -52,4 +53,27 @@ async fn a_stream_over_the_bytes_that_may_wait_is_ended_and_the_others_go_on() {
     let again = fixture.actor.stream("count", &1000).await.unwrap();
     assert_eq!(again.filter(|item| std::future::ready(item.is_ok())).count().await, 1000);
     assert_eq!(fixture.ask("echo", json!(1)).await, Ok::<Value, CallError>(json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_gives_way_to_one_that_is_read() {
+    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(2 * 32 * (64 + 4))) };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        unread.push(fixture.actor.stream("count", &1000).await.unwrap());
+        settle().await;
+    }
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    let read = fixture.actor.stream("count", &1000).await.unwrap();
+    assert_eq!(read.filter(|item| std::future::ready(item.is_ok())).count().await, 1000);
+    // One of the two was broken off, and says so; its producer was told.
+    let mut ends = Vec::new();
+    for mut stream in unread {
+        ends.push(stream.next().await.unwrap().is_err());
+    }
+    ends.sort_unstable();
+    assert_eq!(ends, [false, true]);
+    settle().await;
+    assert_eq!(fixture.actor.inspect().streams, 0);
 }

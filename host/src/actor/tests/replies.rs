@@ -75,6 +75,19 @@ async fn a_second_ask_waits_for_the_first_try_and_takes_its_place_where_that_com
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_is_kept_also_where_its_caller_went_away_before_it_looked() {
+    let fixture = cached();
+    let mut first = Box::pin(fixture.actor.ask::<Value>("sleep", &50).idempotency_key("k").into_future());
+    assert!(futures::poll!(&mut first).is_pending());
+    settle().await;
+    tokio::time::advance(Duration::from_millis(50)).await;
+    settle().await;
+    drop(first);
+    ask(&fixture, "sleep", json!(50), "k").await.unwrap();
+    assert_eq!(fixture.journal.of("sleep").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_caller_that_waits_for_the_first_try_has_its_own_time() {
     let fixture = cached();
     let first = fixture.ask_in_background("stubborn", json!(null));

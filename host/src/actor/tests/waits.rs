@@ -119,7 +119,7 @@ impl Relay {
 
     async fn read(&self, desk: &Desk, call: CallId, next: &[String]) -> Result<Payload, CallError> {
         let peer = self.peer(&next[0])?;
-        let options = SendOptions { origin: desk.origin_of_stream(call), ..SendOptions::default() };
+        let options = SendOptions { origin: desk.origin(call), ..SendOptions::default() };
         let mut reader = peer.stream_message(Message::new("items", Payload::json("[]")), options).await?;
         let _wait = peer.begin_wait(&desk.origin(call))?;
         let batch = reader.next_batch(1).await?;
@@ -278,7 +278,7 @@ async fn a_start_that_asks_its_own_actor_back_fails_at_once() {
     let mut actors = Actors::of(&[("b", Lane::Serial)]);
     let config = Payload::json(r#"["b", "a"]"#);
     let limits = Limits::default();
-    let actor = actors.add("a", Lane::Overlapping, limits, config);
+    let actor = actors.add("a", Lane::Serial, limits, config);
     let status = actor.wait_for(|status| status.last_exit.is_some()).await;
     let exit = status.last_exit.unwrap().to_string();
     assert!(exit.contains("would wait for itself: `a` → `b` → `a`"), "{exit}");

@@ -42,7 +42,11 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
         let message = Message::new(method, payload_in(args));
-        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let outgoing = accessor.with(|mut store| {
+            let guest = store.get();
+            guest.desk.waits();
+            guest.outgoing(within, &target, message, options)
+        });
         let answer = async { outgoing?.ask().await }.await;
         Ok(answer.map(payload_out).map_err(call_error_out))
     }
@@ -61,7 +65,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         });
         let told = async {
             let (peer, _held) = peer?;
-            peer.tell_message(message, Default::default()).await
+            Guest::tell_in_time(&peer, message, Origin::default()).await
         };
         let told = told.await;
         Ok(told.map_err(runtime_error_out))
@@ -96,7 +100,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         Ok(batch.map(batch_out).map_err(call_error_out))
     }
 
-    async fn sleep(_: &Accessor<Guest, Self>, ms: u64) -> wasmtime::Result<()> {
+    async fn sleep(accessor: &Accessor<Guest, Self>, ms: u64) -> wasmtime::Result<()> {
+        accessor.with(|mut store| store.get().desk.waits());
         tokio::time::sleep(Duration::from_millis(ms)).await;
         Ok(())
     }

@@ -70,6 +70,22 @@ impl Guest {
         Ok(Outgoing { desk, peer, message, within, timeout, _held })
     }
 
+    /// Tells `peer`, waiting for room no longer than an ask of it would wait.
+    pub(super) async fn tell_in_time(
+        peer: &ActorRef,
+        message: Message,
+        origin: Origin,
+    ) -> Result<(), RuntimeError> {
+        let limit = peer.limits().ask_timeout;
+        let options = SendOptions { origin, ..SendOptions::default() };
+        let late = |_late| {
+            let limit = humantime::format_duration(limit);
+            let text = format!("the mailbox of `{}` has had no room for {limit}", peer.name());
+            Err(RuntimeError::new(RuntimeErrorKind::MailboxFull, text))
+        };
+        tokio::time::timeout(limit, peer.tell_message(message, options)).await.unwrap_or_else(late)
+    }
+
     /// Takes what the host needs to keep a message of the guest on its way.
     pub(super) fn hold(&self, message: &Message) -> Result<Held, RuntimeError> {
         self.outgoing.take(message.kept_bytes()).ok_or_else(|| {
@@ -101,7 +117,7 @@ impl Outgoing {
     }
 
     pub(super) async fn open(self) -> Result<Source, CallError> {
-        let options = self.options(self.desk.origin_of_stream(self.within));
+        let options = self.options(self.desk.origin(self.within));
         tokio::select! {
             reader = self.peer.stream_message(self.message, options) => Ok(Source::Items(self.peer, reader?)),
             () = self.desk.cancelled(self.within) => Err(ActorError::Cancelled.into()),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::actor::reference::SendOptions;
 use crate::error::{self, ActorError, RuntimeErrorKind};
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
@@ -39,11 +38,10 @@ impl system::Host for Guest {
         let told = match self.peer(&target) {
             // A tell that waits for room ends with the call that it is part of.
             Ok(peer) => {
-                let options =
-                    SendOptions { origin: self.desk.origin(self.current), ..SendOptions::default() };
+                let origin = self.desk.origin(self.current);
                 tokio::select! {
                     biased;
-                    told = peer.tell_message(message, options) => told,
+                    told = Self::tell_in_time(&peer, message, origin) => told,
                     () = self.desk.cancelled(self.current) => Err(cancelled()),
                 }
             }
