@@ -10,12 +10,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::http;
 use crate::peer::CallError;
 
 /// Why a method has no answer.
 ///
-/// `?` makes a recoverable system error of any [`std::error::Error`], except that a [`CallError`] keeps its
-/// class: what a failed ask of another actor says to this actor is what this actor says to its own caller.
+/// `?` makes a recoverable system error of any [`std::error::Error`], except that a [`CallError`] and an
+/// [`http::Error`] keep their class: what a failed ask of another actor says to this actor is what this actor says to its own caller.
 /// Everything else is said in words:
 ///
 /// ```
@@ -164,13 +165,16 @@ impl From<ErrorKind> for Error {
 
 impl<E: std::error::Error + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        // A blanket implementation leaves no room for one for `CallError`; the compiler decides this branch.
+        // A blanket implementation leaves no room for those of our own; the compiler decides these branches.
         let mut error = Some(error);
-        let call_error = (&mut error as &mut dyn Any).downcast_mut::<Option<CallError>>();
-        match (call_error.and_then(Option::take), error) {
-            (Some(call_error), _) => call_error.into_error(),
-            (None, error) => Self::system(Chain(error.as_ref())),
+        let any = &mut error as &mut dyn Any;
+        if let Some(call_error) = any.downcast_mut::<Option<CallError>>().and_then(Option::take) {
+            return call_error.into_error();
         }
+        if let Some(http_error) = any.downcast_mut::<Option<http::Error>>().and_then(Option::take) {
+            return http_error.into_error();
+        }
+        Self::system(Chain(error.as_ref()))
     }
 }
 

@@ -141,6 +141,10 @@
 //! actor asked knows a repeated message by that: see [`Dedup`]. An ask that would wait for itself fails at once with
 //! `deadlock`. [`ActorRef::watch`] tells of every end of another actor's lives.
 //!
+//! # Other machines
+//!
+//! [`http`] is a client for hosts that were granted to the actor, in actors whose handlers overlap.
+//!
 //! # One dependency
 //!
 //! [`serde`], [`schemars`] and [`futures`] are at hand under this crate's name. Their derives need to be told:
@@ -158,6 +162,7 @@ mod config;
 mod dedup;
 mod describe;
 mod error;
+pub mod http;
 mod life;
 mod nearest;
 mod overlapping;

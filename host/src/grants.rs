@@ -1,5 +1,7 @@
 //! What an actor may reach beside its own memory: nothing, unless it stands here.
 
+pub mod http;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,6 +9,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use thiserror::Error;
 
+use self::http::HttpGrant;
 use crate::id::ActorName;
 
 /// What one actor may reach. Nothing by default.
@@ -19,6 +22,8 @@ pub struct Grants {
     pub env: BTreeMap<String, String>,
     /// Actors that it may send messages to.
     pub ask: Vec<ActorName>,
+    /// Hosts that it may speak HTTP with.
+    pub http: Vec<HttpGrant>,
 }
 
 /// A folder of the machine that an actor may use. As text: `HOST[::GUEST][:ro]`.

@@ -36,6 +36,8 @@ pub struct Limits {
     pub max_in_flight: NonZeroUsize,
     /// How many streams the actor keeps open at once.
     pub open_streams: NonZeroUsize,
+    /// How many exchanges of HTTP the actor has open at once.
+    pub http_requests: NonZeroUsize,
     /// The most bytes of the arguments of a message, of an answer, and of an item of a stream.
     pub message_max: ByteSize,
     /// The most bytes of linear memory that one life has in all its memories.
@@ -86,6 +88,7 @@ impl Default for Limits {
             overflow: Overflow::Wait,
             max_in_flight: count(1024),
             open_streams: count(1024),
+            http_requests: count(256),
             message_max: ByteSize::mib(4),
             memory_max: ByteSize::mib(256),
             kept_max: ByteSize::mib(64),

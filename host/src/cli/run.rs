@@ -24,6 +24,7 @@ use crate::actor::reference::ActorRef;
 use crate::exit::ExitReason;
 use crate::gateway::{Gateway, Options};
 use crate::grants::DirGrant;
+use crate::grants::http::HttpGrant;
 use crate::host::{ActorSpec, Host, SpawnError};
 use crate::id::ActorName;
 use crate::policy::RestartPolicy;
@@ -80,6 +81,9 @@ struct ActorOptions {
     /// An actor that the actors may send messages to.
     #[arg(long = "ask", value_name = "NAME")]
     ask: Vec<ActorName>,
+    /// A host that the actors may reach over HTTP: [http://|https://]HOST[:PORT], *.NAME, or * for any.
+    #[arg(long = "http", value_name = "HOST")]
+    http: Vec<HttpGrant>,
     /// What the actors' start is given: JSON, @FILE or - for stdin.
     #[arg(long, value_name = "JSON")]
     actor_config: Option<String>,

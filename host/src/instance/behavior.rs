@@ -8,6 +8,7 @@ use wasmtime::component::Linker;
 
 use super::bindings::overlapping::OverlappingPre;
 use super::bindings::serial::SerialPre;
+use super::imports::http::HttpClient;
 use super::imports::{is_offered, linker};
 use super::store::{Guest, Household};
 use super::{overlapping, serial};
@@ -81,7 +82,8 @@ impl WasmBehavior {
                 Code::Overlapping(OverlappingPre::new(pre).map_err(unfit)?)
             }
         };
-        Ok(Self { household: Household { grants, registry, counters }, code })
+        let http = Arc::new(HttpClient::new(&grants.http));
+        Ok(Self { household: Household { grants, registry, counters, http }, code })
     }
 
     /// Asks the component what it says of itself, in an instance that does nothing else.

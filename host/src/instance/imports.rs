@@ -3,6 +3,7 @@
 //! A failure that a guest can expect is a WIT `result`. A broken rule (more than the guest may hold) is a trap,
 //! and ends that life alone.
 
+pub(super) mod http;
 mod overlapping;
 mod parking;
 pub(super) mod peers;
@@ -25,12 +26,12 @@ const WASI_WITHOUT_USE: &str = "wasi:sockets/";
 
 /// Whether the host offers what a component imports under this name.
 pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
-    let system = match lane {
-        Lane::Serial => "pulsing:actor/system@0.1.0",
-        Lane::Overlapping => "pulsing:actor/async-system@0.1.0",
+    let own: &[&str] = match lane {
+        Lane::Serial => &["pulsing:actor/system@0.1.0"],
+        Lane::Overlapping => &["pulsing:actor/async-system@0.1.0", "pulsing:actor/async-http@0.1.0"],
     };
     let wasi = WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
-    import == system || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
+    own.contains(&import) || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
 }
 
 /// The linker of a lane.

@@ -8,6 +8,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 use super::imports::Parking;
+use super::imports::http::{Exchanges, HttpClient};
 use super::imports::peers::PeerStreams;
 use super::limiter::Limiter;
 use super::log::{LogPipe, Output};
@@ -32,6 +33,7 @@ pub(super) struct Household {
     pub(super) grants: Grants,
     pub(super) registry: Weak<Registry>,
     pub(super) counters: Arc<Counters>,
+    pub(super) http: Arc<HttpClient>,
 }
 
 /// What host functions find in a life's store.
@@ -47,6 +49,8 @@ pub(super) struct Guest {
     pub(super) peer_streams: PeerStreams,
     /// For the guest's messages to others.
     pub(super) outgoing: Budget,
+    pub(super) http: Arc<HttpClient>,
+    pub(super) exchanges: Exchanges,
     pub(super) parking: Parking,
     /// In a serial actor: the call that runs.
     pub(super) current: CallId,
@@ -76,6 +80,7 @@ pub(super) fn new_store(
     let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&desk));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
     let stderr = LogPipe::new(desk.name().clone(), Output::Stderr, log_max(&desk));
+    let exchanges_max = limits.http_requests.get();
     let guest = Guest {
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
         table: ResourceTable::new(),
@@ -86,6 +91,8 @@ pub(super) fn new_store(
         peers: household.grants.ask.iter().cloned().collect(),
         peer_streams: PeerStreams::new(open_streams_max),
         outgoing: Budget::new(kept_max),
+        http: Arc::clone(&household.http),
+        exchanges: Exchanges::new(exchanges_max),
         parking: Parking::default(),
         current: CallId::NONE,
     };

@@ -105,6 +105,7 @@ impl ActorOptions {
         spec.grants.dirs.extend(self.dirs.iter().cloned());
         spec.grants.env.extend(self.env.iter().cloned());
         spec.grants.ask.extend(self.ask.iter().cloned());
+        spec.grants.http.extend(self.http.iter().cloned());
         spec
     }
 }
