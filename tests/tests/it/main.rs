@@ -26,6 +26,8 @@ mod program;
 mod properties;
 mod readmes;
 mod sabotage;
+mod servers;
+mod services;
 mod stream_hops;
 mod stream_load;
 mod streams;

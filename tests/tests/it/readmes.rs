@@ -23,8 +23,18 @@ fn the_readme_shows_what_happens() {
 }
 
 #[test]
+fn the_readme_of_api_client_shows_what_happens() {
+    shows_what_happens("examples/rust/api-client/README.md");
+}
+
+#[test]
 fn the_readme_of_counter_shows_what_happens() {
     shows_what_happens("examples/rust/counter/README.md");
+}
+
+#[test]
+fn the_readme_of_data_service_shows_what_happens() {
+    shows_what_happens("examples/rust/data-service/README.md");
 }
 
 #[test]
@@ -35,6 +45,11 @@ fn the_readme_of_flaky_shows_what_happens() {
 #[test]
 fn the_readme_of_large_file_shows_what_happens() {
     shows_what_happens("examples/rust/large-file/README.md");
+}
+
+#[test]
+fn the_readme_of_llm_service_shows_what_happens() {
+    shows_what_happens("examples/rust/llm-service/README.md");
 }
 
 #[test]
