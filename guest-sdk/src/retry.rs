@@ -75,6 +75,12 @@ impl Retryable for CallError {
     }
 }
 
+impl Retryable for crate::http::Error {
+    fn is_retryable(&self) -> bool {
+        crate::Error::from(self.clone()).is_retryable()
+    }
+}
+
 impl Retry {
     /// How many tries there are, the first included; at least one.
     #[must_use]

@@ -30,7 +30,9 @@ pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
         Lane::Serial => &["pulsing:actor/system@0.1.0"],
         Lane::Overlapping => &["pulsing:actor/async-system@0.1.0", "pulsing:actor/async-http@0.1.0"],
     };
-    let wasi = WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
+    // Where handlers overlap, whoever waits in it would hold up all of them: there is `async-http`.
+    let http = lane == Lane::Serial && import.starts_with("wasi:http/");
+    let wasi = http || WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
     own.contains(&import) || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
 }
 
@@ -39,7 +41,10 @@ pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Gue
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     match lane {
-        Lane::Serial => bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?,
+        Lane::Serial => {
+            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+        }
         Lane::Overlapping => {
             bindings::overlapping::Overlapping::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
         }

@@ -8,7 +8,7 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 use super::imports::Parking;
-use super::imports::http::{Exchanges, HttpClient};
+use super::imports::http::{Exchanges, HttpClient, WasiHttp};
 use super::imports::peers::PeerStreams;
 use super::limiter::Limiter;
 use super::log::{LogPipe, Output};
@@ -39,7 +39,8 @@ pub(super) struct Household {
 /// What host functions find in a life's store.
 pub(super) struct Guest {
     wasi: WasiCtx,
-    table: ResourceTable,
+    pub(super) table: ResourceTable,
+    pub(super) wasi_http: WasiHttp,
     pub(super) limiter: Limiter,
     pub(super) stderr: LogPipe,
     pub(super) desk: Desk,
@@ -84,6 +85,7 @@ pub(super) fn new_store(
     let guest = Guest {
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
         table: ResourceTable::new(),
+        wasi_http: WasiHttp::new(Arc::clone(&household.http), desk.clone(), exchanges_max),
         limiter: Limiter::new(memory_max, Arc::clone(&household.counters)),
         stderr,
         desk,

@@ -9,6 +9,7 @@ pub(super) mod client;
 mod exchange;
 pub(super) mod failure;
 mod request;
+mod wasi;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::instance::bindings::overlapping::pulsing::actor::async_http::{
 use crate::instance::store::Guest;
 
 pub(in crate::instance) use self::client::HttpClient;
+pub(in crate::instance) use self::wasi::WasiHttp;
 
 /// The exchanges that a guest has open.
 pub(in crate::instance) struct Exchanges {
@@ -73,7 +75,13 @@ impl Guest {
         let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
         self.http.allow(self.desk.name(), &prepared.url)?;
         self.exchanges.make_room()?;
-        let exchange = Exchange::begin(self.desk.clone(), CallId(within), Arc::clone(&self.http), prepared);
+        let held = self.outgoing.take(prepared.kept_bytes()).ok_or_else(|| {
+            let text =
+                format!("{} bytes of requests and messages are on their way already", self.outgoing.used());
+            Failure::new(ErrorCode::TooManyRequests, text)
+        })?;
+        let exchange =
+            Exchange::begin(self.desk.clone(), CallId(within), Arc::clone(&self.http), prepared, held);
         Ok(self.exchanges.add(exchange))
     }
 }

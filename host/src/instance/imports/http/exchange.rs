@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::body::{Piece, channel};
 use super::client::{Hop, HttpClient, Sent};
 use super::failure::Failure;
-use super::request::{HEADERS_MAX_BYTES, Prepared, PreparedBody};
+use super::request::{HEADERS_MAX_BYTES, Prepared, PreparedBody, WRITE_MAX_BYTES};
 use crate::actor::desk::Desk;
+use crate::budget::Held;
 use crate::id::CallId;
 use crate::instance::bindings::overlapping::pulsing::actor::async_http::{ErrorCode, Header, ResponseHead};
 
@@ -28,6 +29,8 @@ pub(super) struct Exchange {
     between_bytes: Duration,
     piece_max: usize,
     over: CancellationToken,
+    /// What it takes of the actor's budget.
+    _held: Held,
 }
 
 /// The response's body.
@@ -47,7 +50,13 @@ impl Drop for Exchange {
 
 impl Exchange {
     /// Begins to send. Must be called where tasks can be spawned.
-    pub(super) fn begin(desk: Desk, within: CallId, client: Arc<HttpClient>, request: Prepared) -> Self {
+    pub(super) fn begin(
+        desk: Desk,
+        within: CallId,
+        client: Arc<HttpClient>,
+        request: Prepared,
+        held: Held,
+    ) -> Self {
         let (body, pieces) = match request.body {
             PreparedBody::Whole(bytes) => (Sent::Whole(bytes), None),
             PreparedBody::Streamed => {
@@ -61,7 +70,7 @@ impl Exchange {
         let hop = Hop { method: request.method, url: request.url, headers: request.headers };
         tokio::spawn(task.run(client, hop, body, request.first_byte, request.redirects_max));
         let (between_bytes, piece_max) = (request.between_bytes, request.piece_max);
-        Self { head, pieces: SyncMutex::new(pieces), incoming, between_bytes, piece_max, over }
+        Self { head, pieces: SyncMutex::new(pieces), incoming, between_bytes, piece_max, over, _held: held }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -81,8 +90,8 @@ impl Exchange {
 
     /// Hands over a piece of the request's body, once there is room for it.
     pub(super) async fn write(&self, bytes: Vec<u8>) -> Result<(), Failure> {
-        if bytes.len() > self.piece_max {
-            let text = format!("a piece of {} bytes, more than {}", bytes.len(), self.piece_max);
+        if bytes.len() > WRITE_MAX_BYTES {
+            let text = format!("a piece of {} bytes, more than {WRITE_MAX_BYTES}", bytes.len());
             return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
         }
         let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -12,6 +12,8 @@ use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Body, E
 /// The longest URL. Servers take 8 to 16 KiB.
 const URL_MAX_BYTES: usize = 16 << 10;
 const METHOD_MAX_BYTES: usize = 32;
+/// The most bytes of one piece of a streamed body.
+pub(super) const WRITE_MAX_BYTES: usize = 256 << 10;
 /// As many as the client takes in a response.
 const HEADERS_MAX: usize = 100;
 /// The most bytes of names and values together, either way.
@@ -55,6 +57,19 @@ pub(super) struct Prepared {
     pub(super) piece_max: usize,
 }
 
+impl Prepared {
+    /// What the host takes to keep it until its exchange is closed, roughly.
+    pub(super) fn kept_bytes(&self) -> usize {
+        /// For the connection, the headers of both sides and the pieces on their way.
+        const OVERHEAD_BYTES: usize = 64 << 10;
+        match &self.body {
+            PreparedBody::Whole(bytes) => bytes.len().saturating_add(OVERHEAD_BYTES),
+            // One on its way, and one in the client.
+            PreparedBody::Streamed => OVERHEAD_BYTES + 2 * WRITE_MAX_BYTES,
+        }
+    }
+}
+
 pub(super) enum PreparedBody {
     Whole(Vec<u8>),
     Streamed,
@@ -70,18 +85,26 @@ pub(super) fn prepare(request: Request, piece_max: usize) -> Result<Prepared, Fa
         Body::Whole(bytes) => PreparedBody::Whole(bytes),
         Body::Streamed => PreparedBody::Streamed,
     };
-    let timeout =
-        |wanted: Option<u64>, default| wanted.map_or(default, Duration::from_millis).min(TIMEOUT_MAX);
     Ok(Prepared {
         method: method(&request.method)?,
         url: url(&request.url)?,
         headers: headers(request.headers)?,
         body,
-        first_byte: timeout(request.first_byte_timeout_ms, FIRST_BYTE_TIMEOUT),
-        between_bytes: timeout(request.between_bytes_timeout_ms, BETWEEN_BYTES_TIMEOUT),
+        first_byte: first_byte_timeout(request.first_byte_timeout_ms.map(Duration::from_millis)),
+        between_bytes: between_bytes_timeout(request.between_bytes_timeout_ms.map(Duration::from_millis)),
         redirects_max: request.redirects_max.min(REDIRECTS_MAX),
         piece_max,
     })
+}
+
+/// How long a response may take to begin.
+pub(super) fn first_byte_timeout(wanted: Option<Duration>) -> Duration {
+    wanted.unwrap_or(FIRST_BYTE_TIMEOUT).min(TIMEOUT_MAX)
+}
+
+/// How long there may be between two pieces of a response's body.
+pub(super) fn between_bytes_timeout(wanted: Option<Duration>) -> Duration {
+    wanted.unwrap_or(BETWEEN_BYTES_TIMEOUT).min(TIMEOUT_MAX)
 }
 
 fn method(name: &str) -> Result<Method, Failure> {

@@ -1,0 +1,296 @@
+//! HTTP from actors to servers on loopback: what reaches them, and what does not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::{any, get, post};
+use futures::StreamExt;
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::error::{ActorError, CallError};
+use pulsing_host::host::Host;
+use pulsing_tests::{host, spawn, spec};
+use serde_json::{Value, json};
+use tokio::sync::{Barrier, Notify};
+
+use crate::servers::Server;
+use crate::{bounded, eventually};
+
+/// An actor of `guest` that may reach these.
+async fn actor(host: &Host, guest: &str, grants: &[&str]) -> ActorRef {
+    let mut spec = spec(guest).unwrap();
+    spec.grants.http = grants.iter().map(|grant| grant.parse().unwrap()).collect();
+    spawn(host, spec).await.unwrap()
+}
+
+async fn fetch(actor: &ActorRef, request: Value) -> Result<Value, CallError> {
+    bounded(actor.ask("fetch", &(request,)).into_future()).await
+}
+
+fn text_of(error: CallError) -> String {
+    error.to_string()
+}
+
+/// Counts requests, and answers with the headers that it got.
+async fn counting() -> (Server, Arc<AtomicUsize>) {
+    let count = Arc::<AtomicUsize>::default();
+    let answer = any(async |State(count): State<Arc<AtomicUsize>>, headers: HeaderMap| {
+        count.fetch_add(1, Ordering::SeqCst);
+        format!("{}", headers.contains_key(header::AUTHORIZATION))
+    });
+    let server = Server::start(Router::new().fallback(answer).with_state(Arc::clone(&count))).await;
+    (server, count)
+}
+
+/// A body that begins, and does not go on while somebody holds the connection; `gone` hears of its end.
+fn endless(gone: Arc<Notify>) -> Body {
+    struct Gone(Arc<Notify>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let gone = Gone(gone);
+    let first = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"beginning"))]);
+    Body::from_stream(first.chain(futures::stream::once(async move {
+        let _gone = gone;
+        std::future::pending().await
+    })))
+}
+
+async fn holding() -> (Server, Arc<Notify>) {
+    let gone = Arc::<Notify>::default();
+    let answer = get(async |State(gone): State<Arc<Notify>>| endless(gone));
+    let server = Server::start(Router::new().route("/", answer).with_state(Arc::clone(&gone))).await;
+    (server, gone)
+}
+
+#[tokio::test]
+async fn a_hundred_requests_of_one_actor_overlap() {
+    let barrier = Arc::new(Barrier::new(100));
+    let answer = get(async |State(barrier): State<Arc<Barrier>>| {
+        barrier.wait().await;
+        "all here"
+    });
+    let server = Server::start(Router::new().route("/", answer).with_state(barrier)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let asks = (0..50).map(|_| fetch(&actor, json!({"url": server.url})));
+    let at_once =
+        bounded(actor.ask::<(usize, Option<String>)>("fetch_at_once", &(&server.url, 50)).into_future());
+    let (asks, at_once) = futures::join!(futures::future::join_all(asks), at_once);
+    assert_eq!(at_once.unwrap(), (50, None));
+    for answer in asks {
+        assert_eq!(answer.unwrap()["body"], "all here");
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn bodies_stream_in_both_directions() {
+    // The next number is sent after the answer to the one before it.
+    let echo = post(async |body: Body| Body::from_stream(body.into_data_stream()));
+    let server = Server::start(Router::new().route("/", echo)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let stream = actor.stream("echo", &(&server.url, 1000)).await.unwrap();
+    let items: Vec<_> = bounded(stream.collect::<Vec<_>>()).await;
+    let numbers = items.into_iter().map(|item| item.unwrap().payload.to_value::<String>().unwrap());
+    assert_eq!(numbers.collect::<Vec<_>>(), (0..1000).map(|n| n.to_string()).collect::<Vec<_>>());
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_not_granted_is_not_reached_and_the_grant_is_named() {
+    let (server, count) = counting().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[]).await;
+    let error = fetch(&actor, json!({"url": server.url})).await.unwrap_err();
+    assert!(!error.is_retryable());
+    let error = text_of(error);
+    assert!(error.contains(&format!("grant it with `--http {}`", server.url)), "{error}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_redirect_leads_nowhere_that_was_not_granted() {
+    let (other, count) = counting().await;
+    let target = other.url.clone();
+    let redirect = any(async move || (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target.clone())]));
+    let server = Server::start(Router::new().fallback(redirect)).await;
+    let host = host().unwrap();
+    let request = json!({"url": server.url, "headers": [["authorization", "secret"]]});
+
+    let confined = actor(&host, "fetcher", &[&server.url]).await;
+    let error = text_of(fetch(&confined, request.clone()).await.unwrap_err());
+    assert!(error.contains(&format!("grant it with `--http {}`", other.url)), "{error}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    let not_followed = json!({"url": server.url, "redirects": 0});
+    assert_eq!(fetch(&confined, not_followed).await.unwrap()["status"], 307);
+    bounded(confined.stop()).await;
+
+    let free = actor(&host, "fetcher", &[&server.url, &other.url]).await;
+    let answer = fetch(&free, request).await.unwrap();
+    assert_eq!(answer["url"], format!("{}/", other.url));
+    assert_eq!(answer["body"], "false", "what was for one server is not sent to another");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_redirect_in_a_circle_ends() {
+    let circle = any(async || (StatusCode::FOUND, [(header::LOCATION, "/")]));
+    let server = Server::start(Router::new().fallback(circle)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let error = text_of(fetch(&actor, json!({"url": server.url})).await.unwrap_err());
+    assert!(error.contains("more than 10 redirects"), "{error}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wildcard_does_not_reach_the_machine_itself() {
+    let (server, count) = counting().await;
+    let port = server.url.rsplit(':').next().unwrap();
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&format!("http://*:{port}")]).await;
+    for name in ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"] {
+        let error = fetch(&actor, json!({"url": format!("http://{name}:{port}/")})).await.unwrap_err();
+        assert!(text_of(error).contains("grant it with"), "{name}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn headers_that_could_smuggle_a_request_do_not_reach_a_server() {
+    let (server, count) = counting().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    for (name, value) in
+        [("Host", "other"), ("content-length", "5"), ("transfer-encoding", "chunked"), ("x", "a\r\nhost: b")]
+    {
+        let request = json!({"url": server.url, "headers": [[name, value]]});
+        assert!(fetch(&actor, request).await.is_err(), "{name}");
+    }
+    for url in ["ftp://127.0.0.1/", "http://me:secret@127.0.0.1/", "nowhere", ""] {
+        assert!(fetch(&actor, json!({"url": url})).await.is_err(), "{url}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_ends_with_the_deadline_of_its_call() {
+    let (server, gone) = holding().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let asked =
+        actor.ask::<Value>("fetch", &(json!({"url": server.url}),)).timeout(Duration::from_millis(300));
+    let error = bounded(asked.into_future()).await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
+    bounded(gone.notified()).await;
+    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_ends_where_nobody_reads_on() {
+    let (server, gone) = holding().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let length = bounded(actor.ask::<usize>("beginning", &(&server.url,)).into_future()).await;
+    assert_eq!(length, Ok("beginning".len()));
+    bounded(gone.notified()).await;
+    let mut stream = actor.stream("body", &(&server.url,)).await.unwrap();
+    bounded(stream.next()).await.unwrap().unwrap();
+    drop(stream);
+    bounded(gone.notified()).await;
+    eventually(|| async { actor.inspect().streams }, |streams| *streams == 0).await;
+    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let never = get(async || std::future::pending::<()>().await);
+    let server = Server::start(Router::new().route("/", never)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let error = fetch(&actor, json!({"url": server.url, "timeout_ms": 50})).await.unwrap_err();
+    let expected = ActorError::Timeout { operation: "http".to_owned(), duration: Duration::from_millis(50) };
+    assert_eq!(error, expected.into());
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_actor_has_no_more_requests_open_than_its_limit() {
+    let never = get(async || std::future::pending::<()>().await);
+    let server = Server::start(Router::new().route("/", never)).await;
+    let host = host().unwrap();
+    let mut spec = spec("fetcher").unwrap();
+    spec.grants.http = vec![server.url.parse().unwrap()];
+    spec.limits.http_requests = 2.try_into().unwrap();
+    spec.limits.ask_timeout = Duration::from_secs(1);
+    let actor = spawn(&host, spec).await.unwrap();
+    let pending = actor.ask::<Value>("fetch_at_once", &(&server.url, 2)).into_future();
+    let pending = tokio::spawn(pending);
+    eventually(|| async { actor.inspect().in_flight }, |in_flight| *in_flight == 1).await;
+    let error = fetch(&actor, json!({"url": server.url})).await.unwrap_err();
+    assert!(error.is_retryable() && text_of(error.clone()).contains("http_requests"), "{error:?}");
+    assert!(pending.await.unwrap().is_err());
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_worth_another_try() {
+    let unused = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let host = host().unwrap();
+    let url = format!("http://{unused}");
+    let actor = actor(&host, "fetcher", &[&url]).await;
+    let error = fetch(&actor, json!({"url": url})).await.unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_serial_guest_uses_wasi_http() {
+    let routes = Router::new().route("/", get(async || "hello")).route("/", post(async |body: String| body));
+    let server = Server::start(routes).await;
+    let host = host().unwrap();
+    let free = actor(&host, "fetcher-serial", &[&server.url]).await;
+    let url = format!("{}/", server.url);
+    let got = bounded(free.ask::<(u16, String)>("fetch", &(&url,)).into_future()).await;
+    assert_eq!(got, Ok((200, "hello".to_owned())));
+    let body = "x".repeat(300_000);
+    let got = bounded(free.ask::<(u16, String)>("post", &(&url, &body)).into_future()).await;
+    assert_eq!(got, Ok((200, body)));
+    bounded(free.stop()).await;
+
+    let confined = actor(&host, "fetcher-serial", &[]).await;
+    let error = bounded(confined.ask::<Value>("fetch", &(&url,)).into_future()).await.unwrap_err();
+    assert!(text_of(error.clone()).contains("HttpRequestDenied"), "{error}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_serial_guest_that_waits_for_a_server_is_told_to_stop() {
+    let never = get(async || std::future::pending::<()>().await);
+    let (held, gone) = holding().await;
+    let server = Server::start(Router::new().route("/", never)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&server.url, &held.url]).await;
+    for url in [&server.url, &held.url] {
+        let asked = actor.ask::<Value>("fetch", &(format!("{url}/"),)).timeout(Duration::from_millis(300));
+        assert!(bounded(asked.into_future()).await.is_err());
+        // It went on in the same life: what it waited for failed.
+        assert_eq!(bounded(actor.ask::<bool>("is_alive", &()).into_future()).await, Ok(true));
+    }
+    assert_eq!(actor.status().generation.0, 0);
+    bounded(gone.notified()).await;
+    host.shutdown().await;
+}
