@@ -17,6 +17,7 @@ use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify};
 
+use crate::program::{RunningHost, text};
 use crate::servers::Server;
 use crate::{bounded, eventually};
 
@@ -293,4 +294,53 @@ async fn a_serial_guest_that_waits_for_a_server_is_told_to_stop() {
     assert_eq!(actor.status().generation.0, 0);
     bounded(gone.notified()).await;
     host.shutdown().await;
+}
+
+/// A server on TLS with a certificate that nobody vouches for, and the certificate.
+async fn secure() -> (String, tokio::task::JoinHandle<()>, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![certified.cert.der().clone()];
+    let config = config.with_no_client_auth().with_single_cert(chain, key.into()).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let serving = tokio::spawn(async move {
+        loop {
+            let (connection, _) = listener.accept().await.unwrap();
+            // A client that does not trust us hangs up.
+            let Ok(mut connection) = acceptor.accept(connection).await else { continue };
+            let mut request = [0; 4096];
+            if connection.read(&mut request).await.is_ok_and(|length| length > 0) {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecret";
+                connection.write_all(answer).await.unwrap();
+                drop(connection.shutdown().await);
+            }
+        }
+    });
+    (url, serving, certified.cert.pem())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_trusted_by_the_roots_of_the_system_alone() {
+    let (url, serving, certificate) = secure().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("roots.pem");
+    std::fs::write(&file, certificate).unwrap();
+    let guest = pulsing_tests::guest_file("fetcher").unwrap();
+    let args = [text(&guest), "--http", &url];
+    let request = json!([{"url": url}]).to_string();
+    // The variable by which the system's roots are replaced.
+    let trusting = RunningHost::start_with(("SSL_CERT_FILE", text(&file)), &args, 1);
+    let answer = trusting.client(&["ask", "fetcher", "fetch", &request]);
+    assert!(answer.stdout.contains("\"body\":\"secret\""), "{answer:?}");
+    let wary = RunningHost::start(&args, 1);
+    wary.client(&["ask", "fetcher", "fetch", &request]).assert_failed(3, &["certificate"]);
+    serving.abort();
 }

@@ -90,6 +90,13 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
+    /// The same, with one more variable in its environment.
+    pub(crate) fn start_with(variable: (&str, &str), args: &[&str], actors: usize) -> Self {
+        let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
+        command.args(args).env("PULSING_LOG", "error").env(variable.0, variable.1).stderr(Stdio::inherit());
+        Self::of(command, actors)
+    }
+
     /// The same, started by another program.
     pub(crate) fn start_under(program: &str, args: &[&str], actors: usize) -> Self {
         let plain = command(&["run", "--listen", "127.0.0.1:0"]);

@@ -125,7 +125,7 @@ impl LlmService {
         let body = Completion { model: &self.model, messages, stream: true };
         let request = http::Request::post(&self.url).timeout(ANSWER_TIMEOUT).json(&body)?;
         Ok(match &self.api_key {
-            Some(key) => request.header("authorization", &format!("Bearer {key}")),
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
             None => request,
         })
     }
