@@ -22,10 +22,11 @@ use crate::ledgers::{count_becomes, idle, ledger};
 
 #[derive(Debug, Clone)]
 enum Op {
-    /// Asks, and drops the ask after `give_up_ms`.
+    /// Asks, for at most `timeout_ms`, and drops the ask after `give_up_ms`.
     Ask {
         sender: u64,
         method: &'static str,
+        timeout_ms: Option<u64>,
         give_up_ms: Option<u64>,
     },
     Tell {
@@ -45,8 +46,9 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let method = prop_oneof![8 => Just("nap"), 4 => Just("note"), 2 => Just("refuse"), 1 => Just("crash")];
     prop_oneof![
-        6 => (0..3_u64, method, prop::option::of(0..8_u64))
-            .prop_map(|(sender, method, give_up_ms)| Op::Ask { sender, method, give_up_ms }),
+        6 => (0..3_u64, method, prop::option::of(1..8_u64), prop::option::of(0..8_u64)).prop_map(
+            |(sender, method, timeout_ms, give_up_ms)| Op::Ask { sender, method, timeout_ms, give_up_ms }
+        ),
         2 => (0..3_u64).prop_map(|sender| Op::Tell { sender }),
         3 => (0..3_u64, 0..90_u64, 0..100_usize)
             .prop_map(|(sender, last, read)| Op::Stream { sender, last, read }),
@@ -68,8 +70,10 @@ fn entry_of_answer(answer: Result<Value, CallError>) -> Option<Entry> {
         Err(CallError::Actor(ActorError::Business { details: Some(details), .. })) => {
             Some(entry(&serde_json::from_str(&details).unwrap()))
         }
-        // It was cut off by a crash, or refused.
-        Err(CallError::Actor(ActorError::System { .. }) | CallError::Runtime(_)) => None,
+        // It was cut off by a crash or its time was up, or it was refused.
+        Err(
+            CallError::Actor(ActorError::System { .. } | ActorError::Timeout { .. }) | CallError::Runtime(_),
+        ) => None,
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -99,9 +103,13 @@ async fn read(actor: &ActorRef, args: (u64, u64, u64, u64), count: usize) -> Opt
 fn carry_out(actor: ActorRef, number: u64, op: Op) -> BoxFuture<'static, Option<Entry>> {
     async move {
         match op {
-            Op::Ask { sender, method, give_up_ms } => {
+            Op::Ask { sender, method, timeout_ms, give_up_ms } => {
                 let args = if method == "nap" { vec![sender, number, 3] } else { vec![sender, number] };
-                let ask = actor.ask::<Value>(method, &args).into_future();
+                let ask = actor.ask::<Value>(method, &args);
+                let ask = match timeout_ms {
+                    None => ask.into_future(),
+                    Some(ms) => ask.timeout(Duration::from_millis(ms)).into_future(),
+                };
                 match give_up_ms {
                     None => entry_of_answer(ask.await),
                     Some(ms) => {
@@ -178,7 +186,7 @@ async fn run(guest: &str, capacity: usize, overflow: Overflow, ops: &[Op]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn order_answers_and_streams_of_real_guests_hold_whatever_senders_do(
