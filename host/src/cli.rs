@@ -110,6 +110,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Reads a command line, and does nothing.
+pub(crate) fn understand<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), clap::Error> {
+    CommandLine::try_parse_from(words).map(drop)
+}
+
 /// A host uses all cores; a client needs one thread.
 fn runtime(verb: &Verb) -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = match verb {

@@ -22,9 +22,12 @@ use crate::grants::Grants;
 use crate::id::ActorName;
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
+use crate::text::one_line;
 
 /// The most bytes that a configuration file has.
 const FILE_MAX_BYTES: u64 = 1 << 20;
+/// How much is said of what is wrong: enough for every key that there could be instead.
+const MESSAGE_MAX_CHARS: usize = 1000;
 
 /// What a configuration file says.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -101,11 +104,12 @@ impl HostConfig {
         Self::parse(&text, file)
     }
 
-    fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            let message = error.message().replace('\n', " ").replacen("unknown field", "unknown key", 1);
+            let message =
+                one_line(error.message(), MESSAGE_MAX_CHARS).replacen("unknown field", "unknown key", 1);
             ConfigError::Wrong { file: file.to_owned(), line, message }
         })?;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
@@ -182,10 +186,11 @@ mod tests {
             ("[actors.a]\ncomponent = \"x\"\nlimits = { grace = \"soon\" }", 3),
             ("[actors.a]\n", 1),
             ("= 1", 1),
+            ("\"\\u001b[2J\\r\" = 1", 1),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(&format!("etc/host.toml:{line}: ")), "{text}: {error}");
-            assert!(!error.contains('\n'), "{error}");
+            assert!(!error.contains(char::is_control), "{error:?}");
         }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::text::printable;
+
 /// Why an ask or a stream got no answer, or no further item.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CallError {
@@ -175,6 +177,9 @@ impl RuntimeError {
     /// No actor is called `name`.
     #[must_use]
     pub fn not_found(name: &str, nearest: Option<&str>) -> Self {
+        /// Longer than any name that there is.
+        const NAME_MAX_CHARS: usize = 100;
+        let name = printable(name, NAME_MAX_CHARS);
         let message = format!("no actor is called `{name}`{}", did_you_mean(nearest));
         Self::new(RuntimeErrorKind::ActorNotFound, message)
     }
@@ -271,6 +276,13 @@ mod tests {
             .map(RuntimeErrorKind::as_str)
             .collect();
         assert_eq!(retryable, ["actor-restarting", "mailbox-full", "no-connection"]);
+    }
+
+    #[test]
+    fn a_name_that_no_actor_has_is_shown_short_and_escaped() {
+        let error = RuntimeError::not_found(&format!("a\n\u{1b}{}", "x".repeat(10_000)), None).to_string();
+        assert!(error.starts_with("no actor is called `a\\u{a}\\u{1b}xxx"), "{error}");
+        assert!(error.len() < 250, "{error}");
     }
 
     #[test]

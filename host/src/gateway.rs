@@ -33,6 +33,7 @@ use tokio::net::TcpListener;
 use tracing::Instrument;
 
 use self::problem::Refusal;
+pub(crate) use self::serve::connection;
 use self::token::Token;
 use crate::registry::Registry;
 use crate::text::printable;
@@ -121,7 +122,7 @@ impl Gateway {
     }
 }
 
-fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
+pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
     Router::new()
         .route(access::HEALTH_PATH, get(health))
         .route("/metrics", get(metrics::metrics))

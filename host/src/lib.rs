@@ -32,6 +32,8 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gateway;
 pub mod grants;
 pub mod host;

@@ -1,7 +1,7 @@
 //! The project's own tasks, called as `cargo xtask <verb>`.
 //!
 //! Every verb says what it does before each step and how long the step took, and ends in an error that names the
-//! missing piece. `.ci/run` calls `lint` and `test`, and nothing that a person could not call too.
+//! missing piece. `.ci/run` calls `lint`, `test` and `fuzz`, and nothing that a person could not call too.
 
 #![allow(
     clippy::print_stdout,
@@ -11,6 +11,7 @@
 
 mod build;
 mod demo;
+mod fuzz;
 mod guests;
 mod lint;
 mod process;
@@ -56,6 +57,19 @@ enum Verb {
         #[arg(long)]
         debug: bool,
     },
+    /// Give what reads the words of strangers (components, requests, configuration) inputs of all kinds, and fail
+    /// where one crashes it.
+    Fuzz {
+        /// For how long, for each target.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        secs: u32,
+        /// Run this target alone.
+        #[arg(long, value_enum)]
+        target: Option<fuzz::Target>,
+        /// Where chance begins, for inputs that are the same each time; anywhere, if not given.
+        #[arg(long)]
+        seed: Option<u32>,
+    },
     /// Check formatting, clippy and the documentation, with warnings as errors.
     Lint,
 }
@@ -79,6 +93,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Demo => demo::run(&tree),
         Verb::Test { filter } => suite::run(&tree, &filter),
         Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
+        Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
         Verb::Lint => lint::run(&tree),
     }
 }

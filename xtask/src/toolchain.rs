@@ -1,4 +1,4 @@
-//! Finds or gets a compiler that makes components: rustc with a std for wasm32-wasip2.
+//! Finds or gets a compiler that makes components: rustc with a std for wasm32-wasip2; and one for C++, for fuzzing.
 //!
 //! | order | way | needs |
 //! |---|---|---|
@@ -82,6 +82,19 @@ impl Toolchain {
             Self::Debian(debian) => debian.apply(cargo),
         }
     }
+}
+
+/// Sees to a compiler for C++, which libFuzzer is built with.
+///
+/// # Errors
+///
+/// Where there is none and apt cannot get one.
+pub(crate) fn get_cpp() -> Result<()> {
+    let program = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    if process::answer(Command::new(program).arg("--version"), QUERY_BOUND).is_ok() {
+        return Ok(());
+    }
+    step("get a compiler for C++", || apt::install(&["g++"]))
 }
 
 fn no_toolchain(refusal: &str) -> String {

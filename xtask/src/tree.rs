@@ -23,6 +23,8 @@ pub(crate) struct Tree {
     /// Cargo's target directory.
     pub(crate) target: PathBuf,
     pub(crate) guests: Vec<Guest>,
+    /// The packages that cargo takes where none is named.
+    pub(crate) default_members: Vec<String>,
 }
 
 /// A package that becomes a component.
@@ -40,8 +42,9 @@ impl Tree {
     ///
     /// When cargo cannot read the manifests; its complaint is in the error.
     pub(crate) fn read() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut metadata = process::cargo(here);
+        // In the root: elsewhere, what cargo takes by itself is the package that it is in.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut metadata = process::cargo(&root);
         metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
         Self::parse(&process::answer(&mut metadata, METADATA_BOUND)?)
     }
@@ -49,10 +52,13 @@ impl Tree {
     fn parse(json: &str) -> Result<Self> {
         let metadata: Metadata = serde_json::from_str(json).context("cannot read cargo's metadata")?;
         let root = metadata.workspace_root;
+        let is_default = |package: &&Package| metadata.workspace_default_members.contains(&package.id);
+        let default_members =
+            metadata.packages.iter().filter(is_default).map(|package| package.name.clone()).collect();
         let mut guests: Vec<_> =
             metadata.packages.into_iter().filter_map(|package| package.guest(&root)).collect();
         guests.sort();
-        Ok(Self { root, target: metadata.target_directory, guests })
+        Ok(Self { root, target: metadata.target_directory, guests, default_members })
     }
 
     /// Where the built guests go, one `NAME.wasm` for each package.
@@ -75,11 +81,13 @@ impl Tree {
 struct Metadata {
     workspace_root: PathBuf,
     target_directory: PathBuf,
+    workspace_default_members: Vec<String>,
     packages: Vec<Package>,
 }
 
 #[derive(Deserialize)]
 struct Package {
+    id: String,
     name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
@@ -110,12 +118,13 @@ mod tests {
     fn guests_are_the_cdylibs_under_the_guest_folders() {
         let package = |name: &str, path: &str, crate_type: &str| {
             format!(
-                r#"{{"name":"{name}","manifest_path":"/w/{path}/Cargo.toml",
+                r#"{{"id":"id of {name}","name":"{name}","manifest_path":"/w/{path}/Cargo.toml",
                     "targets":[{{"name":"{name}","crate_types":["{crate_type}"]}}]}}"#
             )
         };
         let json = format!(
-            r#"{{"workspace_root":"/w","target_directory":"/elsewhere","packages":[{},{},{},{}]}}"#,
+            r#"{{"workspace_root":"/w","target_directory":"/elsewhere","packages":[{},{},{},{}],
+                "workspace_default_members":["id of plugin"]}}"#,
             package("slow-start", "tests/guests/slow-start", "cdylib"),
             package("counter", "examples/rust/counter", "cdylib"),
             package("client", "examples/rust/client", "bin"),
@@ -125,6 +134,7 @@ mod tests {
         let guest =
             |package: &str, artifact: &str| Guest { package: package.into(), artifact: artifact.into() };
         assert_eq!(tree.guests, [guest("counter", "counter"), guest("slow-start", "slow_start")]);
+        assert_eq!(tree.default_members, ["plugin"]);
         assert_eq!(tree.guests_dir(), Path::new("/elsewhere/guests"));
         assert_eq!(tree.shown(Path::new("/w/target/x")), Path::new("target/x"));
     }

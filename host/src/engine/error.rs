@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::text::printable;
+use crate::text::{one_line, printable};
+
+/// How much of an error is shown that may quote the component: enough for every error of the engine.
+const ERROR_MAX_CHARS: usize = 2000;
 
 /// Why a host cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -73,7 +76,7 @@ pub enum LoadError {
         name: String,
     },
     /// It ends too early, or is not what its format says.
-    #[error("{name}: is damaged or cut short: {error}")]
+    #[error("{name}: is damaged or cut short: {}", one_line(.error, ERROR_MAX_CHARS))]
     Malformed {
         /// The file.
         name: String,
@@ -101,7 +104,7 @@ pub enum LoadError {
         imports: Vec<String>,
     },
     /// It does not fit the host in another way: a function has another type, say.
-    #[error("{name}: does not fit this host: {error}")]
+    #[error("{name}: does not fit this host: {}", one_line(.error, ERROR_MAX_CHARS))]
     Unfit {
         /// The file.
         name: String,
@@ -109,7 +112,7 @@ pub enum LoadError {
         error: String,
     },
     /// It could not be asked what it is.
-    #[error("{name}: cannot describe itself: {error}")]
+    #[error("{name}: cannot describe itself: {}", one_line(.error, ERROR_MAX_CHARS))]
     Undescribed {
         /// The file.
         name: String,

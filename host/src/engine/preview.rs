@@ -110,4 +110,13 @@ mod tests {
         bytes.extend([7, 100, 1]);
         assert!(line(&bytes).contains("is damaged or cut short"), "{}", line(&bytes));
     }
+
+    #[test]
+    fn damage_is_told_in_one_line() {
+        // A module inside, whose first bytes are others: the parser shows them, one a line.
+        let bytes = [COMPONENT, &[1, 8], b"\0nope\n\n\n"].concat();
+        let line = line(&bytes);
+        assert!(line.contains("expected=[ 0x0, 0x61,"), "{line}");
+        assert!(!line.contains('\n'), "{line}");
+    }
 }

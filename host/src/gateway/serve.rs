@@ -24,6 +24,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -60,7 +61,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: impl 
             () = &mut shutdown => break,
             Some(_ended) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &permits) => {
-                connections.spawn(connection(stream, router.clone(), graceful.watcher(), permit));
+                connections.spawn(accepted(stream, router.clone(), graceful.watcher(), permit));
             }
         }
     }
@@ -94,9 +95,22 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn connection(stream: TcpStream, router: Router, watcher: Watcher, _permit: OwnedSemaphorePermit) {
+async fn accepted(stream: TcpStream, router: Router, watcher: Watcher, _permit: OwnedSemaphorePermit) {
     // An item of a stream is not to wait for the next.
     let _ = stream.set_nodelay(true);
+    converse(stream, router, watcher).await;
+}
+
+/// Serves one connection, whatever it goes through, until its client ends it.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes it.
+pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + 'static, router: Router) {
+    converse(stream, router, GracefulShutdown::new().watcher()).await;
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + 'static, router: Router, watcher: Watcher) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let router = router.map_request(|request: Request<Incoming>| request.map(Body::new));

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::text::printable;
+
 /// One host, or all of a kind. As text: `[http://|https://]HOST[:PORT]`, where HOST is a name, an address,
 /// `*.NAME` for what is below NAME, or `*`. Without a scheme both; without a port the scheme's own.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -48,6 +50,9 @@ pub enum Reach {
     /// Public ones: only a wildcard lets the name through.
     Public,
 }
+
+/// How much is shown of a text that grants no host.
+const TEXT_MAX_CHARS: usize = 100;
 
 /// Why a text grants no host.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -88,7 +93,7 @@ impl FromStr for HttpGrant {
     type Err = InvalidHttpGrant;
 
     fn from_str(text: &str) -> Result<Self, InvalidHttpGrant> {
-        let invalid = |why| InvalidHttpGrant { text: text.chars().take(100).collect(), why };
+        let invalid = |why| InvalidHttpGrant { text: printable(text, TEXT_MAX_CHARS), why };
         let (scheme, rest) = split_scheme(text).map_err(invalid)?;
         let (host, port) = split_port(rest).map_err(invalid)?;
         let target = match host {

@@ -31,7 +31,7 @@ const LAYERS: [Layer; 5] = [
     },
     Layer { rooms: &["engine", "instance"], without: &["axum"] },
     Layer { rooms: &["gateway"], without: &["wasmtime"] },
-    Layer { rooms: &["host", "cli", "main", "lib"], without: &[] },
+    Layer { rooms: &["host", "cli", "fuzzing", "main", "lib"], without: &[] },
 ];
 
 struct Layer {

@@ -1,0 +1,151 @@
+//! What people write: configuration files, command lines, and the words in both.
+//!
+//! | input | is read as |
+//! |---|---|
+//! | begins with `--` | the words after `pulsing-host run x.wasm`, one a line |
+//! | begins with `http` and has a line break | a URL, and grants, one a line |
+//! | any other text | a configuration file, with an actor that runs under the limits it sets |
+//!
+//! A short text is each of the words, too.
+
+use std::time::Duration;
+
+use pulsing_host::config::HostConfig;
+use pulsing_host::error::CallError;
+use pulsing_host::fuzzing;
+use pulsing_host::gateway::token::Token;
+use pulsing_host::grants::DirGrant;
+use pulsing_host::grants::http::{Denied, HttpGrant, Reach, reach};
+use pulsing_host::id::ActorName;
+use pulsing_host::limits::Limits;
+use pulsing_host::policy::RestartSettings;
+use url::Url;
+
+use crate::double;
+use crate::line::{assert_at_most, assert_one_line};
+
+/// The longest text that is tried as a word.
+const WORD_MAX_BYTES: usize = 300;
+/// What an error about one word has at most.
+const WORD_ERROR_MAX_CHARS: usize = 1500;
+/// How long an actor may take for one ask, on a clock that jumps.
+const ASK_BOUND: Duration = Duration::from_secs(60 * 60);
+
+/// Reads `data`, if it is text.
+pub fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if text.len() <= WORD_MAX_BYTES {
+        check_word(text);
+    }
+    match text.split_once('\n') {
+        _ if text.starts_with("--") => check_command_line(text),
+        Some((url, grants)) if url.starts_with("http") => check_url(url, grants),
+        _ => check_file(text),
+    }
+}
+
+fn check_command_line(text: &str) {
+    let words = ["pulsing-host", "run", "x.wasm"].into_iter().chain(text.lines());
+    if let Err(error) = fuzzing::command_line(words) {
+        assert!(!error.is_empty(), "a command line is refused without a word");
+    }
+}
+
+fn check_url(url: &str, grants: &str) {
+    let Ok(url) = Url::parse(url) else { return };
+    let grants: Vec<HttpGrant> = grants.lines().filter_map(|text| text.parse().ok()).collect();
+    let reached = reach(&grants, &url);
+    assert!(reached.is_none() || !grants.is_empty(), "{url} is reached without a grant");
+    if url.scheme() != "http" && url.scheme() != "https" {
+        assert_eq!(reached, None, "{url} is no URL of HTTP");
+        return;
+    }
+    let denied = Denied::new("double", &url).to_string();
+    assert_one_line(&denied);
+    let told = denied.rsplit_once("`--http ").and_then(|(_, end)| end.strip_suffix('`'));
+    let told = told.expect("a denial ends in the flag that would grant it");
+    // What a URL can name and no grant: a star that stands for itself, and nothing but a dot.
+    if url.host_str().is_some_and(|host| host.contains('*') || host.starts_with('.') || host.ends_with(".."))
+    {
+        return;
+    }
+    let granted = told.parse::<HttpGrant>().map(|grant| reach(&[grant], &url));
+    assert_eq!(granted, Ok(Some(Reach::Named)), "{told} does not grant {url}");
+}
+
+fn check_file(text: &str) {
+    match fuzzing::config(text) {
+        Ok(config) => check_config(config),
+        Err(error) => {
+            assert_one_line(&error.to_string());
+            assert_at_most(WORD_ERROR_MAX_CHARS + text.len(), &error.to_string());
+        }
+    }
+}
+
+fn check_config(config: HostConfig) {
+    for (name, actor) in config.actors {
+        assert_name(&name);
+        actor.grants.ask.iter().for_each(assert_name);
+        actor.grants.dirs.iter().for_each(assert_dir);
+        live(actor.limits, actor.restart);
+    }
+}
+
+/// Runs an actor with these settings, and asks it.
+fn live(limits: Limits, restart: RestartSettings) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("the system gives what a runtime needs");
+    runtime.block_on(async {
+        let actor = double::spawn(limits, restart);
+        let ask = async {
+            actor.ready().await.map_err(|exit| exit.to_string())?;
+            let echo = actor.ask::<Vec<u8>>("echo", &[1]).await;
+            drop(actor.ask::<()>("crash", &()).await);
+            drop(actor.ask::<Vec<u8>>("echo", &[1]).await);
+            actor.stop().await;
+            echo.map(drop).map_err(|error: CallError| error.to_string())
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(ASK_BOUND, ask).await {
+            assert_one_line(&error);
+        }
+    });
+}
+
+fn check_word(word: &str) {
+    match ActorName::new(word) {
+        Ok(name) => {
+            assert_name(&name);
+            assert_eq!(name.as_str(), word);
+        }
+        Err(error) => assert_word_error(&error.to_string()),
+    }
+    match word.parse::<DirGrant>() {
+        Ok(grant) => assert_dir(&grant),
+        Err(error) => assert_word_error(&error.to_string()),
+    }
+    match word.parse::<HttpGrant>() {
+        Ok(grant) => assert_eq!(grant.to_string().parse(), Ok(grant), "{word} is shown as another grant"),
+        Err(error) => assert_word_error(&error.to_string()),
+    }
+    if let Some(token) = Token::new(word) {
+        assert!(token.matches(word.as_bytes()), "a token is not itself");
+        assert!(!format!("{token:?}").contains(word), "a token shows itself");
+    }
+}
+
+fn assert_word_error(text: &str) {
+    assert_one_line(text);
+    assert_at_most(WORD_ERROR_MAX_CHARS, text);
+}
+
+fn assert_name(name: &ActorName) {
+    let name = name.as_str();
+    assert!((1..=ActorName::LENGTH_MAX).contains(&name.len()), "{name:?} is a name");
+    assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()), "{name:?} is a name");
+    assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{name:?} is a name");
+}
+
+fn assert_dir(grant: &DirGrant) {
+    assert!(!grant.host.as_os_str().is_empty() && !grant.guest.is_empty(), "{grant:?} grants nothing");
+}
