@@ -1,5 +1,6 @@
 //! What a client sends over one connection: raw bytes, through the server library into the routes.
 //!
+//! An input that begins with `:` is, the other way round, a stream's events as a host sends them to the command line.
 //! Behind the gateway is one actor, `double`. An input that begins with `!` meets a gateway with a token. The clock is
 //! paused, so that a wait takes no time, and time-outs come. Each input has a runtime of its own.
 
@@ -36,6 +37,10 @@ const ANSWER_MAX_BYTES: usize = 8 << 20;
 
 /// Sends `data` and reads what comes.
 pub fn run(data: &[u8]) {
+    if let Some((b':', events)) = data.split_first() {
+        check_reading(events);
+        return;
+    }
     let (token, sent) = match data.split_first() {
         Some((b'!', rest)) => (Token::new(TOKEN), rest),
         _ => (None, data),
@@ -44,6 +49,13 @@ pub fn run(data: &[u8]) {
     let answered = runtime.expect("the system gives what a runtime needs").block_on(converse(token, sent));
     assert!(answered.len() < ANSWER_MAX_BYTES, "{} bytes answer {}", answered.len(), sent.len());
     assert!(answered.is_empty() || answered.starts_with(b"HTTP/1."), "an answer begins in another way");
+}
+
+/// Events are the same however they are cut, and there are no more of them than lines.
+fn check_reading(bytes: &[u8]) {
+    let whole = fuzzing::events([bytes]);
+    assert_eq!(whole, fuzzing::events(bytes.chunks(1)), "events depend on how they are cut");
+    assert!(whole.is_none_or(|events| events.len() <= bytes.len()), "events come from nothing");
 }
 
 async fn converse(token: Option<Token>, sent: &[u8]) -> Vec<u8> {

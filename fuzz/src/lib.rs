@@ -3,8 +3,8 @@
 //! | target | input | what reads it |
 //! |---|---|---|
 //! | [`loader`] | a component's bytes | `engine` and the linking of `instance` |
-//! | [`gateway`] | what a client sends over a connection | `gateway`, under the server library |
-//! | [`config`] | a configuration file, a command line, or a URL and grants | `config`, `grants`, `limits`, `cli`, `id` |
+//! | [`gateway`] | what a client sends, or a host answers | `gateway`, under the server library; `cli` |
+//! | [`config`] | a configuration file, a command line, or a URL and grants | `config`, `grants`, `cli`, `id` |
 //!
 //! An assertion that fails is a finding, as is a panic anywhere, in whatever task: libFuzzer's harness ends the process
 //! at each. Hangs and memory are bounded by the flags that `cargo xtask fuzz` gives.
@@ -15,3 +15,14 @@ pub mod loader;
 
 mod double;
 mod line;
+
+/// What a target does with one input.
+#[must_use]
+pub fn target(name: &str) -> Option<fn(&[u8])> {
+    match name {
+        "loader" => Some(loader::run),
+        "gateway" => Some(gateway::run),
+        "config" => Some(config::run),
+        _other => None,
+    }
+}

@@ -115,6 +115,15 @@ pub(crate) fn understand<'a>(words: impl IntoIterator<Item = &'a str>) -> Result
     CommandLine::try_parse_from(words).map(drop)
 }
 
+/// Reads a stream's events that come in these pieces: of each, its name, number and data. None once it is refused.
+pub(crate) fn events<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Option<Vec<(String, Option<u64>, String)>> {
+    let mut reader = event_stream::EventReader::default();
+    let events = pieces.into_iter().map(|piece| reader.push(piece).ok()).collect::<Option<Vec<_>>>()?;
+    Some(events.into_iter().flatten().map(|event| (event.name, event.id, event.data)).collect())
+}
+
 /// A host uses all cores; a client needs one thread.
 fn runtime(verb: &Verb) -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = match verb {

@@ -30,6 +30,11 @@ pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<(), 
     crate::cli::understand(words).map_err(|error| error.to_string())
 }
 
+/// Reads a stream's events that come in these pieces: of each, its name, number and data. None once it is refused.
+pub fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<(String, Option<u64>, String)>> {
+    crate::cli::events(pieces)
+}
+
 /// What answers requests, without a socket.
 pub fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
     crate::gateway::router(registry, token)

@@ -1,7 +1,7 @@
 //! Builds the fuzz targets and runs each for a while.
 //!
-//! Only the members of the workspace are compiled for it, by `fuzz/rustc-with-coverage`: what they depend on is the same
-//! as for `cargo test`, whose features cargo is made to take by naming the same packages and a test.
+//! Only the members of the workspace are compiled for it, by `fuzz/rustc-with-coverage`: what they depend on is the
+//! same as for `cargo test`, whose features cargo is made to take by naming the same packages and a test.
 //! Inputs that a target has found by itself are kept in `target/fuzz/corpus`, where the next run begins. Bounds: of
 //! an input's length, its time and the process's memory, below; of a target's run, the time asked for and [`SLACK`].
 
@@ -22,6 +22,7 @@ use crate::tree::Tree;
 use report::Report;
 
 const PACKAGE: &str = "pulsing-fuzz";
+const PROGRAM: &str = "fuzz";
 /// The longest input. What is read is read in one go; longer inputs only take longer.
 const INPUT_MAX_BYTES: u32 = 4096;
 /// How long one input may take: a thousand times as long as any has taken.
@@ -61,10 +62,9 @@ impl Target {
 pub(crate) fn run(tree: &Tree, secs: u32, only: Option<Target>, seed: Option<u32>) -> Result<()> {
     toolchain::get_cpp()?;
     let targets = only.map_or_else(|| Target::value_variants().to_vec(), |target| vec![target]);
-    let built = step("build the fuzz targets", || build(tree))?;
+    let program = step("build the fuzz targets", || build(tree))?;
     let mut crashed = Vec::new();
     for target in targets {
-        let program = program(&built, target)?;
         let what = format!("fuzz {} for {secs} s", target.as_str());
         let report = step(&what, || fuzz(tree, target, &program, secs, seed))?;
         println!("{}", report.shown(target.as_str(), tree.shown(&program)));
@@ -90,33 +90,27 @@ struct ArtifactTarget {
     name: String,
 }
 
-/// Builds all targets, and answers cargo's messages about it.
-fn build(tree: &Tree) -> Result<String> {
+/// Builds the program that all targets are in.
+fn build(tree: &Tree) -> Result<PathBuf> {
     let mut cargo = process::cargo(&tree.root);
     cargo.env("RUSTC_WORKSPACE_WRAPPER", tree.root.join("fuzz/rustc-with-coverage"));
     cargo.args(["test", "--no-run", "--locked", "--message-format", "json-render-diagnostics"]);
     for package in &tree.default_members {
         cargo.args(["--package", package]);
     }
-    cargo.args(["--package", PACKAGE, "--features", "pulsing-fuzz/libfuzzer"]);
-    for target in Target::value_variants() {
-        cargo.args(["--test", target.as_str()]);
-    }
+    cargo.args(["--package", PACKAGE, "--features", "pulsing-fuzz/libfuzzer", "--test", PROGRAM]);
     println!("    $ {}", process::shown(&cargo));
     let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("`{}` failed: {}", process::shown(&cargo), output.status);
     }
-    String::from_utf8(output.stdout).context("cargo's messages are no text")
+    program(&String::from_utf8_lossy(&output.stdout)).context("cargo built no fuzz targets")
 }
 
-/// The program of a target.
-fn program(messages: &str, target: Target) -> Result<PathBuf> {
+/// Where cargo says that it put the program.
+fn program(messages: &str) -> Option<PathBuf> {
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    let program = artifacts
-        .filter(|artifact| artifact.target.name == target.as_str())
-        .find_map(|artifact| artifact.executable);
-    program.with_context(|| format!("cargo built no program for {}", target.as_str()))
+    artifacts.filter(|artifact| artifact.target.name == PROGRAM).find_map(|artifact| artifact.executable)
 }
 
 fn fuzz(tree: &Tree, target: Target, program: &Path, secs: u32, seed: Option<u32>) -> Result<Report> {
@@ -129,6 +123,7 @@ fn fuzz(tree: &Tree, target: Target, program: &Path, secs: u32, seed: Option<u32
     let mut command = Command::new(program);
     command.current_dir(&tree.root).arg(&found).arg(tree.root.join("fuzz/corpus").join(name));
     command.args([
+        format!("--target={name}"),
         format!("-max_total_time={secs}"),
         format!("-max_len={INPUT_MAX_BYTES}"),
         format!("-timeout={INPUT_MAX_SECS}"),
@@ -151,13 +146,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_of_a_target_is_read_out_of_cargos_messages() {
+    fn the_program_is_read_out_of_cargos_messages() {
         let messages = r#"
             {"reason":"compiler-artifact","target":{"name":"pulsing_fuzz"},"executable":null}
-            {"reason":"compiler-artifact","target":{"name":"config"},"executable":"/t/config-1"}
+            {"reason":"compiler-artifact","target":{"name":"fuzz"},"executable":"/t/fuzz-1"}
             {"reason":"build-finished","success":true}
         "#;
-        assert_eq!(program(messages, Target::Config).unwrap(), Path::new("/t/config-1"));
-        assert!(program(messages, Target::Loader).is_err());
+        assert_eq!(program(messages).as_deref(), Some(Path::new("/t/fuzz-1")));
+        assert_eq!(program(""), None);
     }
 }

@@ -62,7 +62,7 @@ impl Report {
         );
         match &self.crash {
             None => summary,
-            Some(crash) => format!("{summary}\n{}", crash.shown(program)),
+            Some(crash) => format!("{summary}\n{}", crash.shown(target, program)),
         }
     }
 }
@@ -77,12 +77,12 @@ impl Crash {
         Self { input: input.map(PathBuf::from), lines, log: log.to_owned() }
     }
 
-    fn shown(&self, program: &Path) -> String {
+    fn shown(&self, target: &str, program: &Path) -> String {
         let mut shown: Vec<String> = self.lines.iter().map(|line| format!("      {line}")).collect();
         shown.push(format!("    log:   {}", self.log.display()));
         if let Some(input) = &self.input {
             shown.push(format!("    input: {}", input.display()));
-            shown.push(format!("    again: {} {}", program.display(), input.display()));
+            shown.push(format!("    again: {} --target={target} {}", program.display(), input.display()));
         }
         shown.join("\n")
     }
@@ -121,10 +121,10 @@ mod tests {
                     artifact_prefix='a/'; Test unit written to a/crash-1\nBase64: AA==";
         let report = report(Some(77), text);
         assert!(report.has_crashed());
-        let shown = report.shown("x", Path::new("target/debug/deps/x-1"));
+        let shown = report.shown("x", Path::new("target/debug/deps/fuzz-1"));
         assert!(shown.starts_with("    x: ? executions (?/s), 7 edges covered, ? MiB at most, 1 crashes\n"));
         assert!(shown.contains("panicked at fuzz/src/line.rs:7:5:\n      not so\n"), "{shown}");
-        assert!(shown.ends_with("    again: target/debug/deps/x-1 a/crash-1"), "{shown}");
+        assert!(shown.ends_with("    again: target/debug/deps/fuzz-1 --target=x a/crash-1"), "{shown}");
     }
 
     #[test]
