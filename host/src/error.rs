@@ -11,6 +11,9 @@ use thiserror::Error;
 
 use crate::text::printable;
 
+/// How much of a name, a method or an operation an error shows: all of each that there is.
+const WORD_MAX_CHARS: usize = 300;
+
 /// Why an ask or a stream got no answer, or no further item.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CallError {
@@ -46,7 +49,7 @@ pub enum ActorError {
         restart: bool,
     },
     /// Something took too long. It may yet take effect.
-    #[error("{operation} took longer than {}", humantime::format_duration(*.duration))]
+    #[error("{} took longer than {}", printable(.operation, WORD_MAX_CHARS), humantime::format_duration(*.duration))]
     Timeout {
         /// What took too long.
         operation: String,
@@ -54,7 +57,7 @@ pub enum ActorError {
         duration: Duration,
     },
     /// The actor does not have the method or the operation.
-    #[error("`{operation}` is not supported{}", did_you_mean(.nearest.as_deref()))]
+    #[error("`{}` is not supported{}", printable(.operation, WORD_MAX_CHARS), did_you_mean(.nearest.as_deref()))]
     Unsupported {
         /// The method or operation.
         operation: String,
@@ -67,7 +70,9 @@ pub enum ActorError {
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; did you mean `{}`?", printable(nearest, WORD_MAX_CHARS))
+    })
 }
 
 impl ActorError {
@@ -177,9 +182,7 @@ impl RuntimeError {
     /// No actor is called `name`.
     #[must_use]
     pub fn not_found(name: &str, nearest: Option<&str>) -> Self {
-        /// Longer than any name that there is.
-        const NAME_MAX_CHARS: usize = 100;
-        let name = printable(name, NAME_MAX_CHARS);
+        let name = printable(name, WORD_MAX_CHARS);
         let message = format!("no actor is called `{name}`{}", did_you_mean(nearest));
         Self::new(RuntimeErrorKind::ActorNotFound, message)
     }
@@ -282,7 +285,16 @@ mod tests {
     fn a_name_that_no_actor_has_is_shown_short_and_escaped() {
         let error = RuntimeError::not_found(&format!("a\n\u{1b}{}", "x".repeat(10_000)), None).to_string();
         assert!(error.starts_with("no actor is called `a\\u{a}\\u{1b}xxx"), "{error}");
-        assert!(error.len() < 250, "{error}");
+        assert!(error.len() < 350, "{error}");
+    }
+
+    #[test]
+    fn a_method_that_no_actor_has_is_shown_on_one_line() {
+        let (operation, nearest) = ("coun\nt".to_owned(), Some("count\u{1b}".to_owned()));
+        let unsupported = ActorError::Unsupported { operation: operation.clone(), nearest }.to_string();
+        assert_eq!(unsupported, "`coun\\u{a}t` is not supported; did you mean `count\\u{1b}`?");
+        let timeout = ActorError::Timeout { operation, duration: Duration::from_secs(1) }.to_string();
+        assert_eq!(timeout, "coun\\u{a}t took longer than 1s");
     }
 
     #[test]
