@@ -92,6 +92,10 @@ fn check_config(config: HostConfig) {
         assert_name(&name);
         actor.grants.ask.iter().for_each(assert_name);
         actor.grants.dirs.iter().for_each(assert_dir);
+        for (name, value) in &actor.grants.env {
+            assert!(!name.is_empty() && !name.contains(['=', '\0']), "{name:?} is a variable's name");
+            assert!(!value.contains('\0'), "{value:?} is a variable's value");
+        }
         live(actor.limits, actor.restart);
     }
 }
@@ -152,4 +156,6 @@ fn assert_name(name: &ActorName) {
 
 fn assert_dir(grant: &DirGrant) {
     assert!(!grant.host.as_os_str().is_empty() && !grant.guest.is_empty(), "{grant:?} grants nothing");
+    let host = grant.host.as_os_str().as_encoded_bytes();
+    assert!(!host.contains(&0) && !grant.guest.contains('\0'), "{grant:?} is no path");
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use self::http::HttpGrant;
@@ -19,11 +19,34 @@ pub struct Grants {
     /// Folders of the machine.
     pub dirs: Vec<DirGrant>,
     /// Environment variables that it sees, by name.
+    #[serde(deserialize_with = "environment")]
     pub env: BTreeMap<String, String>,
     /// Actors that it may send messages to.
     pub ask: Vec<ActorName>,
     /// Hosts that it may speak HTTP with.
     pub http: Vec<HttpGrant>,
+}
+
+/// Why a text grants no environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an environment variable has a name, without `=` in it, and no zero byte")]
+pub struct InvalidEnvironment;
+
+/// Checks that an environment can hold this variable.
+///
+/// # Errors
+///
+/// [`InvalidEnvironment`] says what a variable is made of.
+pub fn check_variable(name: &str, value: &str) -> Result<(), InvalidEnvironment> {
+    let sound = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    if sound { Ok(()) } else { Err(InvalidEnvironment) }
+}
+
+fn environment<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let variables = BTreeMap::deserialize(from)?;
+    let checked =
+        variables.iter().try_for_each(|(name, value): (&String, &String)| check_variable(name, value));
+    checked.map(|()| variables).map_err(de::Error::custom)
 }
 
 /// A folder of the machine that an actor may use. As text: `HOST[::GUEST][:ro]`.
@@ -49,7 +72,7 @@ impl FromStr for DirGrant {
     fn from_str(text: &str) -> Result<Self, InvalidDirGrant> {
         let (paths, read_only) = text.strip_suffix(":ro").map_or((text, false), |paths| (paths, true));
         let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
-        if host.is_empty() || guest.is_empty() {
+        if host.is_empty() || guest.is_empty() || text.contains('\0') {
             return Err(InvalidDirGrant);
         }
         Ok(Self { host: host.into(), guest: guest.to_owned(), read_only })
@@ -77,8 +100,18 @@ mod tests {
         assert_eq!("./data::/data".parse(), grant("./data", "/data", false));
         assert_eq!("./data::/data:ro".parse(), grant("./data", "/data", true));
         assert_eq!("/srv:ro".parse(), grant("/srv", "/srv", true));
-        for bad in ["", ":ro", "::/data", "data::"] {
+        for bad in ["", ":ro", "::/data", "data::", "da\0ta"] {
             assert_eq!(bad.parse::<DirGrant>(), Err(InvalidDirGrant), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_one_that_an_environment_can_hold() {
+        let env = |text: &str| toml::from_str::<Grants>(text).map(|grants| grants.env.len());
+        assert_eq!(env("env = { A = '', b-c = 'x=y' }"), Ok(2));
+        for bad in ["'' = 'x'", "'A=B' = 'x'", "\"A\\u0000\" = 'x'", "A = \"\\u0000\""] {
+            let error = env(&format!("env = {{ {bad} }}")).unwrap_err();
+            assert_eq!(error.message(), InvalidEnvironment.to_string(), "{bad}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::cli::failure::Failure;
 use crate::config::{ActorConfig, HostConfig};
 use crate::engine::ComponentSource;
 use crate::gateway::token::Token;
+use crate::grants::check_variable;
 use crate::host::ActorSpec;
 use crate::id::ActorName;
 use crate::message::Payload;
@@ -125,7 +126,7 @@ fn check_dirs(spec: &ActorSpec) -> Result<(), Failure> {
 /// Takes `NAME=VALUE` apart.
 pub(super) fn environment_variable(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if check_variable(name, value).is_ok() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("is given as NAME=VALUE"),
     }
 }
