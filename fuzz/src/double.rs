@@ -29,6 +29,8 @@ pub(crate) fn spawn(limits: Limits, restart: RestartSettings) -> ActorRef {
         limits,
         restart,
         counters: Arc::default(),
+        callers: Default::default(),
+        batch: None,
     }
     .split();
     tokio::spawn(run);

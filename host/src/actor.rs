@@ -12,6 +12,7 @@ pub mod run;
 pub mod waits;
 pub mod watch;
 
+mod batch;
 mod between;
 mod burst;
 mod core;
@@ -19,10 +20,13 @@ mod dead_letters;
 mod envelope;
 mod local;
 mod schedule;
+mod seat;
 mod signals;
+mod slices;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::batch::BatchPool;
 pub use self::core::Spawn;
 pub use self::dead_letters::DeadLetter;

@@ -39,6 +39,12 @@ impl Budget {
         taken.is_ok().then(|| Held { budget: self.clone(), bytes })
     }
 
+    /// None of its bytes, to add more to.
+    #[must_use]
+    pub fn nothing(&self) -> Held {
+        Held { budget: self.clone(), bytes: 0 }
+    }
+
     /// How many bytes are kept.
     #[must_use]
     pub fn used(&self) -> usize {
@@ -53,6 +59,12 @@ impl Budget {
 }
 
 impl Held {
+    /// How many bytes are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes over what another holds of the same budget.
     pub fn merge(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);

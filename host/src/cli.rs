@@ -21,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use self::failure::Failure;
 use crate::engine::BuildError;
 use crate::host::Host;
+use crate::limits::HostLimits;
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -76,17 +77,18 @@ struct CacheArgs {
 impl CacheArgs {
     /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
     /// keeps none: it starts slower, and that is all.
-    fn host(&self) -> Result<Host, BuildError> {
+    fn host(&self, limits: HostLimits) -> Result<Host, BuildError> {
+        let builder = Host::builder().limits(limits);
         if let Some(dir) = &self.cache_dir {
-            return Host::builder().cache_dir(dir).build();
+            return builder.cache_dir(dir).build();
         }
         let Some(dirs) = directories::ProjectDirs::from("", "", "pulsing-host") else {
-            return Host::builder().build();
+            return builder.build();
         };
-        match Host::builder().cache_dir(dirs.cache_dir()).build() {
+        match builder.clone().cache_dir(dirs.cache_dir()).build() {
             Err(error @ BuildError::Cache { .. }) => {
                 tracing::warn!("{error}");
-                Host::builder().build()
+                builder.build()
             }
             host => host,
         }

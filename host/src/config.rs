@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! listen = "127.0.0.1:7433"
+//! limits = { memory_max = "4GiB", actors = 100 }   # of all actors together
 //!
 //! [actors.counter]
 //! component = "counter.wasm"          # seen from this file
@@ -20,7 +21,7 @@ use thiserror::Error;
 
 use crate::grants::Grants;
 use crate::id::ActorName;
-use crate::limits::Limits;
+use crate::limits::{HostLimits, Limits};
 use crate::policy::RestartSettings;
 use crate::text::one_line;
 
@@ -37,6 +38,8 @@ pub struct HostConfig {
     pub listen: Option<SocketAddr>,
     /// The file with the token that clients show.
     pub token_file: Option<PathBuf>,
+    /// The ceilings for all actors together.
+    pub limits: HostLimits,
     /// The actors, by name.
     pub actors: BTreeMap<ActorName, ActorConfig>,
 }
@@ -143,6 +146,7 @@ mod tests {
             r#"
             listen = "127.0.0.1:1"
             token_file = "token"
+            limits = { memory_max = "4GiB", actors = 100 }
             [actors.counter]
             component = "counter.wasm"
             config = { first = 10 }
@@ -155,15 +159,18 @@ mod tests {
             ask = ["log"]
             dirs = ["data::/data:ro"]
             env = { MODE = "test" }
+            from = ["front", "@http"]
             "#,
         )
         .unwrap();
         let actor = &config.actors["counter"];
         assert_eq!(actor.component, Path::new("etc/counter.wasm"));
         assert_eq!(actor.grants.dirs[0].host, Path::new("etc/data"));
+        assert_eq!(actor.grants.from.0.len(), 2);
         assert_eq!(actor.restart.policy, RestartPolicy::Always);
         assert_eq!(actor.limits.memory_max, ByteSize::mib(64));
         assert_eq!(actor.limits.ask_timeout, Duration::from_secs(5));
+        assert_eq!((config.limits.memory_max_bytes(), config.limits.actors_max()), (4 << 30, 100));
         assert_eq!(config.token_file.as_deref(), Some(Path::new("etc/token")));
     }
 

@@ -1,8 +1,9 @@
-//! What an actor may reach beside its own memory: nothing, unless it stands here.
+//! What an actor may reach beside its own memory: nothing, unless it stands here. And who may reach it.
 
 pub mod http;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use self::http::HttpGrant;
-use crate::id::ActorName;
+use crate::id::{ActorName, InvalidName};
 
 /// What one actor may reach. Nothing by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -25,6 +26,91 @@ pub struct Grants {
     pub ask: Vec<ActorName>,
     /// Hosts that it may speak HTTP with.
     pub http: Vec<HttpGrant>,
+    /// Who may send it messages.
+    pub from: Callers,
+}
+
+/// Who may send an actor messages: anybody, if nobody is named. An actor needs to be granted the other by `ask`, too;
+/// whoever embeds the host may always.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Callers(pub Vec<Caller>);
+
+impl Callers {
+    /// Whether `caller` may send the actor messages.
+    #[must_use]
+    pub fn admit(&self, caller: &Caller) -> bool {
+        self.0.is_empty() || self.0.contains(caller)
+    }
+}
+
+/// Who sends messages. As text: an actor's name, or `@http`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Caller {
+    /// A client of the gateway: over HTTP, or by the command line.
+    Http,
+    /// Another actor of the host.
+    Actor(ActorName),
+}
+
+/// What no actor can be called.
+const HTTP_CALLER: &str = "@http";
+
+impl FromStr for Caller {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if text == HTTP_CALLER { Ok(Self::Http) } else { ActorName::new(text).map(Self::Actor) }
+    }
+}
+
+impl TryFrom<String> for Caller {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http => f.write_str(HTTP_CALLER),
+            Self::Actor(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What an import of a component is of no use without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Every actor has it: clocks, random numbers, its log.
+    Nothing,
+    /// [`Grants::ask`].
+    Ask,
+    /// [`Grants::dirs`].
+    Dir,
+    /// [`Grants::env`].
+    Env,
+    /// [`Grants::http`].
+    Http,
+    /// What is not granted to anybody.
+    Never,
+}
+
+impl Need {
+    /// How it is granted on the command line; none where it is not.
+    #[must_use]
+    pub fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing | Self::Never => None,
+            Self::Ask => Some("--ask"),
+            Self::Dir => Some("--dir"),
+            Self::Env => Some("--env"),
+            Self::Http => Some("--http"),
+        }
+    }
 }
 
 /// Why a text grants no environment variable.
@@ -103,6 +189,17 @@ mod tests {
         for bad in ["", ":ro", "::/data", "data::", "da\0ta"] {
             assert_eq!(bad.parse::<DirGrant>(), Err(InvalidDirGrant), "{bad}");
         }
+    }
+
+    #[test]
+    fn who_is_not_named_is_admitted_only_where_nobody_is() {
+        let Grants { from, .. } = toml::from_str("from = ['a', '@http']").unwrap();
+        let caller = |text: &str| text.parse::<Caller>().unwrap();
+        assert!(from.admit(&caller("a")) && from.admit(&caller("@http")) && !from.admit(&caller("b")));
+        let anybody = Callers::default();
+        assert!(anybody.admit(&caller("b")) && anybody.admit(&Caller::Http));
+        assert_eq!((caller("a").to_string(), Caller::Http.to_string()), ("a".to_owned(), "@http".to_owned()));
+        assert!("@else".parse::<Caller>().is_err());
     }
 
     #[test]

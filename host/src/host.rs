@@ -12,24 +12,26 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::actor::Spawn;
 use crate::actor::behavior::{Behavior, Description, Lane};
 use crate::actor::reference::ActorRef;
+use crate::actor::{BatchPool, Spawn};
+use crate::budget::Budget;
 use crate::engine::{self, BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded};
 use crate::error::RuntimeError;
-use crate::grants::Grants;
+use crate::grants::{Grants, Need};
 use crate::id::ActorName;
-use crate::instance::{Linkers, WasmBehavior};
-use crate::limits::Limits;
+use crate::instance::{Linkers, WasmBehavior, need};
+use crate::limits::{HostLimits, Limits};
 use crate::message::Payload;
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
-use crate::registry::Registry;
+use crate::registry::{NoPlace, Registry};
 
 /// How a host is made.
 #[derive(Debug, Clone, Default)]
 pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
+    limits: HostLimits,
 }
 
 impl HostBuilder {
@@ -37,6 +39,13 @@ impl HostBuilder {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Sets the ceilings for all actors together.
+    #[must_use]
+    pub fn limits(mut self, limits: HostLimits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -48,11 +57,15 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, BuildError> {
         let engines = Engines::new(self.cache_dir)?;
         let linkers = Linkers::new(&engines)?;
+        let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {
             engines,
             linkers,
             registry: Arc::default(),
             tasks: Mutex::default(),
+            batch,
+            memory: Budget::new(self.limits.memory_max_bytes()),
+            actors_max: self.limits.actors_max(),
             compiling: Arc::new(Semaphore::new(1)),
         })
     }
@@ -64,6 +77,10 @@ pub struct Host {
     linkers: Linkers,
     registry: Arc<Registry>,
     tasks: Mutex<Tasks>,
+    batch: BatchPool,
+    /// Linear memories and tables of all lives.
+    memory: Budget,
+    actors_max: usize,
     /// A compilation uses all cores: one at a time.
     compiling: Arc<Semaphore>,
 }
@@ -76,12 +93,17 @@ struct Tasks {
 }
 
 impl Tasks {
-    /// Runs an actor. One of the same name has ended, and its task waits to be told of a restart: it goes.
-    fn spawn(&mut self, name: ActorName, run: impl Future<Output = ()> + Send + 'static) {
-        let task = self.all.spawn(run);
-        if let Some(replaced) = self.by_actor.insert(name, task) {
-            replaced.abort();
+    /// Runs an actor. The task of one that gave way waits to be told of a restart: it goes.
+    fn spawn(
+        &mut self,
+        name: ActorName,
+        run: impl Future<Output = ()> + Send + 'static,
+        gave_way: Option<&ActorName>,
+    ) {
+        if let Some(task) = gave_way.and_then(|name| self.by_actor.remove(name)) {
+            task.abort();
         }
+        self.by_actor.insert(name, self.all.spawn(run));
         while self.all.try_join_next().is_some() {}
     }
 }
@@ -133,6 +155,12 @@ pub enum SpawnError {
         /// The name.
         name: ActorName,
     },
+    /// There are as many as may be.
+    #[error("{max} actors run already, as many as this host may have")]
+    TooMany {
+        /// How many.
+        max: usize,
+    },
 }
 
 /// What a component is, found out without running it for anybody.
@@ -143,9 +171,18 @@ pub struct Report {
     /// What it says of itself.
     pub description: Description,
     /// What it asks of the host, in its own order.
-    pub imports: Vec<String>,
+    pub imports: Vec<Import>,
     /// Where its compiled code comes from.
     pub origin: CodeOrigin,
+}
+
+/// What a component asks of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The interface, with its version.
+    pub name: String,
+    /// What it is of no use without.
+    pub need: Need,
 }
 
 impl Host {
@@ -158,7 +195,7 @@ impl Host {
     /// Loads a component and runs it as an actor.
     ///
     /// Returns once the component is accepted and the name is taken; [`ActorRef::ready`] waits for its start.
-    /// An actor of the same name that has ended gives way.
+    /// An actor of the same name that has ended gives way, and any that has ended, where there are as many as may be.
     ///
     /// # Errors
     ///
@@ -170,12 +207,14 @@ impl Host {
     pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
         let loaded = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
+        let callers = spec.grants.from.clone();
         let behavior = WasmBehavior::new(
             &self.linkers,
             loaded,
             spec.grants,
             Arc::downgrade(&self.registry),
             Arc::clone(&counters),
+            self.memory.clone(),
         )?;
         let (actor, run) = Spawn {
             name: spec.name,
@@ -183,14 +222,18 @@ impl Host {
             config: spec.config,
             limits: spec.limits,
             restart: spec.restart,
+            callers,
             counters,
+            batch: Some(self.batch.clone()),
         }
         .split();
-        if let Err(actor) = self.registry.insert(actor.clone()) {
-            return Err(SpawnError::NameTaken { name: actor.name().clone() });
-        }
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.spawn(actor.name().clone(), run);
+        let gave_way =
+            self.registry.insert(actor.clone(), self.actors_max).map_err(|no_place| match no_place {
+                NoPlace::NameTaken => SpawnError::NameTaken { name: actor.name().clone() },
+                NoPlace::Full => SpawnError::TooMany { max: self.actors_max },
+            })?;
+        tasks.spawn(actor.name().clone(), run, gave_way.as_ref().map(ActorRef::name));
         Ok(actor)
     }
 
@@ -217,13 +260,16 @@ impl Host {
     /// [`LoadError`] says why it cannot run, in one line.
     pub async fn check(&self, component: ComponentSource) -> Result<Report, LoadError> {
         let loaded = self.load(component).await?;
-        let (name, imports, origin) = (loaded.name.clone(), loaded.imports.clone(), loaded.origin);
+        let (name, origin) = (loaded.name.clone(), loaded.origin);
+        let import = |name: &String| Import { name: name.clone(), need: need(name) };
+        let imports = loaded.imports.iter().map(import).collect();
         let behavior = WasmBehavior::new(
             &self.linkers,
             loaded,
             Grants::default(),
             Arc::downgrade(&self.registry),
             Arc::default(),
+            self.memory.clone(),
         )?;
         let description =
             behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;

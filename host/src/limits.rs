@@ -1,4 +1,4 @@
-//! The ceilings of one actor. All can be set, none is infinite.
+//! The ceilings of one actor, and of a host. All can be set, none is infinite.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -128,5 +128,57 @@ impl Limits {
     #[must_use]
     pub fn memory_max_bytes(&self) -> usize {
         usize::try_from(self.memory_max.as_u64()).unwrap_or(usize::MAX)
+    }
+}
+
+/// The ceilings of a host, for all its actors together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostLimits {
+    /// The most bytes of linear memory and tables that all lives have together; none for three quarters of what the
+    /// machine, or the container, has.
+    pub memory_max: Option<ByteSize>,
+    /// How many actors there are; none for 10,000. One that has ended gives way to a new one.
+    pub actors: Option<NonZeroUsize>,
+}
+
+impl HostLimits {
+    /// [`Self::memory_max`] as a length.
+    ///
+    /// # Blocking
+    ///
+    /// Asks the system where nothing is set.
+    #[must_use]
+    pub fn memory_max_bytes(&self) -> usize {
+        let bytes = self.memory_max.map_or_else(memory_default_bytes, |max| max.as_u64());
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// [`Self::actors`] as a number.
+    #[must_use]
+    pub fn actors_max(&self) -> usize {
+        const DEFAULT: usize = 10_000;
+        self.actors.map_or(DEFAULT, NonZeroUsize::get)
+    }
+}
+
+/// The rest is for the host itself: compiled code, mailboxes, and what the system needs.
+fn memory_default_bytes() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let total = system.cgroup_limits().map_or(system.total_memory(), |container| container.total_memory);
+    total / 4 * 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_nobody_set_limits_for_has_some() {
+        let max = HostLimits::default().memory_max_bytes();
+        assert!((1 << 20..usize::MAX / 2).contains(&max), "{max}");
+        let set = HostLimits { memory_max: Some(ByteSize::mib(1)), actors: NonZeroUsize::new(3) };
+        assert_eq!((set.memory_max_bytes(), set.actors_max()), (1 << 20, 3));
     }
 }

@@ -1,6 +1,6 @@
 //! What an actor counts of itself. Counters only grow, and outlive lives.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The counters of one actor.
@@ -13,6 +13,8 @@ pub struct Counters {
     restarts: AtomicU64,
     dead_letters: AtomicU64,
     cpu_nanos: AtomicU64,
+    slices: AtomicU64,
+    in_batch: AtomicBool,
     /// A level, not a count: what the life that runs holds.
     memory_bytes: AtomicU64,
 }
@@ -34,6 +36,10 @@ pub struct Counted {
     pub dead_letters: u64,
     /// Time on a thread, of guest and host together.
     pub cpu: Duration,
+    /// How often the guest was preempted at the end of a slice of time.
+    pub slices: u64,
+    /// Whether it runs on threads of lower priority, because it uses up its slices.
+    pub in_batch: bool,
     /// Linear memory of the life that runs, in bytes.
     pub memory_bytes: u64,
 }
@@ -53,6 +59,8 @@ pub enum Event {
     Restarted,
     /// A message came to nothing.
     DeadLetter,
+    /// The guest was preempted at the end of a slice of time.
+    SliceUsedUp,
 }
 
 impl Counters {
@@ -65,6 +73,7 @@ impl Counters {
             Event::Streamed(items) => (&self.items, u64::try_from(items).unwrap_or(u64::MAX)),
             Event::Restarted => (&self.restarts, 1),
             Event::DeadLetter => (&self.dead_letters, 1),
+            Event::SliceUsedUp => (&self.slices, 1),
         };
         counter.fetch_add(by, Ordering::Relaxed);
     }
@@ -72,6 +81,11 @@ impl Counters {
     /// Adds time on a thread.
     pub fn add_cpu(&self, time: Duration) {
         self.cpu_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Says whether the life runs on threads of lower priority.
+    pub fn set_in_batch(&self, in_batch: bool) {
+        self.in_batch.store(in_batch, Ordering::Relaxed);
     }
 
     /// Says how much linear memory the life that runs holds.
@@ -91,6 +105,8 @@ impl Counters {
             restarts: read(&self.restarts),
             dead_letters: read(&self.dead_letters),
             cpu: Duration::from_nanos(read(&self.cpu_nanos)),
+            slices: read(&self.slices),
+            in_batch: self.in_batch.load(Ordering::Relaxed),
             memory_bytes: read(&self.memory_bytes),
         }
     }

@@ -1,6 +1,6 @@
 //! Which actor has which name, in one host.
 //!
-//! Bounded by the number of actors that were spawned: a name leaves only when another actor takes it.
+//! Bounded: where all places are taken, an actor that has ended gives way to a new one.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -37,16 +37,35 @@ impl Registry {
 
     /// Gives `actor` its name, unless an actor that may still run has it.
     ///
-    /// Returns the ended actor that had the name before.
+    /// Returns the ended actor that gave way: the one that had the name before, or any, where `max` actors are there.
     ///
     /// # Errors
     ///
-    /// The actor back, when its name is taken.
-    pub fn insert(&self, actor: ActorRef) -> Result<Option<ActorRef>, ActorRef> {
+    /// [`NoPlace`] says what is in the way.
+    pub fn insert(&self, actor: ActorRef, max: usize) -> Result<Option<ActorRef>, NoPlace> {
+        let has_ended = |actor: &ActorRef| actor.status().state.is_final();
         let mut actors = self.actors.write().unwrap_or_else(PoisonError::into_inner);
-        if actors.get(actor.name()).is_some_and(|there| !there.status().state.is_final()) {
-            return Err(actor);
-        }
-        Ok(actors.insert(actor.name().clone(), actor))
+        let name = actor.name().clone();
+        let gives_way = match actors.get(&name) {
+            Some(there) if has_ended(there) => Some(name.clone()),
+            Some(_runs) => return Err(NoPlace::NameTaken),
+            None if actors.len() < max => None,
+            None => {
+                let ended = actors.values().find(|there| has_ended(there)).ok_or(NoPlace::Full)?;
+                Some(ended.name().clone())
+            }
+        };
+        let gone = gives_way.and_then(|name| actors.remove(&name));
+        actors.insert(name, actor);
+        Ok(gone)
     }
+}
+
+/// Why an actor has no place among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// Another has its name.
+    NameTaken,
+    /// There are as many as may be, and all may still run.
+    Full,
 }

@@ -14,6 +14,7 @@ use super::schedule::Stage;
 use super::signals::Signal;
 use super::watch::LifeEnd;
 use crate::exit::{ExitReason, Overdue};
+use crate::id::Generation;
 use crate::observe::Event;
 use crate::restart::{Ended, RestartTracker, Verdict};
 use crate::text::printable;
@@ -66,15 +67,16 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
         }
     };
     log_end(core, &exit, verdict);
+    let generation = core.status.borrow().generation;
     core.watchers.tell(|| LifeEnd {
-        generation: core.status.borrow().generation,
+        generation,
         exit: exit.clone(),
         restarts: matches!(verdict, Verdict::Restart { .. }),
     });
     let after = match verdict {
         Verdict::Restart { after } => after,
-        Verdict::Stop => return settle(core, State::Stopped, &exit),
-        Verdict::Fail => return settle(core, State::Failed, &exit),
+        Verdict::Stop => return settle(core, State::Stopped, &exit, generation),
+        Verdict::Fail => return settle(core, State::Failed, &exit, generation),
     };
     core.counters.count(Event::Restarted);
     core.status.send_modify(|status| {
@@ -90,10 +92,11 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
             begin_anew(core, tracker);
             Next::Life
         }
-        Waited::Stop => {
-            let generation = core.status.borrow().generation;
-            core.watchers.tell(|| LifeEnd { generation, exit: ExitReason::Stopped, restarts: false });
-            settle(core, State::Stopped, &exit)
+        Waited::Stop(order) => {
+            // The life that was promised ends before it began.
+            let generation = core.status.borrow().generation.next();
+            core.watchers.tell(|| LifeEnd { generation, exit: order, restarts: false });
+            settle(core, State::Stopped, &exit, generation)
         }
     }
 }
@@ -129,13 +132,14 @@ pub(super) fn begin_anew(core: &Core, tracker: &mut RestartTracker) {
     core.quarantine().release_all();
 }
 
-/// Ends the actor in `state`.
-fn settle(core: &Core, state: State, exit: &ExitReason) -> Next {
+/// Ends the actor in `state`, with the life of this `generation` as its last.
+fn settle(core: &Core, state: State, exit: &ExitReason, generation: Generation) -> Next {
     core.mailbox.close();
     core.counters.set_memory_bytes(0);
     end_calls(core, exit, false);
     core.status.send_modify(|status| {
         status.state = state;
+        status.generation = generation;
         status.last_exit = Some(exit.clone());
         status.backoff = None;
     });
@@ -149,8 +153,8 @@ enum Waited {
     Out,
     /// Somebody who wants it now.
     Restart,
-    /// Somebody who wants none.
-    Stop,
+    /// Somebody who wants none: how it would have ended.
+    Stop(ExitReason),
 }
 
 /// Waits until the next life may begin.
@@ -160,7 +164,8 @@ async fn back_off(core: &Core, after: Duration) -> Waited {
         tokio::select! {
             biased;
             signal = core.signals.next() => match signal {
-                Signal::Kill | Signal::Stop => return Waited::Stop,
+                Signal::Kill => return Waited::Stop(ExitReason::Killed),
+                Signal::Stop => return Waited::Stop(ExitReason::Stopped),
                 Signal::Restart => return Waited::Restart,
                 Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
             },

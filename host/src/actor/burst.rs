@@ -39,17 +39,18 @@ impl Burst {
         CallId(self.begun.load(Ordering::Relaxed))
     }
 
-    /// The life gave up its thread after `computed`. Answers how long it has computed without a break.
-    pub(super) fn yielded(&self, computed: Duration) -> Duration {
+    /// The life gave up its thread after `computed`. Answers how long it has computed without a break, where it was
+    /// preempted; none where it waits.
+    pub(super) fn yielded(&self, computed: Duration) -> Option<Duration> {
         if !self.preempted.swap(false, Ordering::Relaxed) {
             self.broken();
-            return Duration::ZERO;
+            return None;
         }
         let computed = u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX);
         // A life is polled by one task: nothing else adds.
         let nanos = self.nanos.load(Ordering::Relaxed).saturating_add(computed);
         self.nanos.store(nanos, Ordering::Relaxed);
-        Duration::from_nanos(nanos)
+        Some(Duration::from_nanos(nanos))
     }
 }
 
@@ -64,10 +65,10 @@ mod tests {
             burst.preempted();
             burst.yielded(slice)
         };
-        assert_eq!([preempted(), preempted()], [slice, slice * 2]);
-        assert_eq!(burst.yielded(slice), Duration::ZERO);
-        assert_eq!(preempted(), slice);
+        assert_eq!([preempted(), preempted()], [Some(slice), Some(slice * 2)]);
+        assert_eq!(burst.yielded(slice), None);
+        assert_eq!(preempted(), Some(slice));
         burst.broken();
-        assert_eq!(preempted(), slice);
+        assert_eq!(preempted(), Some(slice));
     }
 }

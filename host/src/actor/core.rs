@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
+use super::batch::BatchPool;
 use super::behavior::{Behavior, Description, Lane};
 use super::burst::Burst;
 use super::dead_letters::DeadLetters;
@@ -17,10 +18,12 @@ use super::lifecycle::{State, Status};
 use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
+use super::slices::Slices;
 use super::waits::Origin;
 use super::watch::Watchers;
 use crate::budget::{Budget, Held};
 use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
+use crate::grants::Callers;
 use crate::id::{ActorName, CallId};
 use crate::limits::{Limits, Overflow};
 use crate::mailbox::{Mailbox, SendError, Sent};
@@ -44,15 +47,20 @@ pub struct Spawn {
     pub limits: Limits,
     /// How it is restarted.
     pub restart: RestartSettings,
+    /// Who may send it messages.
+    pub callers: Callers,
     /// Where it counts.
     pub counters: Arc<Counters>,
+    /// Where its lives go while they use up their slices; none for them to stay with the others.
+    pub batch: Option<BatchPool>,
 }
 
 impl Spawn {
     /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
         let core = Core::new(self.name, self.behavior.lane(), self.limits, &self.restart, self.counters);
-        let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart);
+        let core = Arc::new(Core { callers: self.callers, ..core });
+        let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart, self.batch);
         (ActorRef::new(core), run)
     }
 }
@@ -64,6 +72,7 @@ pub(super) struct Core {
     pub(super) name: ActorName,
     pub(super) lane: Lane,
     pub(super) limits: Limits,
+    pub(super) callers: Callers,
     pub(super) mailbox: Mailbox<Envelope>,
     pub(super) signals: Signals,
     pub(super) schedule: Mutex<Schedule>,
@@ -73,6 +82,7 @@ pub(super) struct Core {
     pub(super) description: Mutex<Arc<Description>>,
     pub(super) counters: Arc<Counters>,
     pub(super) burst: Burst,
+    pub(super) slices: Slices,
     /// For messages that wait or are in flight.
     kept_messages: Budget,
     /// For items of streams that wait.
@@ -99,9 +109,10 @@ impl Core {
         limits: Limits,
         restart: &RestartSettings,
         counters: Arc<Counters>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Self {
+        Self {
             name,
+            callers: Callers::default(),
             lane,
             mailbox: Mailbox::new(limits.mailbox_messages, limits.overflow),
             signals: Signals::default(),
@@ -111,6 +122,7 @@ impl Core {
             description: Mutex::default(),
             counters,
             burst: Burst::default(),
+            slices: Slices::default(),
             kept_messages: Budget::new(limits.kept_max_bytes()),
             kept_items: Budget::new(limits.kept_max_bytes()),
             buffers: Mutex::default(),
@@ -123,7 +135,7 @@ impl Core {
             is_gone: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,
-        })
+        }
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {

@@ -47,7 +47,7 @@ impl Desk {
     /// The desk of an actor that never runs: for finding out what a behavior says of itself.
     #[must_use]
     pub fn of_nobody(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Self {
-        Self::new(Core::new(name, lane, limits, &RestartSettings::default(), counters))
+        Self::new(Arc::new(Core::new(name, lane, limits, &RestartSettings::default(), counters)))
     }
 
     /// The actor's name.
@@ -244,6 +244,12 @@ impl Desk {
     /// Says that the guest waits for something, so that what it computed until now was not without a break.
     pub fn waits(&self) {
         self.core.burst.broken();
+    }
+
+    /// Whether a life has done nothing yet in its turn, so that what it begins may have a slice of its own.
+    #[must_use]
+    pub fn begins_turn(&self) -> bool {
+        self.core.slices.take_fresh()
     }
 
     /// Says that the life gives up its thread in the midst of its computing, so that others get a turn.

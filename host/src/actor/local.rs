@@ -18,6 +18,7 @@ use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::grants::Callers;
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
 use crate::message::{Encoding, Message, Payload};
@@ -49,6 +50,8 @@ impl Deliver for Core {
             let envelope = Envelope { first_try, ..envelope };
             let mut pending = PendingCall { call: envelope.call, core: &self, outcome: Some(outcome) };
             self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
+            // The actor may have begun to wait for this very call while its message waited for room.
+            options.origin.check(&self)?;
             pending.wait().await
         }
         .boxed()
@@ -135,6 +138,10 @@ impl Deliver for Core {
 
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    fn callers(&self) -> &Callers {
+        &self.callers
     }
 }
 

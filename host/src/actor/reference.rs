@@ -20,8 +20,9 @@ use super::request::{Ask, Open, Request, Tell};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
-use crate::error::{ActorError, CallError, RuntimeError};
+use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
+use crate::grants::{Caller, Callers};
 use crate::id::ActorName;
 use crate::limits::Limits;
 use crate::message::{Message, Payload};
@@ -80,6 +81,7 @@ pub(super) trait Deliver: Send + Sync {
     fn dead_letters(&self) -> Vec<DeadLetter>;
     fn requeue_dead_letters(self: Arc<Self>) -> BoxFuture<'static, Result<usize, RuntimeError>>;
     fn limits(&self) -> &Limits;
+    fn callers(&self) -> &Callers;
 }
 
 /// What one holds to talk to an actor. Cheap to clone; good over restarts.
@@ -124,6 +126,22 @@ impl ActorRef {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         self.to.limits()
+    }
+
+    /// Checks that `caller` may send the actor messages: for whoever sends them on behalf of somebody.
+    ///
+    /// # Errors
+    ///
+    /// `permission-denied`, with the grant that is missing.
+    pub fn admit(&self, caller: &Caller) -> Result<(), RuntimeError> {
+        if self.to.callers().admit(caller) {
+            return Ok(());
+        }
+        let text = format!(
+            "`{}` takes no messages from {caller}; it can be told to with `--from {caller}`",
+            self.name()
+        );
+        Err(RuntimeError::new(RuntimeErrorKind::PermissionDenied, text))
     }
 
     /// An ask, sent when it is awaited.

@@ -5,22 +5,22 @@
 //! host's own code, takes with it the calls in flight and the open streams, and no message that waits.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::batch::BatchPool;
 use super::behavior::{Behavior, Birth};
 use super::between::{End, Next, begin_anew, begin_next, conclude, end_calls, refuse_waiting};
 use super::core::Core;
 use super::desk::Desk;
 use super::lifecycle::State;
 use super::schedule::Phase;
+use super::seat::Seat;
 use super::signals::Signal;
 use super::watch::LifeEnd;
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
@@ -35,12 +35,13 @@ pub(super) fn run(
     behavior: Arc<dyn Behavior>,
     config: Payload,
     restart: RestartSettings,
+    batch: Option<BatchPool>,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Made here, so that it closes the actor also if the future is dropped before it ever ran.
     let closing = CloseOnDrop(Arc::clone(&core));
     async move {
         let _closing = closing;
-        run_lives(core, behavior, config, RestartTracker::new(restart)).await;
+        run_lives(core, behavior, config, RestartTracker::new(restart), batch).await;
     }
 }
 
@@ -49,6 +50,7 @@ async fn run_lives(
     behavior: Arc<dyn Behavior>,
     config: Payload,
     mut tracker: RestartTracker,
+    batch: Option<BatchPool>,
 ) {
     loop {
         let born = Instant::now();
@@ -57,7 +59,7 @@ async fn run_lives(
             generation: core.status.borrow().generation,
             config: config.clone(),
         };
-        let (exit, restart_requested) = Life::new(&core, &*behavior, birth).run().await;
+        let (exit, restart_requested) = Life::new(&core, &behavior, birth, batch.clone()).run().await;
         let end = End { exit, lived: born.elapsed(), restart_requested };
         let next = conclude(&core, &mut tracker, end).await;
         if let Next::Rest = next {
@@ -100,7 +102,7 @@ impl Drop for CloseOnDrop {
 /// One life, while it runs.
 struct Life<'a> {
     core: &'a Arc<Core>,
-    future: Metered<'a>,
+    seat: Seat,
     start_due: Option<Instant>,
     stop_due: Option<Instant>,
     /// When to look for idle streams.
@@ -112,20 +114,26 @@ struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    fn new(core: &'a Arc<Core>, behavior: &'a dyn Behavior, birth: Birth) -> Self {
-        let desk = Desk::new(Arc::clone(core));
+    fn new(
+        core: &'a Arc<Core>,
+        behavior: &Arc<dyn Behavior>,
+        birth: Birth,
+        batch: Option<BatchPool>,
+    ) -> Self {
+        let (behavior, desk) = (Arc::clone(behavior), Desk::new(Arc::clone(core)));
         core.burst.broken();
         // The inner call too may panic, and ends this actor alone if it does.
         let life = AssertUnwindSafe(async move { behavior.live(birth, desk).await }).catch_unwind();
         let life = life.map(|end| end.unwrap_or_else(|panic| host_fault(&*panic))).boxed();
         let start_due = Instant::now().checked_add(core.limits.start_timeout);
-        let future = Metered { core, life };
-        Self { core, future, start_due, stop_due: None, idle_due: None, restart: false, revive: false }
+        let seat = Seat::new(core, batch, life);
+        Self { core, seat, start_due, stop_due: None, idle_due: None, restart: false, revive: false }
     }
 
     /// Runs the life to its end. Answers also whether another was asked for.
     async fn run(mut self) -> (ExitReason, bool) {
         let exit = self.run_to_end().await;
+        self.seat.end().await;
         if self.revive {
             self.core.signals.send(Signal::Restart);
         }
@@ -146,7 +154,7 @@ impl<'a> Life<'a> {
                         return exit;
                     }
                 }
-                exit = &mut self.future => return exit,
+                exit = &mut self.seat => return exit,
                 () = alarm => {
                     if let Some(exit) = self.check_overdue(Instant::now()) {
                         return exit;
@@ -160,12 +168,16 @@ impl<'a> Life<'a> {
         let core = self.core;
         let (now, grace) = (Instant::now(), core.limits.grace);
         match signal {
-            Signal::Kill => return Some(ExitReason::Killed),
+            Signal::Kill => {
+                self.revive = false;
+                return Some(ExitReason::Killed);
+            }
             Signal::Fault(message) => return Some(ExitReason::Faulted { message }),
             Signal::Stop => {
                 core.mailbox.close();
                 core.status.send_modify(|status| status.state = State::Stopping);
-                self.restart = false;
+                // What comes later stands.
+                (self.restart, self.revive) = (false, false);
                 self.drain(Phase::Draining { mailbox: true });
             }
             Signal::Restart if core.status.borrow().state == State::Stopping => self.revive = true,
@@ -248,26 +260,4 @@ fn host_fault(panic: &(dyn std::any::Any + Send)) -> ExitReason {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     ExitReason::HostFault { message: text.unwrap_or("a panic without a text").to_owned() }
-}
-
-/// Adds up the time that a life spends on threads, and ends one that computes too long without a break.
-struct Metered<'a> {
-    core: &'a Core,
-    life: BoxFuture<'a, ExitReason>,
-}
-
-impl Future for Metered<'_> {
-    type Output = ExitReason;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitReason> {
-        let begun = std::time::Instant::now();
-        let poll = self.life.poll_unpin(context);
-        let computed = begun.elapsed();
-        self.core.counters.add_cpu(computed);
-        let limit = self.core.limits.handler_max_cpu;
-        if poll.is_pending() && self.core.burst.yielded(computed) > limit {
-            return Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit });
-        }
-        poll
-    }
 }

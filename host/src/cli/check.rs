@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
-use crate::host::Report;
+use crate::grants::Need;
+use crate::host::{Import, Report};
+use crate::limits::HostLimits;
 use crate::message::Method;
 use crate::text::printable;
 
@@ -25,7 +27,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
-    let host = args.cache.host()?;
+    let host = args.cache.host(HostLimits::default())?;
     let report = host.check(ComponentSource::File(args.component.clone())).await?;
     host.shutdown().await;
     if args.json { print_json(&report) } else { print_text(&args, &report) }
@@ -33,8 +35,10 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
 
 fn print_json(report: &Report) -> Result<(), Failure> {
     let methods: Vec<Value> = report.description.methods.iter().map(method_json).collect();
+    let import = |import: &Import| json!({ "name": import.name, "needs": import.need.flag() });
+    let imports: Vec<Value> = report.imports.iter().map(import).collect();
     let report =
-        json!({ "lane": report.lane, "methods": methods, "imports": report.imports, "code": report.origin });
+        json!({ "lane": report.lane, "methods": methods, "imports": imports, "code": report.origin });
     let text = serde_json::to_string_pretty(&report).map_err(Failure::system)?;
     output::line(text.as_bytes())
 }
@@ -64,9 +68,13 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
     if !rows.is_empty() {
         output::table(&["METHOD", "KIND", ""], &rows)?;
     }
-    output::line(b"imports")?;
-    report
-        .imports
-        .iter()
-        .try_for_each(|import| output::line(format!("  {}", printable(import, TEXT_MAX_CHARS)).as_bytes()))
+    let import = |import: &Import| {
+        let needs = match import.need {
+            Need::Nothing => "",
+            Need::Never => "cannot be granted",
+            Need::Ask | Need::Dir | Need::Env | Need::Http => import.need.flag().unwrap_or_default(),
+        };
+        vec![printable(&import.name, TEXT_MAX_CHARS), needs.to_owned()]
+    };
+    output::table(&["IMPORT", "NEEDS"], &report.imports.iter().map(import).collect::<Vec<_>>())
 }

@@ -9,6 +9,7 @@ mod signals;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,8 @@ use super::{CacheArgs, output};
 use crate::actor::reference::ActorRef;
 use crate::exit::ExitReason;
 use crate::gateway::{Gateway, Options};
-use crate::grants::DirGrant;
 use crate::grants::http::HttpGrant;
+use crate::grants::{Caller, DirGrant};
 use crate::host::{ActorSpec, Host, SpawnError};
 use crate::id::ActorName;
 use crate::policy::RestartPolicy;
@@ -46,6 +47,12 @@ pub(super) struct RunArgs {
     /// A configuration file: see docs/cli.md. What the command line says goes before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The most memory of all actors together. [default: three quarters of what there is]
+    #[arg(long, value_name = "SIZE")]
+    host_memory_max: Option<ByteSize>,
+    /// How many actors there may be. [default: 10000]
+    #[arg(long, value_name = "N")]
+    actors_max: Option<NonZeroUsize>,
     #[command(flatten)]
     actors: ActorOptions,
     #[command(flatten)]
@@ -84,6 +91,9 @@ struct ActorOptions {
     /// A host that the actors may reach over HTTP: [http://|https://]HOST[:PORT], *.NAME, or * for any.
     #[arg(long = "http", value_name = "HOST")]
     http: Vec<HttpGrant>,
+    /// Who may send the actors messages, another actor or @http for clients; anybody, if this is not given.
+    #[arg(long = "from", value_name = "NAME")]
+    from: Vec<Caller>,
     /// What the actors' start is given: JSON, @FILE or - for stdin.
     #[arg(long, value_name = "JSON")]
     actor_config: Option<String>,
@@ -95,9 +105,9 @@ const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
     let cache = args.cache.clone();
-    let Plan { listen, token, actors } = Plan::new(args)?;
+    let Plan { listen, token, limits, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
-    let host = cache.host()?;
+    let host = cache.host(limits)?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(Failure::usage)?;
     let address = gateway.local_addr();
@@ -133,7 +143,7 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
     for spec in specs {
         actors.push(host.spawn(spec).await.map_err(|error| match error {
             SpawnError::Load(error) => error.into(),
-            SpawnError::NameTaken { .. } => Failure::usage(error),
+            SpawnError::NameTaken { .. } | SpawnError::TooMany { .. } => Failure::usage(error),
         })?);
     }
     for actor in actors {

@@ -52,6 +52,10 @@ pub struct ActorView {
     pub memory_bytes: u64,
     /// Time on a thread, of all lives.
     pub cpu_seconds: f64,
+    /// How often the guest was preempted at the end of a slice of time.
+    pub slices: u64,
+    /// Whether it runs on threads of lower priority, because it uses up its slices.
+    pub batch: bool,
 }
 
 /// A method of an actor. The texts are the guest's own.
@@ -111,6 +115,8 @@ impl From<Inspection> for ActorView {
             last_exit: seen.status.last_exit.as_ref().map(ExitView::from),
             memory_bytes: seen.counted.memory_bytes,
             cpu_seconds: seen.counted.cpu.as_secs_f64(),
+            slices: seen.counted.slices,
+            batch: seen.counted.in_batch,
         }
     }
 }

@@ -43,7 +43,7 @@ struct Scrape {
 /// A metric: its name without unit and suffix, its help, its unit, and where it is read.
 type Metric<T> = (&'static str, &'static str, Option<&'static str>, fn(&Inspection) -> T);
 
-const COUNTERS: [Metric<f64>; 7] = [
+const COUNTERS: [Metric<f64>; 8] = [
     ("asks", "Asks and streams handed to the guest", None, |seen| float(seen.counted.asks)),
     ("tells", "Tells handed to the guest", None, |seen| float(seen.counted.tells)),
     ("failed_tells", "Tells that the guest answered with an error", None, |seen| {
@@ -55,15 +55,21 @@ const COUNTERS: [Metric<f64>; 7] = [
     ("cpu", "Time on a thread, of guest and host together", Some("seconds"), |seen| {
         seen.counted.cpu.as_secs_f64()
     }),
+    ("slices", "Preemptions of the guest at the end of a slice of time", None, |seen| {
+        float(seen.counted.slices)
+    }),
 ];
 
-const GAUGES: [Metric<f64>; 5] = [
+const GAUGES: [Metric<f64>; 6] = [
     ("mailbox_depth", "Messages that wait", Some("messages"), |seen| length(seen.mailbox_depth)),
     ("in_flight", "Handlers that run", Some("handlers"), |seen| length(seen.in_flight)),
     ("open_streams", "Streams that are open", None, |seen| length(seen.streams)),
     ("memory", "Linear memory of the life that runs", Some("bytes"), |seen| float(seen.counted.memory_bytes)),
     ("generation", "Which life the actor is in; 0 is the first", None, |seen| {
         float(seen.status.generation.0)
+    }),
+    ("batch", "1 while the actor runs on threads of lower priority", None, |seen| {
+        if seen.counted.in_batch { 1.0 } else { 0.0 }
     }),
 ];
 

@@ -21,6 +21,7 @@ use super::json;
 use super::problem::Refusal;
 use crate::actor::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
 use crate::error::{RuntimeError, RuntimeErrorKind};
+use crate::grants::Caller;
 use crate::message::{Encoding, Message, Payload};
 use crate::registry::Registry;
 
@@ -69,6 +70,7 @@ impl FromRequestParts<Arc<Registry>> for Target {
         let path = Path::<(String, String)>::from_request_parts(parts, registry).await;
         let Path((name, method)) = path.map_err(not_text)?;
         let actor = registry.get(&name)?;
+        actor.admit(&Caller::Http)?;
         if method.len() > METHOD_MAX_BYTES {
             let text = format!("a method's name has at most {METHOD_MAX_BYTES} bytes");
             return Err(Refusal::bad_request(text));

@@ -14,6 +14,7 @@ use super::store::{Guest, Household};
 use super::{overlapping, serial};
 use crate::actor::behavior::{Behavior, Birth, Description, Lane};
 use crate::actor::desk::Desk;
+use crate::budget::Budget;
 use crate::engine::{BuildError, Engines, LoadError, Loaded};
 use crate::exit::ExitReason;
 use crate::grants::Grants;
@@ -53,7 +54,8 @@ enum Code {
 }
 
 impl WasmBehavior {
-    /// Links a compiled component. Its lives look for other actors in `registry`, and count in `counters`.
+    /// Links a compiled component. Its lives look for other actors in `registry`, count in `counters`, and take
+    /// their memory from that of the host.
     ///
     /// # Errors
     ///
@@ -64,6 +66,7 @@ impl WasmBehavior {
         grants: Grants,
         registry: Weak<Registry>,
         counters: Arc<Counters>,
+        memory: Budget,
     ) -> Result<Self, LoadError> {
         let Loaded { name, component, lane, imports, .. } = loaded;
         let missing: Vec<_> = imports.into_iter().filter(|import| !is_offered(lane, import)).collect();
@@ -83,7 +86,7 @@ impl WasmBehavior {
             }
         };
         let http = Arc::new(HttpClient::new(&grants.http));
-        Ok(Self { household: Household { grants, registry, counters, http }, code })
+        Ok(Self { household: Household { grants, registry, counters, http, memory }, code })
     }
 
     /// Asks the component what it says of itself, in an instance that does nothing else.

@@ -15,6 +15,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::bindings;
 use super::store::Guest;
 use crate::actor::behavior::Lane;
+use crate::grants::Need;
 
 pub(super) use self::parking::Parking;
 
@@ -34,6 +35,24 @@ pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
     let http = lane == Lane::Serial && import.starts_with("wasi:http/");
     let wasi = http || WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
     own.contains(&import) || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
+}
+
+/// What an import is of no use without.
+pub(super) fn need(import: &str) -> Need {
+    let of = |prefixes: &[&str]| prefixes.iter().any(|prefix| import.starts_with(prefix));
+    if of(&[WASI_WITHOUT_USE]) {
+        Need::Never
+    } else if of(&["wasi:http/", "pulsing:actor/async-http@"]) {
+        Need::Http
+    } else if of(&["wasi:filesystem/"]) {
+        Need::Dir
+    } else if of(&["wasi:cli/environment@"]) {
+        Need::Env
+    } else if of(&["pulsing:actor/system@", "pulsing:actor/async-system@"]) {
+        Need::Ask
+    } else {
+        Need::Nothing
+    }
 }
 
 /// The linker of a lane.

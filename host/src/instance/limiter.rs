@@ -1,41 +1,62 @@
-//! The ceiling of one life's memory: linear memories and tables together.
+//! The ceilings of one life's memory: linear memories and tables together, and with all other lives of the host.
 
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
+use crate::budget::{Budget, Held};
 use crate::observe::Counters;
 
 /// What one entry of a table takes. An engine's pointer and its share of bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
+/// How many core instances a component is made of. Those of languages with shared libraries have some dozens.
+const INSTANCES_MAX: usize = 1_000;
+/// How many memories. Each takes some GiB of addresses, of which a process has 128 TiB, used or not.
+const MEMORIES_MAX: usize = 16;
+/// How many tables.
+const TABLES_MAX: usize = 1_000;
 
-/// Counts the memory of one life and refuses what is over its ceiling.
+/// Counts the memory of one life and refuses what is over a ceiling.
 pub(super) struct Limiter {
-    held_bytes: usize,
+    held: Held,
     max_bytes: usize,
-    /// Whether the guest was refused memory: it explains the trap that mostly follows.
-    refused: bool,
+    host: Budget,
+    refused: Option<Refused>,
     counters: Arc<Counters>,
 }
 
+/// Which ceiling a guest ran into: it explains the trap that mostly follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Its own, in bytes.
+    Own(usize),
+    /// That of all actors together, in bytes.
+    Host(usize),
+}
+
 impl Limiter {
-    pub(super) fn new(max_bytes: usize, counters: Arc<Counters>) -> Self {
-        Self { held_bytes: 0, max_bytes, refused: false, counters }
+    /// A ceiling of `max_bytes` for one life, under that of the `host`.
+    pub(super) fn new(max_bytes: usize, host: Budget, counters: Arc<Counters>) -> Self {
+        Self { held: host.nothing(), max_bytes, host, refused: None, counters }
     }
 
-    /// The ceiling, if the guest ran into it.
-    pub(super) fn refused_bytes(&self) -> Option<usize> {
-        self.refused.then_some(self.max_bytes)
+    /// The ceiling, if the guest ran into one.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.refused
     }
 
     fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
-        let held = self.held_bytes.saturating_sub(current_bytes).saturating_add(desired_bytes);
-        if held > self.max_bytes {
-            self.refused = true;
+        let more = desired_bytes.saturating_sub(current_bytes);
+        if self.held.bytes().saturating_add(more) > self.max_bytes {
+            self.refused = Some(Refused::Own(self.max_bytes));
             return false;
         }
-        self.held_bytes = held;
-        self.counters.set_memory_bytes(held);
+        let Some(held) = self.host.take(more) else {
+            self.refused = Some(Refused::Host(self.host.max()));
+            return false;
+        };
+        self.held.merge(held);
+        self.counters.set_memory_bytes(self.held.bytes());
         true
     }
 }
@@ -59,6 +80,18 @@ impl ResourceLimiter for Limiter {
         let bytes = |entries: usize| entries.saturating_mul(TABLE_ENTRY_BYTES);
         Ok(self.grow(bytes(current), bytes(desired)))
     }
+
+    fn instances(&self) -> usize {
+        INSTANCES_MAX
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX
+    }
 }
 
 #[cfg(test)]
@@ -67,15 +100,29 @@ mod tests {
 
     #[test]
     fn memories_and_tables_share_one_ceiling() {
-        let counters = Arc::new(Counters::default());
-        let mut limiter = Limiter::new(1 << 20, Arc::clone(&counters));
+        let (host, counters) = (Budget::new(usize::MAX), Arc::new(Counters::default()));
+        let mut limiter = Limiter::new(1 << 20, host, Arc::clone(&counters));
         assert!(limiter.memory_growing(0, 1 << 19, None).unwrap());
         assert!(limiter.memory_growing(0, 1 << 18, None).unwrap());
-        assert!(limiter.refused_bytes().is_none());
+        assert_eq!(limiter.refused(), None);
         assert!(!limiter.memory_growing(1 << 18, 1 << 20, None).unwrap());
         assert!(!limiter.table_growing(0, 1 << 20, None).unwrap());
-        assert_eq!(limiter.refused_bytes(), Some(1 << 20));
+        assert_eq!(limiter.refused(), Some(Refused::Own(1 << 20)));
         assert_eq!(counters.read().memory_bytes, 3 << 18);
         assert!(limiter.table_growing(0, 16, None).unwrap());
+    }
+
+    #[test]
+    fn lives_share_the_ceiling_of_the_host_and_give_back_what_they_had() {
+        let host = Budget::new(1 << 20);
+        let limiter = || Limiter::new(1 << 20, host.clone(), Arc::default());
+        let (mut first, mut second) = (limiter(), limiter());
+        assert!(first.memory_growing(0, 1 << 19, None).unwrap());
+        assert!(!second.memory_growing(0, (1 << 19) + 1, None).unwrap());
+        assert_eq!(second.refused(), Some(Refused::Host(1 << 20)));
+        drop(first);
+        assert!(second.memory_growing(0, 1 << 20, None).unwrap());
+        drop(second);
+        assert_eq!(host.used(), 0);
     }
 }

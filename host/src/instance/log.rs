@@ -22,6 +22,8 @@ use crate::text::printable;
 const LINE_MAX_BYTES: usize = 4096;
 /// How much of the end of stderr is kept.
 const LAST_WORDS_MAX_BYTES: usize = 1024;
+/// What stands around a line in the log: its time, level and actor.
+const LINE_OVERHEAD_BYTES: usize = 128;
 /// How much a guest may write at once.
 const WRITE_MAX_BYTES: usize = 64 * 1024;
 
@@ -35,9 +37,13 @@ pub(super) enum Output {
 /// One of a guest's outputs. Clones write to the same place.
 #[derive(Clone)]
 pub(super) struct LogPipe {
+    log: Arc<Log>,
+}
+
+struct Log {
     actor: ActorName,
     output: Output,
-    text: Arc<Mutex<Text>>,
+    text: Mutex<Text>,
 }
 
 struct Text {
@@ -53,41 +59,60 @@ impl LogPipe {
     pub(super) fn new(actor: ActorName, output: Output, max_bytes: usize) -> Self {
         let allowance = Allowance::new(max_bytes, Instant::now());
         let text = Text { allowance, line: Vec::new(), last_words: Vec::new() };
-        Self { actor, output, text: Arc::new(Mutex::new(text)) }
+        Self { log: Arc::new(Log { actor, output, text: Mutex::new(text) }) }
     }
 
     /// The last lines that were written, one after the other.
     pub(super) fn last_words(&self) -> String {
-        let text = self.lock();
+        let text = self.log.lock();
         let words = [text.last_words.as_slice(), text.line.as_slice()].concat();
         String::from_utf8_lossy(&words).into_owned()
     }
 
     fn append(&self, bytes: &[u8]) {
+        self.log.append(bytes, Instant::now());
+    }
+}
+
+impl Log {
+    fn append(&self, bytes: &[u8], now: Instant) {
         let mut text = self.lock();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            text.line.extend_from_slice(piece);
-            if text.line.ends_with(b"\n") || text.line.len() >= LINE_MAX_BYTES {
-                let line = std::mem::take(&mut text.line);
-                match text.allowance.take(line.len(), Instant::now()) {
-                    None => {}
-                    Some(0) => self.log(&line),
-                    Some(left_out) => {
-                        tracing::warn!(actor = %self.actor, left_out, "lines of the actor's output are left out");
-                        self.log(&line);
-                    }
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let room = LINE_MAX_BYTES.saturating_sub(text.line.len()).min(rest.len());
+                let (taken, left) = rest.split_at(room);
+                text.line.extend_from_slice(taken);
+                rest = left;
+                if text.line.ends_with(b"\n") || text.line.len() >= LINE_MAX_BYTES {
+                    let line = std::mem::take(&mut text.line);
+                    self.take(&mut text, &line, now);
                 }
-                text.keep(&line);
             }
         }
     }
 
-    fn log(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end();
-        if line.is_empty() {
+    /// Logs a line, unless that were too much.
+    fn take(&self, text: &mut Text, line: &[u8], now: Instant) {
+        if line.trim_ascii().is_empty() {
             return;
         }
+        if let Some(left_out) = text.allowance.take(logged_bytes(line), now) {
+            self.say_left_out(left_out);
+            self.write(line);
+        }
+        text.keep(line);
+    }
+
+    fn say_left_out(&self, lines: u64) {
+        if lines > 0 {
+            tracing::warn!(actor = %self.actor, left_out = lines, "lines of the actor's output are left out");
+        }
+    }
+
+    fn write(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
         // Escaped, since it goes to a person's terminal.
         match self.output {
             Output::Stdout => {
@@ -102,6 +127,27 @@ impl LogPipe {
     fn lock(&self) -> MutexGuard<'_, Text> {
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Drop for Log {
+    /// A line that the guest did not end, and what was left out since the last line.
+    fn drop(&mut self) {
+        let mut text = self.lock();
+        let line = std::mem::take(&mut text.line);
+        if !line.is_empty() {
+            self.take(&mut text, &line, Instant::now());
+        }
+        let left_out = text.allowance.left_out;
+        drop(text);
+        self.say_left_out(left_out);
+    }
+}
+
+/// About how long a line is in the log, where control characters are escaped.
+fn logged_bytes(line: &[u8]) -> usize {
+    const ESCAPED_BYTES: usize = 6;
+    let escaped = line.iter().filter(|byte| byte.is_ascii_control()).count();
+    line.len().saturating_add(escaped * ESCAPED_BYTES).saturating_add(LINE_OVERHEAD_BYTES)
 }
 
 /// How much may be logged: so many bytes a second, and as many at once.
@@ -205,10 +251,20 @@ mod tests {
     fn a_line_without_an_end_is_cut_and_the_last_words_are_kept() {
         let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stderr, 1 << 20);
         pipe.append(&vec![b'x'; 10 * LINE_MAX_BYTES + 1]);
-        assert!(pipe.lock().line.len() < LINE_MAX_BYTES);
-        assert_eq!(pipe.lock().last_words.len(), LAST_WORDS_MAX_BYTES);
+        assert_eq!(pipe.log.lock().line.len(), 1);
+        assert_eq!(pipe.log.lock().last_words.len(), LAST_WORDS_MAX_BYTES);
         pipe.append(b"\nthe end\nand");
         assert!(pipe.last_words().ends_with("x\nthe end\nand"), "{}", pipe.last_words());
+    }
+
+    #[test]
+    fn a_line_costs_what_it_takes_in_the_log() {
+        assert_eq!(logged_bytes(b"abc"), 3 + LINE_OVERHEAD_BYTES);
+        let bells = printable(&"\u{7}".repeat(100), 1000);
+        assert!(logged_bytes(&[7; 100]) >= bells.len() + LINE_OVERHEAD_BYTES);
+        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stdout, 10 * LINE_OVERHEAD_BYTES);
+        pipe.log.append(&b"x\n\n".repeat(50), Instant::now());
+        assert_eq!(pipe.log.lock().allowance.left_out, 41, "short lines cost too, blank ones are none");
     }
 
     #[test]

@@ -83,7 +83,9 @@ async fn work(
             biased;
             Some(ended) = running.next(), if !running.is_empty() => ended?,
             work = desk.next() => {
-                accessor.with(|mut store| store.as_context_mut().set_epoch_deadline(SLICE_TICKS));
+                if desk.begins_turn() {
+                    accessor.with(|mut store| store.as_context_mut().set_epoch_deadline(SLICE_TICKS));
+                }
                 if let Work::Stop = work {
                     actor.call_stop(accessor).await?;
                     return Ok(ExitReason::Stopped);

@@ -69,7 +69,9 @@ async fn work(
     desk.ready(&birth, description);
     loop {
         let work = desk.next().await;
-        store.set_epoch_deadline(SLICE_TICKS);
+        if desk.begins_turn() {
+            store.set_epoch_deadline(SLICE_TICKS);
+        }
         if let Work::Stop = work {
             store.data_mut().current = CallId::NONE;
             actor.call_stop(&mut *store).await?;

@@ -34,6 +34,8 @@ pub(super) struct Household {
     pub(super) registry: Weak<Registry>,
     pub(super) counters: Arc<Counters>,
     pub(super) http: Arc<HttpClient>,
+    /// The memory of all lives of the host.
+    pub(super) memory: Budget,
 }
 
 /// What host functions find in a life's store.
@@ -86,7 +88,7 @@ pub(super) fn new_store(
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
         table: ResourceTable::new(),
         wasi_http: WasiHttp::new(Arc::clone(&household.http), desk.clone(), exchanges_max),
-        limiter: Limiter::new(memory_max, Arc::clone(&household.counters)),
+        limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
         stderr,
         desk,
         registry: Weak::clone(&household.registry),

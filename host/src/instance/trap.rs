@@ -3,6 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use super::limiter::Refused;
 use super::store::Guest;
 use crate::exit::ExitReason;
 use crate::text::printable;
@@ -23,8 +24,14 @@ pub(super) fn exit_reason(error: &wasmtime::Error, guest: &Guest) -> ExitReason 
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    if let Some(max_bytes) = guest.limiter.refused_bytes() {
-        message.push_str(&format!("; it was refused memory over its limit of {max_bytes} bytes"));
+    match guest.limiter.refused() {
+        None => {}
+        Some(Refused::Own(max)) => {
+            message.push_str(&format!("; it was refused memory over its limit of {max} bytes"));
+        }
+        Some(Refused::Host(max)) => {
+            message.push_str(&format!("; it was refused memory over the host's limit of {max} bytes"));
+        }
     }
     if let Some(words) = last_words(&guest.stderr.last_words()) {
         message.push_str(&format!("; it wrote last: {words}"));

@@ -49,6 +49,8 @@ fn an_inspection_has_the_fields_that_are_documented() {
         "last_exit",
         "memory_bytes",
         "cpu_seconds",
+        "slices",
+        "batch",
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, load};
+use pulsing_host::grants::Need;
 use pulsing_host::host::{ActorSpec, SpawnError};
 use pulsing_host::id::ActorName;
 use pulsing_tests::{guest_file, host, spec};
@@ -80,8 +81,17 @@ async fn a_component_describes_itself_without_being_spawned() {
     let host = host().unwrap();
     let report = host.check(ComponentSource::File(guest_file("waiter").unwrap())).await.unwrap();
     assert_eq!(report.lane.as_str(), "overlapping");
-    assert!(report.imports.contains(&"pulsing:actor/async-system@0.1.0".to_owned()), "{:?}", report.imports);
+    let need =
+        |name: &str| report.imports.iter().find(|import| import.name.starts_with(name)).map(|it| it.need);
+    assert_eq!(need("pulsing:actor/async-system@"), Some(Need::Ask), "{:?}", report.imports);
+    assert_eq!(need("wasi:cli/environment@"), Some(Need::Env), "{:?}", report.imports);
+    assert_eq!(need("wasi:clocks/monotonic-clock@"), Some(Need::Nothing), "{:?}", report.imports);
     assert!(report.description.methods.iter().any(|method| method.name == "nap"));
+    let report = host.check(ComponentSource::File(guest_file("rogue").unwrap())).await.unwrap();
+    let need =
+        |name: &str| report.imports.iter().find(|import| import.name.starts_with(name)).map(|it| it.need);
+    assert_eq!(need("wasi:filesystem/types@"), Some(Need::Dir), "{:?}", report.imports);
+    assert_eq!(need("pulsing:actor/system@"), Some(Need::Ask), "{:?}", report.imports);
     assert!(host.registry().list().is_empty());
     host.shutdown().await;
 }

@@ -134,3 +134,17 @@ async fn metrics_and_health_are_there() {
     let metrics = get("/metrics").await.text().await.unwrap();
     assert!(metrics.contains("pulsing_mailbox_depth_messages{actor=\"counter\"} 0"), "{metrics}");
 }
+
+#[tokio::test]
+async fn an_actor_that_takes_messages_from_others_alone_takes_none_over_http() {
+    let file = guest_file("counter").unwrap();
+    let host = RunningHost::start(&[text(&file), "--from", "other"], 1);
+    for path in ["counter/ask/increment", "counter/tell/increment", "counter/stream/increment"] {
+        let response = post(&host, path, json!([1])).await;
+        assert_eq!(response.status().as_u16(), 403, "{path}");
+        let problem: Value = response.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains("`--from @http`"), "{problem}");
+    }
+    let host = RunningHost::start(&[text(&file), "--from", "other", "--from", "@http"], 1);
+    assert_eq!(post(&host, "counter/ask/increment", json!([1])).await.status(), 200);
+}

@@ -1,7 +1,16 @@
 //! What a guest cannot do to others, and cannot reach.
 
-use pulsing_host::grants::DirGrant;
-use pulsing_tests::{host, spawn, spec};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use pulsing_host::actor::lifecycle::State;
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::grants::{Callers, DirGrant};
+use pulsing_host::host::{ActorSpec, Host, SpawnError};
+use pulsing_host::id::ActorName;
+use pulsing_host::limits::HostLimits;
+use pulsing_tests::{cache_dir, host, spawn, spec};
 
 use crate::{bounded, eventually};
 
@@ -54,5 +63,63 @@ async fn a_guest_reaches_what_was_granted_and_no_more() {
     for path in ["/data/../etc/passwd", "/data/link", "/etc/passwd"] {
         actor.ask::<String>("read_file", &(path,)).await.unwrap_err();
     }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn all_actors_together_have_a_ceiling_of_memory() {
+    let limits = HostLimits { memory_max: Some(ByteSize::mib(24)), ..HostLimits::default() };
+    let host = Host::builder().cache_dir(cache_dir()).limits(limits).build().unwrap();
+    let waiter = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let mut spec = spec("rogue").unwrap();
+    spec.restart.min_backoff = Duration::from_millis(1);
+    spec.restart.quarantine_after = 0;
+    let rogue = spawn(&host, spec).await.unwrap();
+    // What a life had is there for the next one.
+    for life in 1..=3 {
+        let error = bounded(rogue.ask::<()>("grow", &()).into_future()).await.unwrap_err().to_string();
+        assert!(error.contains("over the host's limit of 25165824 bytes"), "{error}");
+        bounded(rogue.wait_for(|status| status.generation.0 == life && status.state == State::Running)).await;
+        bounded(waiter.ask::<u64>("nap", &(1,)).into_future()).await.unwrap();
+    }
+    assert_eq!(waiter.status().generation.0, 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn there_are_only_so_many_actors_and_one_that_ended_gives_way() {
+    let limits = HostLimits { actors: NonZeroUsize::new(2), ..HostLimits::default() };
+    let host = Host::builder().cache_dir(cache_dir()).limits(limits).build().unwrap();
+    let named = |name: &str| ActorSpec { name: ActorName::new(name).unwrap(), ..spec("rogue").unwrap() };
+    spawn(&host, named("a")).await.unwrap();
+    let ended = spawn(&host, named("b")).await.unwrap();
+    let error = host.spawn(named("c")).await.err().unwrap();
+    assert_eq!(error, SpawnError::TooMany { max: 2 });
+    bounded(ended.stop()).await;
+    spawn(&host, named("c")).await.unwrap();
+    assert!(host.actor("b").is_err() && host.actor("a").is_ok() && host.actor("c").is_ok());
+    assert!(bounded(ended.restart()).await.is_err(), "nothing becomes of it any more");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_actor_can_be_told_whom_to_take_messages_from() {
+    let host = host().unwrap();
+    let named = |name: &str, ask: &[&str], from: &[&str]| {
+        let mut spec = ActorSpec { name: ActorName::new(name).unwrap(), ..spec("rogue").unwrap() };
+        spec.grants.ask = ask.iter().map(|name| ActorName::new(name).unwrap()).collect();
+        spec.grants.from = Callers(from.iter().map(|from| from.parse().unwrap()).collect());
+        spec
+    };
+    let guarded = spawn(&host, named("guarded", &[], &["friend"])).await.unwrap();
+    let friend = spawn(&host, named("friend", &["guarded"], &[])).await.unwrap();
+    let stranger = spawn(&host, named("stranger", &["guarded"], &[])).await.unwrap();
+    let ask = |actor: &ActorRef| bounded(actor.ask::<u64>("count_of", &("guarded",)).into_future());
+    ask(&friend).await.unwrap();
+    let error = ask(&stranger).await.unwrap_err().to_string();
+    assert!(error.contains("`guarded` takes no messages from stranger"), "{error}");
+    assert!(error.contains("--from stranger"), "{error}");
+    // Whoever embeds the host needs no leave.
+    bounded(guarded.ask::<u64>("count", &()).into_future()).await.unwrap();
     host.shutdown().await;
 }

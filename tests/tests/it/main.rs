@@ -21,6 +21,7 @@ mod isolation;
 mod lanes;
 mod leaving;
 mod ledgers;
+mod neighbours;
 mod outgoing_http;
 mod peers;
 mod program;

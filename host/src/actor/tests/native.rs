@@ -81,6 +81,8 @@ impl Setup {
             limits: self.limits,
             restart: self.restart,
             counters: Arc::default(),
+            callers: Default::default(),
+            batch: None,
         }
         .split();
         Fixture { actor, journal, task: tokio::spawn(run) }

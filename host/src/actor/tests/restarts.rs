@@ -8,8 +8,10 @@ use tokio::time::Instant;
 use super::native::{Setup, settle};
 use crate::actor::behavior::Lane;
 use crate::actor::lifecycle::State;
+use crate::actor::watch::LifeEnd;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
+use crate::id::Generation;
 use crate::limits::Limits;
 use crate::policy::{RestartPolicy, RestartSettings};
 
@@ -189,9 +191,36 @@ async fn a_stop_cancels_the_backoff() {
     let fixture = Setup { restart, ..Setup::default() }.spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
     fixture.actor.wait_for(|status| status.state == State::Restarting).await;
-    let begun = Instant::now();
+    let (begun, mut watch) = (Instant::now(), fixture.actor.watch());
     assert_eq!(fixture.actor.stop().await.state, State::Stopped);
     assert_eq!(begun.elapsed(), Duration::ZERO);
+    let end = watch.next().await.unwrap().unwrap();
+    let never_began = LifeEnd { generation: Generation(1), exit: ExitReason::Stopped, restarts: false };
+    assert_eq!(end, never_began, "the end of the first life was told before");
+    assert_eq!(fixture.actor.restart().await.unwrap().generation, Generation(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_takes_back_a_restart_that_was_asked_for_before() {
+    for kill in [false, true] {
+        let limits = Limits { stop_timeout: Duration::from_secs(60), ..Limits::default() };
+        let fixture = Setup { limits, ..Setup::default() }.spawn();
+        let sleeper = fixture.ask_in_background("sleep", json!(1000));
+        settle().await;
+        let stops = [fixture.actor.clone(), fixture.actor.clone()]
+            .map(|actor| tokio::spawn(async move { actor.stop().await }));
+        settle().await;
+        let revived = fixture.actor.clone();
+        let restart = tokio::spawn(async move { revived.restart().await });
+        settle().await;
+        let status = if kill { fixture.actor.kill().await } else { fixture.actor.stop().await };
+        assert!(status.state.is_final(), "{status:?}");
+        restart.await.unwrap().unwrap_err();
+        drop(sleeper.await);
+        futures::future::join_all(stops).await;
+        settle().await;
+        assert_eq!(fixture.actor.status().generation, Generation(0));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,9 +169,11 @@ impl Actors {
             limits,
             restart: crate::policy::RestartSettings::default(),
             counters: Arc::default(),
+            callers: Default::default(),
+            batch: None,
         }
         .split();
-        assert!(self.registry.insert(actor.clone()).is_ok());
+        assert!(self.registry.insert(actor.clone(), 100).is_ok());
         self.tasks.push(tokio::spawn(run));
         actor
     }

@@ -12,6 +12,7 @@ use crate::gateway::token::Token;
 use crate::grants::check_variable;
 use crate::host::ActorSpec;
 use crate::id::ActorName;
+use crate::limits::HostLimits;
 use crate::message::Payload;
 
 /// Where a host listens if nobody says: where its clients look if nobody says.
@@ -21,6 +22,7 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 pub(super) struct Plan {
     pub(super) listen: SocketAddr,
     pub(super) token: Option<Token>,
+    pub(super) limits: HostLimits,
     pub(super) actors: Vec<ActorSpec>,
 }
 
@@ -52,7 +54,11 @@ impl Plan {
         }
         let actors = actors.into_values().map(|(_, spec)| spec).collect::<Vec<_>>();
         actors.iter().try_for_each(check_dirs)?;
-        Ok(Self { listen: args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT), token, actors })
+        let limits = HostLimits {
+            memory_max: args.host_memory_max.or(config.limits.memory_max),
+            actors: args.actors_max.or(config.limits.actors),
+        };
+        Ok(Self { listen: args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT), token, limits, actors })
     }
 }
 
@@ -107,6 +113,7 @@ impl ActorOptions {
         spec.grants.env.extend(self.env.iter().cloned());
         spec.grants.ask.extend(self.ask.iter().cloned());
         spec.grants.http.extend(self.http.iter().cloned());
+        spec.grants.from.0.extend(self.from.iter().cloned());
         spec
     }
 }

@@ -40,6 +40,8 @@ impl Double {
             limits,
             restart: RestartSettings::default(),
             counters: Arc::default(),
+            callers: Default::default(),
+            batch: None,
         }
         .split();
         Self { actor, task: tokio::spawn(run) }
@@ -47,7 +49,7 @@ impl Double {
 
     pub(super) fn registry(&self) -> Arc<Registry> {
         let registry = Registry::default();
-        assert!(registry.insert(self.actor.clone()).is_ok());
+        assert!(registry.insert(self.actor.clone(), 100).is_ok());
         Arc::new(registry)
     }
 }

@@ -22,6 +22,8 @@ async fn an_actor_is_shown_with_exactly_these_fields() {
         "last_exit",
         "memory_bytes",
         "cpu_seconds",
+        "slices",
+        "batch",
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);
@@ -84,6 +86,8 @@ async fn metrics_are_labelled_by_actor_and_state_alone() {
         "pulsing_mailbox_depth_messages{actor=\"double\"} 0.0",
         "pulsing_cpu_seconds_total{actor=\"double\"} ",
         "pulsing_memory_bytes{actor=\"double\"} 0.0",
+        "pulsing_slices_total{actor=\"double\"} 0.0",
+        "pulsing_batch{actor=\"double\"} 0.0",
         "pulsing_state{actor=\"double\",state=\"running\"} 1",
         "# EOF",
     ] {

@@ -61,6 +61,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
         let peer = accessor.with(|mut store| {
             let guest = store.get();
+            guest.desk.waits();
             Ok((guest.peer(&target)?, guest.hold(&message)?))
         });
         let told = async {
@@ -81,7 +82,11 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
-        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let outgoing = accessor.with(|mut store| {
+            let guest = store.get();
+            guest.desk.waits();
+            guest.outgoing(within, &target, message, options)
+        });
         let opened = async { outgoing?.open().await }.await;
         let kept = opened.and_then(|reader| accessor.with(|mut store| store.get().peer_streams.add(reader)));
         Ok(kept.map_err(call_error_out))
@@ -92,7 +97,12 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         stream: u64,
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
-        let batch = match accessor.with(|mut store| store.get().peer_streams.get(stream)) {
+        let source = accessor.with(|mut store| {
+            let guest = store.get();
+            guest.desk.waits();
+            guest.peer_streams.get(stream)
+        });
+        let batch = match source {
             Ok(stream) => stream.draw(max_items, &Origin::default()).await,
             Err(error) => Err(error),
         };
@@ -113,7 +123,12 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
     }
 
     async fn park(accessor: &Accessor<Guest, Self>, key: u64) -> wasmtime::Result<()> {
-        match accessor.with(|mut store| store.get().parking.park(key)) {
+        let place = accessor.with(|mut store| {
+            let guest = store.get();
+            guest.desk.waits();
+            guest.parking.park(key)
+        });
+        match place {
             Some(woken) => {
                 // The other end goes away only with the whole life.
                 drop(woken.await);

@@ -19,6 +19,7 @@ use crate::actor::waits::Origin;
 use crate::actor::watch::Watch;
 use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::grants::Caller;
 use crate::id::CallId;
 use crate::instance::bindings::types::CallOptions;
 use crate::instance::store::Guest;
@@ -49,7 +50,9 @@ impl Guest {
             return Err(RuntimeError::new(RuntimeErrorKind::PermissionDenied, text));
         }
         let gone = || RuntimeError::new(RuntimeErrorKind::Internal, "the host is going away");
-        self.registry.upgrade().ok_or_else(gone)?.get(target)
+        let peer = self.registry.upgrade().ok_or_else(gone)?.get(target)?;
+        peer.admit(&Caller::Actor(name.clone()))?;
+        Ok(peer)
     }
 
     /// A call to another actor, on behalf of the call `within`.

@@ -1,0 +1,109 @@
+//! Actors that take all the time they get, and those beside them.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use pulsing_host::actor::lifecycle::State;
+use pulsing_host::exit::{ExitReason, Overdue};
+use pulsing_tests::{host, spawn, spec};
+
+use crate::{PATIENCE, bounded, eventually};
+
+#[tokio::test]
+async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves() {
+    let host = host().unwrap();
+    for guest in ["rogue", "waiter"] {
+        let mut spec = spec(guest).unwrap();
+        spec.limits.handler_max_cpu = PATIENCE;
+        spec.limits.grace = Duration::from_millis(50);
+        let actor = spawn(&host, spec).await.unwrap();
+        let (quiet, busy) = if guest == "rogue" { ("environment", "spin") } else { ("running", "spin") };
+        let ask = |method: &'static str| {
+            actor.ask_message(
+                pulsing_host::message::Message::new(method, pulsing_host::message::Payload::none()),
+                Default::default(),
+            )
+        };
+        bounded(ask(quiet)).await.unwrap();
+        assert!(!actor.inspect().counted.in_batch, "{guest}");
+        let spinning = tokio::spawn(actor.ask::<()>(busy, &()).into_future());
+        let moved = eventually(|| async { actor.inspect().counted }, |counted| counted.in_batch).await;
+        assert!(moved.slices >= 2, "{guest}: {moved:?}");
+        // Its caller goes away: it is ended where it is, and the next life begins there.
+        spinning.abort();
+        bounded(actor.wait_for(|status| status.generation.0 == 1 && status.state == State::Running)).await;
+        let exit = actor.status().last_exit;
+        assert!(
+            matches!(&exit, Some(ExitReason::Forced { overdue: Overdue::Call { .. }, .. })),
+            "{guest}: {exit:?}"
+        );
+        bounded(ask(quiet)).await.unwrap();
+        eventually(|| async { bounded(ask(quiet)).await }, |_| !actor.inspect().counted.in_batch).await;
+        assert_eq!(actor.status().generation.0, 1, "{guest}: moving ends no life");
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_busy_actor_keeps_its_state_while_it_is_moved() {
+    let host = host().unwrap();
+    let rogue = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let mut counted = 0;
+    bounded(async {
+        for busy in [true, false, true, false] {
+            while rogue.inspect().counted.in_batch != busy {
+                if busy {
+                    rogue.ask::<u64>("compute", &(60_000_000_u64,)).await.unwrap();
+                }
+                counted += 1;
+                assert_eq!(rogue.ask::<u64>("count", &()).await.unwrap(), counted);
+            }
+        }
+    })
+    .await;
+    assert_eq!(rogue.status().generation.0, 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_busy_actor_is_stopped_and_killed_where_it_is() {
+    let host = host().unwrap();
+    for kill in [true, false] {
+        let mut spec = spec("rogue").unwrap();
+        spec.limits.stop_timeout = Duration::from_millis(100);
+        let rogue = spawn(&host, spec).await.unwrap();
+        rogue.tell("spin", &()).await.unwrap();
+        eventually(|| async { rogue.inspect().counted }, |counted| counted.in_batch).await;
+        let status = bounded(async { if kill { rogue.kill().await } else { rogue.stop().await } }).await;
+        let forced = ExitReason::Forced { overdue: Overdue::Stop, limit: Duration::from_millis(100) };
+        let (state, exit) = if kill { (State::Stopped, ExitReason::Killed) } else { (State::Failed, forced) };
+        assert_eq!((status.state, status.last_exit), (state, Some(exit)));
+        assert!(!rogue.inspect().counted.in_batch);
+        // The life is gone, not only forgotten.
+        let cpu = rogue.inspect().counted.cpu;
+        let waiter = spawn(&host, self::spec("waiter").unwrap()).await.unwrap();
+        bounded(waiter.ask::<u64>("nap", &(30,)).into_future()).await.unwrap();
+        bounded(waiter.stop()).await;
+        assert_eq!(rogue.inspect().counted.cpu, cpu);
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn many_short_messages_do_not_hold_up_the_neighbours() {
+    // One thread for all: who takes one message after the other without giving it up is alone on it.
+    let host = host().unwrap();
+    let rogue = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    let waiter = spawn(&host, spec("waiter").unwrap()).await.unwrap();
+    let asks: Vec<_> = (0..200)
+        .map(|_| tokio::spawn(rogue.ask::<u64>("compute", &(3_000_000_u64,)).into_future()))
+        .collect();
+    eventually(|| async { rogue.inspect().counted.asks }, |asks| *asks > 0).await;
+    bounded(waiter.ask::<u64>("nap", &(1,)).into_future()).await.unwrap();
+    let answered = asks.iter().filter(|ask| ask.is_finished()).count();
+    assert!(answered < asks.len() / 2, "{answered} of {}", asks.len());
+    for answer in bounded(join_all(asks)).await {
+        answer.unwrap().unwrap();
+    }
+    host.shutdown().await;
+}
