@@ -1,26 +1,63 @@
 //! Whether an actor uses up its slices: how much of them it has taken of late.
 //!
-//! Of the actor, not of one life: whoever crashes does not begin anew as one that behaves.
+//! Either way makes it busy: handlers that compute for long, at once; many short ones, one after the other, once they
+//! have kept a core for a while. Of the actor, not of one life: whoever crashes does not begin anew as one that
+//! behaves.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Half of the shortest time after which a guest is preempted: less is the end of a tick that began before.
+/// Half of a slice: less is the end of one that began before.
 const USED_UP_MIN: Duration = Duration::from_micros(2_500);
-/// How many slices an actor uses up, one within [`CALM`] of the other, before it counts as busy.
-const BUSY_SLICES: u32 = 2;
+/// A slice: who computes longer without a break has been preempted amid a handler.
+const LONG: Duration = Duration::from_millis(5);
+/// How many slices amid handlers, one within [`CALM`] of the other, are too many.
+const LONG_MAX: u32 = 2;
+/// How much time in short handlers is too much. Half of the time that goes by is not counted.
+const SHORT_MAX: Duration = Duration::from_millis(250);
 /// For how long an actor uses up no slice before it behaves again.
 const CALM: Duration = Duration::from_secs(1);
 
 /// The slices that an actor used up of late.
 #[derive(Debug, Default)]
 pub(super) struct Slices {
-    /// One within [`CALM`] of the other.
-    used_up: AtomicU32,
-    last: Mutex<Option<Instant>>,
+    recent: Mutex<Recent>,
+    /// Whether it was busy when it last used up a slice.
+    busy: AtomicBool,
     /// Whether no work was taken yet since the life was polled.
     fresh: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    /// Slices that ended amid a handler.
+    long: u32,
+    /// Time in slices that were filled with short handlers.
+    short: Duration,
+    last: Option<Instant>,
+}
+
+impl Recent {
+    fn is_calm(&self, now: Instant) -> bool {
+        self.last.is_none_or(|last| now.duration_since(last) >= CALM)
+    }
+
+    /// Counts a slice. Answers whether the actor is busy.
+    fn count(&mut self, computed: Duration, burst: Duration, now: Instant) -> bool {
+        if self.is_calm(now) {
+            *self = Self::default();
+        }
+        let gone_by = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
+        self.last = Some(now);
+        self.short = self.short.saturating_sub(gone_by / 2);
+        if burst >= LONG {
+            self.long = self.long.saturating_add(1);
+        } else {
+            self.short = self.short.saturating_add(computed);
+        }
+        self.long >= LONG_MAX || self.short >= SHORT_MAX
+    }
 }
 
 impl Slices {
@@ -41,27 +78,28 @@ impl Slices {
     /// whether it used up a slice.
     pub(super) fn preempted(&self, computed: Duration, burst: Duration, now: Instant) -> bool {
         // A thread of low priority is kept waiting amid a slice: there, only the sum shows.
-        if computed < USED_UP_MIN && burst < USED_UP_MIN * 2 {
+        if computed < USED_UP_MIN && burst < LONG {
             return false;
         }
-        let before = self.last().replace(now);
-        let used_up = if is_calm(before, now) { 0 } else { self.used_up.load(Ordering::Relaxed) };
-        self.used_up.store(used_up.saturating_add(1), Ordering::Relaxed);
+        let busy = self.recent().count(computed, burst, now);
+        // Who was busy stays so until it is calm.
+        self.busy.fetch_or(busy, Ordering::Relaxed);
         true
     }
 
     /// Whether the actor is one that uses up its slices. Asks for the time only where it matters.
     pub(super) fn is_busy(&self, now: impl FnOnce() -> Instant) -> bool {
-        self.used_up.load(Ordering::Relaxed) >= BUSY_SLICES && !is_calm(*self.last(), now())
+        if !self.busy.load(Ordering::Relaxed) {
+            return false;
+        }
+        let busy = !self.recent().is_calm(now());
+        self.busy.store(busy, Ordering::Relaxed);
+        busy
     }
 
-    fn last(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_calm(last: Option<Instant>, now: Instant) -> bool {
-    last.is_none_or(|last| now.duration_since(last) >= CALM)
 }
 
 #[cfg(test)]
@@ -72,17 +110,34 @@ mod tests {
     const LITTLE: Duration = Duration::from_micros(10);
 
     #[test]
-    fn busy_is_who_uses_up_slices_one_after_the_other_until_calm_again() {
+    fn busy_is_who_computes_for_long_until_calm_again() {
         let (slices, start) = (Slices::default(), Instant::now());
-        assert!(slices.preempted(SLICE, SLICE, start));
+        let long = |at| slices.preempted(SLICE, SLICE, at);
+        assert!(long(start));
         assert!(!slices.is_busy(|| start));
         let much_later = start + CALM;
-        slices.preempted(SLICE, SLICE, much_later);
+        long(much_later);
         assert!(!slices.is_busy(|| much_later));
         let soon = much_later + CALM / 2;
-        slices.preempted(SLICE, SLICE, soon);
+        long(soon);
         assert!(slices.is_busy(|| soon + CALM / 2));
         assert!(!slices.is_busy(|| soon + CALM));
+        long(soon + CALM);
+        assert!(!slices.is_busy(|| soon + CALM), "it begins anew");
+    }
+
+    #[test]
+    fn busy_is_who_fills_a_core_with_short_handlers_for_a_while() {
+        let slices = |every: Duration| {
+            let (slices, start) = (Slices::default(), Instant::now());
+            let at = |n| start + every * n;
+            (0..1000).find(|n| {
+                slices.preempted(SLICE, LITTLE, at(*n));
+                slices.is_busy(|| at(*n))
+            })
+        };
+        assert_eq!(slices(SLICE), Some(98), "half of the time is forgiven");
+        assert_eq!(slices(SLICE * 2), None);
     }
 
     #[test]

@@ -85,7 +85,7 @@ async fn a_component_describes_itself_without_being_spawned() {
         |name: &str| report.imports.iter().find(|import| import.name.starts_with(name)).map(|it| it.need);
     assert_eq!(need("pulsing:actor/async-system@"), Some(Need::Ask), "{:?}", report.imports);
     assert_eq!(need("wasi:cli/environment@"), Some(Need::Env), "{:?}", report.imports);
-    assert_eq!(need("wasi:clocks/monotonic-clock@"), Some(Need::Nothing), "{:?}", report.imports);
+    assert_eq!(need("wasi:io/poll@"), Some(Need::Nothing), "{:?}", report.imports);
     assert!(report.description.methods.iter().any(|method| method.name == "nap"));
     let report = host.check(ComponentSource::File(guest_file("rogue").unwrap())).await.unwrap();
     let need =

@@ -38,7 +38,7 @@ async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves(
             "{guest}: {exit:?}"
         );
         bounded(ask(quiet)).await.unwrap();
-        eventually(|| async { bounded(ask(quiet)).await }, |_| !actor.inspect().counted.in_batch).await;
+        eventually(|| ask(quiet), |_| !actor.inspect().counted.in_batch).await.unwrap();
         assert_eq!(actor.status().generation.0, 1, "{guest}: moving ends no life");
     }
     host.shutdown().await;
@@ -57,6 +57,7 @@ async fn a_busy_actor_keeps_its_state_while_it_is_moved() {
                 }
                 counted += 1;
                 assert_eq!(rogue.ask::<u64>("count", &()).await.unwrap(), counted);
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
     })
