@@ -9,6 +9,7 @@
     reason = "a task runner talks to the person who started it"
 )]
 
+mod bench;
 mod build;
 mod demo;
 mod fuzz;
@@ -70,6 +71,15 @@ enum Verb {
         #[arg(long)]
         seed: Option<u32>,
     },
+    /// Measure, each figure beside its baseline in the same run.
+    Bench {
+        /// What is measured.
+        #[arg(value_enum)]
+        benchmark: bench::Benchmark,
+        /// Options of the benchmark, after `--`; `--help` is one.
+        #[arg(last = true)]
+        options: Vec<String>,
+    },
     /// Check formatting, clippy and the documentation, with warnings as errors.
     Lint,
 }
@@ -94,6 +104,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Test { filter } => suite::run(&tree, &filter),
         Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
+        Verb::Bench { benchmark, options } => bench::run(&tree, benchmark, &options),
         Verb::Lint => lint::run(&tree),
     }
 }

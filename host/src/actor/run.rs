@@ -60,6 +60,9 @@ async fn run_lives(
             config: config.clone(),
         };
         let (exit, restart_requested) = Life::new(&core, &behavior, birth, batch.clone()).run().await;
+        if exit.is_failure() {
+            core.slices.failed(std::time::Instant::now());
+        }
         let end = End { exit, lived: born.elapsed(), restart_requested };
         let next = conclude(&core, &mut tracker, end).await;
         if let Next::Rest = next {

@@ -1,7 +1,8 @@
 //! Whether an actor uses up its slices: how much of them it has taken of late.
 //!
-//! Either way makes it busy: handlers that compute for long, at once; many short ones, one after the other, once they
-//! have kept a core for a while. Of the actor, not of one life: whoever crashes does not begin anew as one that
+//! Each of these makes it busy: handlers that compute for long, at once; many short ones, one after the other, once
+//! they have kept a core for a while; and lives that fail, since their ends and beginnings take the host's time. Of
+//! the actor, not of one life: whoever crashes does not begin anew as one that
 //! behaves.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +88,12 @@ impl Slices {
         true
     }
 
+    /// The life failed.
+    pub(super) fn failed(&self, now: Instant) {
+        self.recent().last = Some(now);
+        self.busy.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the actor is one that uses up its slices. Asks for the time only where it matters.
     pub(super) fn is_busy(&self, now: impl FnOnce() -> Instant) -> bool {
         if !self.busy.load(Ordering::Relaxed) {
@@ -138,6 +145,14 @@ mod tests {
         };
         assert_eq!(slices(SLICE), Some(98), "half of the time is forgiven");
         assert_eq!(slices(SLICE * 2), None);
+    }
+
+    #[test]
+    fn busy_is_whose_life_failed_a_moment_ago() {
+        let (slices, now) = (Slices::default(), Instant::now());
+        slices.failed(now);
+        assert!(slices.is_busy(|| now));
+        assert!(!slices.is_busy(|| now + CALM));
     }
 
     #[test]
