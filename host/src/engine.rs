@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine};
+use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
 
 use crate::actor::behavior::Lane;
 
@@ -69,6 +69,8 @@ fn config(lane: Lane, cache: Option<Cache>) -> Config {
     config.epoch_interruption(true);
     config.concurrency_support(lane == Lane::Overlapping);
     config.cache(cache);
+    // File and line, where a component has debug info. By default the environment decides.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }
 

@@ -6,12 +6,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::process::{self, step};
 use crate::toolchain::{TARGET, Toolchain};
 use crate::tree::Tree;
+
+/// What is built once more, with line tables: for tests of what a trap is told with.
+const WITH_LINES: &str = "saboteur";
 
 /// Gets the toolchain where it is missing, and builds all guests.
 ///
@@ -23,6 +27,7 @@ pub(crate) fn build(tree: &Tree) -> Result<()> {
     let names = tree.guests.iter().map(|guest| guest.package.as_str()).collect::<Vec<_>>().join(", ");
     step(&format!("build the guests {names}"), || compile(tree, &toolchain))?;
     let changed = publish(tree)?;
+    step(&format!("build {WITH_LINES} with line tables"), || compile_with_lines(tree, &toolchain))?;
     let folder = tree.guests_dir();
     println!("    {} guests in {}, {changed} changed", tree.guests.len(), tree.shown(&folder).display());
     Ok(())
@@ -32,9 +37,28 @@ fn build_dir(tree: &Tree) -> std::path::PathBuf {
     tree.target.join("guest-build")
 }
 
-fn compile(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
+/// Where cargo puts its components.
+fn built_dir(tree: &Tree) -> std::path::PathBuf {
+    build_dir(tree).join(TARGET).join("release")
+}
+
+fn cargo_build(tree: &Tree) -> Command {
     let mut cargo = process::cargo(&tree.root);
     cargo.args(["build", "--release", "--target", TARGET]).arg("--target-dir").arg(build_dir(tree));
+    cargo
+}
+
+/// Builds one guest as the workspace's profile has it, beside the same without.
+fn compile_with_lines(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = cargo_build(tree);
+    toolchain.apply(cargo.args(["--package", WITH_LINES]))?;
+    process::run(&mut cargo)?;
+    let to = tree.guests_dir().join(format!("{WITH_LINES}-with-lines.wasm"));
+    replace_if_changed(&built_dir(tree).join(format!("{WITH_LINES}.wasm")), &to).map(drop)
+}
+
+fn compile(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = cargo_build(tree);
     for guest in &tree.guests {
         cargo.args(["--package", &guest.package]);
     }
@@ -49,7 +73,7 @@ fn compile(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
 fn publish(tree: &Tree) -> Result<usize> {
     let folder = tree.guests_dir();
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let built = build_dir(tree).join(TARGET).join("release");
+    let built = built_dir(tree);
     let mut changed = 0;
     for guest in &tree.guests {
         let from = built.join(format!("{}.wasm", guest.artifact));

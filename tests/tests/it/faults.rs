@@ -7,6 +7,7 @@ use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::exit::{ExitReason, Overdue};
 use pulsing_host::host::{ActorSpec, Host};
+use pulsing_host::policy::RestartPolicy;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 
@@ -46,6 +47,23 @@ async fn a_guest_that_panics_starts_again_with_a_new_memory() {
 }
 
 #[tokio::test]
+async fn a_trap_is_told_with_file_and_line_where_the_component_has_them() {
+    let host = host().unwrap();
+    for (guest, has_lines) in [("saboteur", false), ("saboteur-with-lines", true)] {
+        let mut spec = spec(guest).unwrap();
+        spec.grants.env = [("FAULT".to_owned(), "handle:trap".to_owned())].into();
+        spec.restart.policy = RestartPolicy::Never;
+        let actor = spawn(&host, spec).await.unwrap();
+        bounded(actor.ask::<()>("x", &()).into_future()).await.unwrap_err();
+        let status = bounded(actor.wait_for(|status| status.state.is_final())).await;
+        let Some(ExitReason::Trapped { backtrace, .. }) = status.last_exit else { panic!("{status:?}") };
+        assert!(backtrace.contains("sabotage"), "{guest}: {backtrace}");
+        assert_eq!(backtrace.contains("saboteur/src/lib.rs:"), has_lines, "{guest}: {backtrace}");
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_guest_over_its_memory_limit_ends_its_life() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
@@ -80,7 +98,7 @@ async fn a_guest_that_fails_to_start_says_why() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
     spec.config = pulsing_host::message::Payload::json(r#"{"fail_in_start":true}"#);
-    spec.restart.policy = pulsing_host::policy::RestartPolicy::Never;
+    spec.restart.policy = RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let exit = bounded(actor.ready()).await.unwrap_err();
     assert_eq!(exit, ExitReason::StartFailed(ActorError::system("told to fail")));
