@@ -143,6 +143,48 @@ fn an_actor_is_stopped_and_started_again() {
 }
 
 #[test]
+fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
+    let rogue = guest_file("rogue").unwrap();
+    let mut host = RunningHost::start_with_unread_log(&[text(&rogue), "--restart", "never"], 1);
+    host.client(&["ask", "rogue", "panic"]).assert_failed(3, &["told to panic"]);
+    wait_until(|| host.client(&["ls"]).stdout.lines().nth(1).unwrap().starts_with("rogue  failed"));
+    let inspection: Value = serde_json::from_str(&host.client(&["inspect", "rogue"]).stdout).unwrap();
+    assert_eq!(
+        (&inspection["state"], &inspection["last_exit"]["reason"]),
+        (&"failed".into(), &"trapped".into())
+    );
+    let metrics = host.get("/metrics");
+    assert!(metrics.contains("pulsing_state{actor=\"rogue\",state=\"failed\"} 1"), "{metrics}");
+    host.client(&["ask", "rogue", "count"])
+        .assert_failed(7, &["`rogue` has failed: it crashed", "told to panic"]);
+    assert!(host.client(&["restart", "rogue"]).stdout.contains("\"state\":\"running\""));
+    assert_eq!(host.client(&["ask", "rogue", "count"]).stdout, "1\n");
+    host.signal("TERM");
+    assert_eq!(host.wait(), Some(0));
+    let log = host.unread_log();
+    let event = log.lines().find(|line| line.contains("ERROR") && line.contains("it is not restarted"));
+    assert!(event.is_some_and(|event| event.contains("rogue")), "{log}");
+}
+
+#[test]
+fn a_guest_that_loops_holds_up_the_end_of_its_host_for_its_stop_timeout_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("host.toml");
+    let (rogue, counter) = (guest_file("rogue").unwrap(), guest_file("counter").unwrap());
+    let toml = format!(
+        "[actors.rogue]\ncomponent = {rogue:?}\nlimits = {{ stop_timeout = \"300ms\" }}\n\
+         [actors.counter]\ncomponent = {counter:?}\n"
+    );
+    std::fs::write(&config, toml).unwrap();
+    let mut host = RunningHost::start(&["--config", text(&config)], 2);
+    host.client(&["tell", "rogue", "spin"]);
+    wait_until(|| host.client(&["inspect", "rogue"]).stdout.contains("\"batch\": true"));
+    assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
+    host.signal("TERM");
+    assert_eq!(host.wait(), Some(0));
+}
+
+#[test]
 fn a_host_that_is_interrupted_ends_in_good_order_and_at_once_the_second_time() {
     let mut orderly = host(&["waiter"]);
     orderly.signal("INT");

@@ -152,6 +152,20 @@ impl RunningHost {
         Ended(command.spawn().unwrap())
     }
 
+    /// What the host answers to a GET.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let answer = async { client.get(format!("{}{path}", self.url)).send().await?.text().await };
+        tokio::runtime::Runtime::new().unwrap().block_on(answer).unwrap()
+    }
+
+    /// The log of a host that has ended, where nobody has read it.
+    pub(crate) fn unread_log(&mut self) -> String {
+        let mut log = String::new();
+        self.process.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log
+    }
+
     /// The host's process.
     pub(crate) fn id(&self) -> u32 {
         self.process.0.id()

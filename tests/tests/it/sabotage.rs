@@ -27,7 +27,11 @@ fn sabotaged(fault: &str) -> ActorSpec {
     spec.limits.ask_timeout = BRIEFLY;
     spec.limits.handler_max_cpu = Duration::from_secs(2);
     // Little, where it is what the guest goes for.
-    spec.limits.memory_max = ByteSize::mib(if fault == "handle:grow" { 16 } else { 256 });
+    spec.limits.memory_max = match fault {
+        "handle:grow" => ByteSize::mib(16),
+        "handle:gigabyte" => ByteSize::gib(2),
+        _ => ByteSize::mib(256),
+    };
     spec
 }
 
@@ -101,6 +105,7 @@ async fn a_guest_that_traps_or_loops_ends_its_own_life_whatever_export_it_does_i
         ("stop:sleep", stop),
         ("handle:recurse", "crashed: wasm trap: "),
         ("handle:grow", "crashed: "),
+        ("handle:gigabyte", "crashed: too much data is being copied"),
     ] {
         let ended = end_of(&host, fault).await;
         assert!(ended.starts_with(exit), "{fault}: {ended}");
@@ -126,6 +131,22 @@ async fn a_guest_that_sleeps_for_ever_in_a_tell_holds_up_itself_alone_and_is_sto
 }
 
 #[tokio::test]
+async fn a_guest_that_sleeps_for_ever_in_a_draw_holds_up_itself_alone_and_is_stopped_in_time() {
+    let host = host().unwrap();
+    let neighbour = spawn(&host, spec("counter").unwrap()).await.unwrap();
+    let actor = spawn(&host, sabotaged("stream-next:sleep")).await.unwrap();
+    let stream = actor.stream_message(Message::new("stream", Payload::none()), Default::default());
+    let mut stream = bounded(stream).await.unwrap();
+    let error = ask(&actor, "y").await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
+    bounded(neighbour.ask::<u64>("increment", &json!([])).into_future()).await.unwrap();
+    let status = bounded(actor.stop()).await;
+    assert_eq!((status.state, status.generation.0), (State::Stopped, 0), "{:?}", status.last_exit);
+    assert!(bounded(stream.next_batch(1)).await.is_err(), "the reader is told");
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_guest_that_hands_over_nonsense_is_told_so_and_goes_on() {
     let host = host().unwrap();
     for (fault, says) in [
@@ -138,10 +159,16 @@ async fn a_guest_that_hands_over_nonsense_is_told_so_and_goes_on() {
         assert_eq!(actor.status().state, State::Running, "{fault}");
         bounded(actor.stop()).await;
     }
-    for fault in ["handle:ask-nobody", "handle:bad-handles", "handle:flood", "handle:sleep"] {
+    let faults =
+        ["handle:ask-nobody", "handle:bad-handles", "handle:flood", "handle:sleep", "stream-close:sleep"];
+    for fault in faults {
         let sleeps = fault == "handle:sleep";
         let spec = if sleeps { sabotaged(fault) } else { patient(fault) };
         let actor = spawn(&host, spec).await.unwrap();
+        if fault == "stream-close:sleep" {
+            // The call is over already: whoever waits in it does not wait.
+            provoke(&actor, "stream-close").await;
+        }
         assert_eq!(ask(&actor, "x").await.is_ok(), !sleeps, "{fault}");
         assert_eq!(actor.status().state, State::Running, "{fault}");
         bounded(actor.stop()).await;

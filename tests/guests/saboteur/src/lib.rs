@@ -55,6 +55,23 @@ fn recurse(depth: u64) -> u64 {
     recurse(depth + 1) + frame[3]
 }
 
+/// So many bytes that were never written to: they take addresses, and no memory of the machine.
+#[cfg(target_arch = "wasm32")]
+fn untouched(bytes: usize) -> Payload {
+    const PAGE_BYTES: usize = 65_536;
+    let first = core::arch::wasm32::memory_grow::<0>(bytes / PAGE_BYTES);
+    assert_ne!(first, usize::MAX, "the memory is refused");
+    // SAFETY: nobody else knows of these pages, and they are all zeroes. Whoever drops them gives the allocator what
+    // is not its own; the life ends before that.
+    let body = unsafe { Vec::from_raw_parts((first * PAGE_BYTES) as *mut u8, bytes, bytes) };
+    Payload { encoding: Encoding::Bytes, body }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn untouched(bytes: usize) -> Payload {
+    payload(bytes)
+}
+
 fn payload(bytes: usize) -> Payload {
     Payload { encoding: Encoding::Bytes, body: vec![b'x'; bytes] }
 }
@@ -74,6 +91,7 @@ impl Guest for Saboteur {
         let fault = sabotage("handle");
         match fault.as_str() {
             "huge" => return Ok(Reply::Value(payload(64 << 20))),
+            "gigabyte" => return Ok(Reply::Value(untouched(1 << 30))),
             "long-error" => {
                 let message = "x".repeat(64 << 20);
                 let error = pulsing::actor::types::SystemError { message, recoverable: true, restart: false };
