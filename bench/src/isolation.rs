@@ -89,7 +89,7 @@ async fn round(actor: &ActorRef, time: Duration) -> Result<Histogram<u64>> {
         let mut took = Histogram::<u64>::new(3)?;
         let end = Instant::now() + time;
         while Instant::now() < end {
-            thread::sleep(PAUSE);
+            thread::park_timeout(PAUSE);
             let begun = Instant::now();
             runtime.block_on(actor.ask::<u64>("increment", &(1,)).into_future())?;
             took.record(u64::try_from(begun.elapsed().as_nanos())?)?;
