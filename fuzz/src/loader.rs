@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, LazyLock, Weak};
 
+use pulsing_host::budget::Budget;
 use pulsing_host::engine::{ComponentSource, Engines, LoadError, load};
 use pulsing_host::grants::Grants;
 use pulsing_host::instance::{Linkers, WasmBehavior};
@@ -42,5 +43,6 @@ fn link(bytes: &[u8]) -> Result<WasmBehavior, LoadError> {
     let (engines, linkers) = &*HOST;
     let loaded = load(engines, &ComponentSource::Bytes(bytes.into()))?;
     assert!(bytes.starts_with(HEAD), "what does not begin like a component was loaded");
-    WasmBehavior::new(linkers, loaded, Grants::default(), Weak::new(), Arc::default())
+    let memory = Budget::new(usize::MAX);
+    WasmBehavior::new(linkers, loaded, Grants::default(), Weak::new(), Arc::default(), memory)
 }

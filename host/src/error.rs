@@ -230,8 +230,8 @@ impl CallError {
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not compared: the distance takes time in the product of both lengths.
     const LENGTH_MAX: usize = 64;
-    /// How many words are compared. A guest may say that it has any number of methods.
-    const COMPARED_MAX: usize = 1_000;
+    /// How many words are compared: all methods of an actor, though not all actors of a large host.
+    const COMPARED_MAX: usize = 1_024;
     if word.len() > LENGTH_MAX {
         return None;
     }
