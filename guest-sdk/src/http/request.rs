@@ -114,7 +114,7 @@ impl Request {
     }
 
     /// Sends what comes out of a stream, as fast as the other side takes it. It goes on beside the response: once
-    /// that has begun, the rest is sent while the response's body is read.
+    /// that has begun, the rest is sent while the response's body is read. A `GET` and a `HEAD` have no such body.
     pub fn body_stream(mut self, body: impl Stream<Item = Vec<u8>> + 'static) -> Self {
         self.body = Body::Streamed(body.boxed_local());
         self

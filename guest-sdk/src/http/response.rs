@@ -55,7 +55,8 @@ impl Response {
         self.head.headers.iter().map(|Header { name, value }| (name.as_str(), value.as_slice()))
     }
 
-    /// The same response, unless its status is 4xx or 5xx.
+    /// The same response, unless its status is 4xx or 5xx. The error names the URL without its query, in which
+    /// there may be secrets.
     ///
     /// # Errors
     ///
@@ -63,7 +64,8 @@ impl Response {
     pub fn error_for_status(self) -> Result<Self, Error> {
         match self.status() {
             status @ 400.. => {
-                Err(Error::new(ErrorKind::Status(status), format!("{} answered {status}", self.url())))
+                let text = format!("{} answered {status}", without_query(self.url()));
+                Err(Error::new(ErrorKind::Status(status), text))
             }
             _fine => Ok(self),
         }
@@ -132,11 +134,16 @@ impl Response {
     }
 }
 
+/// A URL up to its query.
+fn without_query(url: &str) -> &str {
+    url.split_once('?').map_or(url, |(before, _query)| before)
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status())
-            .field("url", &self.url())
+            .field("url", &without_query(self.url()))
             .finish_non_exhaustive()
     }
 }

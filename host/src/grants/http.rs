@@ -248,6 +248,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let is_this_network = a == 0;
     let is_shared = a == 100 && (64..128).contains(&b);
     let is_protocol = a == 192 && b == 0 && c == 0;
+    // Of 6to4: it leads to whoever relays.
+    let is_relay = a == 192 && b == 88 && c == 99;
     let is_benchmark = a == 198 && (b == 18 || b == 19);
     // Multicast, reserved and broadcast.
     let is_no_host = a >= 224;
@@ -258,6 +260,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || is_this_network
         || is_shared
         || is_protocol
+        || is_relay
         || is_benchmark
         || is_no_host)
 }
@@ -270,8 +273,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         // Mapped, and translated (RFC 6052): what counts is the address inside.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 and Teredo lead to addresses inside of them, documentation nowhere.
-        [0x2002, ..] | [0x2001, 0, ..] | [0x2001, 0xdb8, ..] => false,
+        // 6to4 leads to addresses inside of it, documentation nowhere.
+        [0x2002, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false,
+        // What is set apart for protocols: Teredo, benchmarks and identifiers that are no places.
+        [0x2001, 0..0x200, ..] => false,
         // Global unicast, the only space that is given out.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
@@ -392,10 +397,25 @@ mod tests {
             "64:ff9b::a00:1",
             "2002:a00:1::",
             "2001:db8::1",
+            "192.88.99.1",
+            "2001::1",
+            "2001:2::1",
+            "2001:20::1",
+            "3fff::1",
+            "3fff:fff::1",
         ] {
             assert!(!is_public(inside.parse().unwrap()), "{inside}");
         }
-        for outside in ["93.184.215.14", "100.128.0.1", "172.32.0.1", "2606:2800::1", "::ffff:8.8.8.8"] {
+        for outside in [
+            "93.184.215.14",
+            "100.128.0.1",
+            "172.32.0.1",
+            "192.88.98.1",
+            "2606:2800::1",
+            "2001:200::1",
+            "3fff:1000::1",
+            "::ffff:8.8.8.8",
+        ] {
             assert!(is_public(outside.parse().unwrap()), "{outside}");
         }
     }

@@ -20,11 +20,12 @@ use crate::actor::watch::Watch;
 use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
-use crate::id::CallId;
+use crate::id::{ActorName, CallId};
 use crate::instance::bindings::types::CallOptions;
 use crate::instance::store::Guest;
 use crate::message::{Message, Payload};
 use crate::stream::{Batch, Item, StreamReader};
+use crate::text::printable;
 
 /// How many items a guest draws at once, at most.
 const BATCH_MAX: u32 = 1024;
@@ -45,6 +46,7 @@ impl Guest {
     pub(super) fn peer(&self, target: &str) -> Result<ActorRef, RuntimeError> {
         let name = self.desk.name();
         if !self.peers.contains(target) {
+            let target = printable(target, ActorName::LENGTH_MAX);
             let text =
                 format!("`{name}` may not send messages to `{target}`; grant it with `--ask {target}`");
             return Err(RuntimeError::new(RuntimeErrorKind::PermissionDenied, text));
