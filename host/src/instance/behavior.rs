@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 
 use super::bindings::overlapping::OverlappingPre;
 use super::bindings::serial::SerialPre;
-use super::imports::http::HttpClient;
+use super::imports::http::{HttpClient, Network};
 use super::imports::{is_offered, linker};
 use super::store::{Guest, Household};
 use super::{overlapping, serial};
@@ -27,6 +27,7 @@ use crate::registry::Registry;
 pub struct Linkers {
     serial: Linker<Guest>,
     overlapping: Linker<Guest>,
+    network: Network,
 }
 
 impl Linkers {
@@ -38,7 +39,11 @@ impl Linkers {
     pub fn new(engines: &Engines) -> Result<Self, BuildError> {
         let linker =
             |lane| linker(engines.of(lane), lane).map_err(|error| BuildError::Engine(format!("{error:#}")));
-        Ok(Self { serial: linker(Lane::Serial)?, overlapping: linker(Lane::Overlapping)? })
+        Ok(Self {
+            serial: linker(Lane::Serial)?,
+            overlapping: linker(Lane::Overlapping)?,
+            network: Network::new(),
+        })
     }
 }
 
@@ -85,7 +90,7 @@ impl WasmBehavior {
                 Code::Overlapping(OverlappingPre::new(pre).map_err(unfit)?)
             }
         };
-        let http = Arc::new(HttpClient::new(&grants.http));
+        let http = Arc::new(HttpClient::new(&grants.http, &linkers.network));
         Ok(Self { household: Household { grants, registry, counters, http, memory }, code })
     }
 

@@ -61,7 +61,7 @@ pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Gue
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     match lane {
         Lane::Serial => {
-            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+            http::add_to_linker(&mut linker)?;
             bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
         }
         Lane::Overlapping => {

@@ -28,6 +28,10 @@ const HANDOVER_MIN_BYTES: usize = 1 << 20;
 /// The most bytes that a guest hands over in one call, whatever its limits say.
 const HANDOVER_MAX_BYTES: usize = 128 << 20;
 
+/// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
+/// 32 KiB, or a file that is open.
+const HANDLES_MAX: usize = 2048;
+
 /// What all lives of an actor have in common.
 pub(super) struct Household {
     pub(super) grants: Grants,
@@ -41,8 +45,9 @@ pub(super) struct Household {
 /// What host functions find in a life's store.
 pub(super) struct Guest {
     wasi: WasiCtx,
-    pub(super) table: ResourceTable,
+    /// Before `table`: fields are dropped in their order.
     pub(super) wasi_http: WasiHttp,
+    pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) stderr: LogPipe,
     pub(super) desk: Desk,
@@ -50,7 +55,7 @@ pub(super) struct Guest {
     /// Which actors the guest may send messages to.
     pub(super) peers: BTreeSet<ActorName>,
     pub(super) peer_streams: PeerStreams,
-    /// For the guest's messages to others.
+    /// For the guest's messages to others, and its requests.
     pub(super) outgoing: Budget,
     pub(super) http: Arc<HttpClient>,
     pub(super) exchanges: Exchanges,
@@ -84,17 +89,20 @@ pub(super) fn new_store(
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
     let stderr = LogPipe::new(desk.name().clone(), Output::Stderr, log_max(&desk));
     let exchanges_max = limits.http_requests.get();
+    let outgoing = Budget::new(kept_max);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES_MAX);
     let guest = Guest {
         wasi: wasi(&household.grants, &desk, stderr.clone())?,
-        table: ResourceTable::new(),
-        wasi_http: WasiHttp::new(Arc::clone(&household.http), desk.clone(), exchanges_max),
+        wasi_http: WasiHttp::new(Arc::clone(&household.http), desk.clone(), outgoing.clone()),
+        table,
         limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
         stderr,
         desk,
         registry: Weak::clone(&household.registry),
         peers: household.grants.ask.iter().cloned().collect(),
         peer_streams: PeerStreams::new(open_streams_max),
-        outgoing: Budget::new(kept_max),
+        outgoing,
         http: Arc::clone(&household.http),
         exchanges: Exchanges::new(exchanges_max),
         parking: Parking::default(),

@@ -9,13 +9,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{any, get, post};
+use bytesize::ByteSize;
 use futures::StreamExt;
 use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::Host;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
-use tokio::sync::{Barrier, Notify};
+use tokio::sync::{Barrier, Notify, mpsc};
 
 use crate::program::{RunningHost, text};
 use crate::servers::Server;
@@ -293,6 +294,176 @@ async fn a_serial_guest_that_waits_for_a_server_is_told_to_stop() {
     }
     assert_eq!(actor.status().generation.0, 0);
     bounded(gone.notified()).await;
+    host.shutdown().await;
+}
+
+/// A server that begins to answer at once, tells here whether the request's body was whole when that ended, and
+/// leaves its answer unfinished.
+async fn answering_at_once() -> (Server, mpsc::Receiver<bool>) {
+    let (tell, told) = mpsc::channel(1);
+    let answer = post(async |State(tell): State<mpsc::Sender<bool>>, body: Body| {
+        // It outlives a connection that breaks.
+        tokio::spawn(async move { tell.send(axum::body::to_bytes(body, usize::MAX).await.is_ok()).await });
+        endless(Arc::default())
+    });
+    (Server::start(Router::new().route("/", answer).with_state(tell)).await, told)
+}
+
+/// A server that answers at once, and never reads more than the head of a request.
+async fn deaf() -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        connection.read_u8().await.unwrap();
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        std::future::pending().await
+    });
+    (authority, serving)
+}
+
+#[tokio::test]
+async fn a_serial_guest_whose_body_nobody_reads_is_told_to_stop() {
+    let (authority, serving) = deaf().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&authority]).await;
+    // More than the buffers of both ends.
+    let asked = actor.ask::<()>("upload", &(&authority, 64 << 20)).timeout(Duration::from_millis(500));
+    let error = bounded(asked.into_future()).await.unwrap_err();
+    assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
+    assert_eq!(bounded(actor.ask::<bool>("is_alive", &()).into_future()).await, Ok(true));
+    assert_eq!(actor.status().generation.0, 0);
+    serving.abort();
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_response_to_a_serial_guest_ends_with_its_call_whoever_keeps_it() {
+    let (server, gone) = holding().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&server.url]).await;
+    let status = bounded(actor.ask::<u16>("keep", &(format!("{}/", server.url),)).into_future()).await;
+    assert_eq!(status, Ok(200));
+    bounded(gone.notified()).await;
+    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn half_a_body_does_not_pass_for_a_whole_one_when_its_life_ends() {
+    let (server, mut was_whole) = answering_at_once().await;
+    let authority = server.url.strip_prefix("http://").unwrap();
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&server.url]).await;
+    bounded(actor.ask::<()>("upload_half", &(authority,)).into_future()).await.unwrap_err();
+    assert_eq!(bounded(was_whole.recv()).await, Some(false));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_serial_guest_is_held_to_the_same_headers_and_methods() {
+    let (server, count) = counting().await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&server.url]).await;
+    let url = format!("{}/", server.url);
+    let send = async |method: &str, header: (&str, &str), body: &str| {
+        bounded(actor.ask::<u16>("send", &(&url, method, header, body)).into_future()).await
+    };
+    for name in ["host", "expect", "te", "trailer", "via", "transfer-encoding", "connection"] {
+        let error = text_of(send("GET", (name, "x"), "").await.unwrap_err());
+        assert!(error.contains("Forbidden"), "{name}: {error}");
+    }
+    for method in ["CONNECT", "TRACE"] {
+        let error = text_of(send(method, ("x", "x"), "").await.unwrap_err());
+        assert!(error.contains("HttpRequestMethodInvalid"), "{method}: {error}");
+    }
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    assert_eq!(send("GET", ("x", "x"), "").await, Ok(200));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_body_that_a_method_does_not_have_is_refused() {
+    let slow = any(async || tokio::time::sleep(Duration::from_secs(3600)).await);
+    let server = Server::start(Router::new().fallback(slow)).await;
+    let host = host().unwrap();
+    let overlapping = actor(&host, "fetcher", &[&server.url]).await;
+    let asked = overlapping.ask::<u16>("get_with_body_stream", &(&server.url,)).into_future();
+    let error = text_of(bounded(asked).await.unwrap_err());
+    assert!(error.contains("a GET has no streamed body"), "{error}");
+    let serial = actor(&host, "fetcher-serial", &[&server.url]).await;
+    let asked = serial.ask::<u16>("send", &(format!("{}/", server.url), "HEAD", ("x", "x"), "body"));
+    let error = text_of(bounded(asked.into_future()).await.unwrap_err());
+    assert!(error.contains("HttpRequestBodySize") || error.contains("Closed"), "{error}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn requests_of_a_serial_guest_count_under_kept_max() {
+    let (server, _gone) = holding().await;
+    let host = host().unwrap();
+    let mut spec = spec("fetcher-serial").unwrap();
+    spec.grants.http = vec![server.url.parse().unwrap()];
+    spec.limits.message_max = ByteSize::kib(64);
+    spec.limits.kept_max = ByteSize::mib(1);
+    let actor = spawn(&host, spec).await.unwrap();
+    let asked = actor.ask::<usize>("keep_at_once", &(format!("{}/", server.url), 100));
+    let open = bounded(asked.into_future()).await.unwrap();
+    assert!((8..16).contains(&open), "{open}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_serial_guest_holds_of_wasi_http_is_bounded() {
+    let host = host().unwrap();
+    let mut granted = spec("fetcher-serial").unwrap();
+    granted.grants.http = vec!["127.0.0.1".parse().unwrap()];
+    granted.limits.http_requests = 5.try_into().unwrap();
+    let granted = spawn(&host, granted).await.unwrap();
+    // In each call anew: what is dropped counts no more.
+    for _ in 0..3 {
+        assert_eq!(bounded(granted.ask::<usize>("hold_bodies", &(1000,)).into_future()).await, Ok(5));
+    }
+    assert_eq!(granted.ask("takes_texts_of", &(32,)).await, Ok([true, true, true]));
+    assert_eq!(granted.ask("takes_texts_of", &(2000,)).await, Ok([false, false, true]));
+    assert_eq!(granted.ask("takes_texts_of", &(20_000,)).await, Ok([false, false, false]));
+    assert_eq!(bounded(granted.ask::<usize>("hold_fields", &(1000,)).into_future()).await, Ok(1000));
+    bounded(granted.ask::<usize>("hold_fields", &(3000,)).into_future()).await.unwrap_err();
+    eventually(|| async { granted.status() }, |status| status.generation.0 == 1).await;
+    bounded(granted.stop()).await;
+    let confined = spawn(&host, spec("fetcher-serial").unwrap()).await.unwrap();
+    assert_eq!(bounded(confined.ask::<usize>("hold_bodies", &(1000,)).into_future()).await, Ok(8));
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_exchange_that_its_guest_never_closes_gives_back_its_bytes_with_its_call() {
+    let (server, gone) = holding().await;
+    let host = host().unwrap();
+    let mut spec = spec("fetcher").unwrap();
+    spec.grants.http = vec![server.url.parse().unwrap()];
+    // Room for three at once.
+    spec.limits.message_max = ByteSize::kib(64);
+    spec.limits.kept_max = ByteSize::kib(200);
+    let actor = spawn(&host, spec).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(bounded(actor.ask("leave_open", &(&server.url,)).into_future()).await, Ok(200));
+        bounded(gone.notified()).await;
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_error_of_a_status_keeps_the_query_to_itself() {
+    let missing = any(async || StatusCode::NOT_FOUND);
+    let server = Server::start(Router::new().fallback(missing)).await;
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher", &[&server.url]).await;
+    let url = format!("{}/path?key=secret", server.url);
+    let error =
+        text_of(bounded(actor.ask::<u16>("expect_success", &(url,)).into_future()).await.unwrap_err());
+    assert!(error.contains("/path answered 404") && !error.contains("secret"), "{error}");
     host.shutdown().await;
 }
 

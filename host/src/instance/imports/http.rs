@@ -8,6 +8,7 @@ pub(super) mod body;
 pub(super) mod client;
 mod exchange;
 pub(super) mod failure;
+mod network;
 mod request;
 mod wasi;
 
@@ -25,7 +26,9 @@ use crate::instance::bindings::overlapping::pulsing::actor::async_http::{
 use crate::instance::store::Guest;
 
 pub(in crate::instance) use self::client::HttpClient;
+pub(in crate::instance) use self::network::Network;
 pub(in crate::instance) use self::wasi::WasiHttp;
+pub(super) use self::wasi::add_to_linker;
 
 /// The exchanges that a guest has open.
 pub(in crate::instance) struct Exchanges {

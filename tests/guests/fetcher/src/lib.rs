@@ -97,6 +97,25 @@ impl Fetcher {
         Ok(chunks.next().await.transpose()?.map_or(0, |chunk| chunk.len()))
     }
 
+    /// Waits for a response to begin, and neither reads nor closes it.
+    async fn leave_open(_this: This<Self>, url: String) -> Result<u16, Error> {
+        let response = http::Request::get(url).send().await?;
+        let status = response.status();
+        std::mem::forget(response);
+        Ok(status)
+    }
+
+    /// Waits for a response that is no error.
+    async fn expect_success(_this: This<Self>, url: String) -> Result<u16, Error> {
+        Ok(http::Request::get(url).send().await?.error_for_status()?.status())
+    }
+
+    /// Sends a streamed body by a method that has none.
+    async fn get_with_body_stream(_this: This<Self>, url: String) -> Result<u16, Error> {
+        let body = pulsing_guest::futures::stream::iter([b"body".to_vec()]);
+        Ok(http::Request::get(url).body_stream(body).send().await?.status())
+    }
+
     fn is_alive(&self) -> bool {
         true
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Bytes;
 use futures::Stream;
 use futures::stream::unfold;
 use tokio::sync::mpsc;
@@ -10,12 +11,12 @@ use tokio::sync::mpsc;
 const PIECES_MAX: usize = 1;
 
 pub(super) enum Piece {
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// The body is whole. Without this its end is a failure, so that no half of a body passes for all of it.
     End,
 }
 
-pub(super) fn channel() -> (mpsc::Sender<Piece>, impl Stream<Item = io::Result<Vec<u8>>> + Send + use<>) {
+pub(super) fn channel() -> (mpsc::Sender<Piece>, impl Stream<Item = io::Result<Bytes>> + Send + use<>) {
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let pieces = unfold(Some(receiver), |receiver| async {
         let mut receiver: mpsc::Receiver<Piece> = receiver?;
@@ -37,10 +38,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_given_up_does_not_pass_for_a_whole_one() {
         let (sender, pieces) = channel();
-        sender.send(Piece::Bytes(vec![1])).await.ok().unwrap();
+        sender.send(Piece::Bytes(Bytes::from_static(b"a"))).await.ok().unwrap();
         drop(sender);
         let pieces: Vec<_> = pieces.collect().await;
-        assert!(matches!(&pieces[..], [Ok(bytes), Err(_)] if bytes == &[1]), "{pieces:?}");
+        assert!(matches!(&pieces[..], [Ok(bytes), Err(_)] if bytes == "a"), "{pieces:?}");
         let (sender, pieces) = channel();
         sender.send(Piece::End).await.ok().unwrap();
         assert_eq!(pieces.count().await, 0);

@@ -1,7 +1,8 @@
 //! The client of an actor: knows its grants, holds every hop to them, and is shared by its lives.
 //!
 //! There are two connection pools, so that a connection that was made under a grant by name is never used for a
-//! request that only a wildcard lets through. Redirects are followed here and not in the library, which would
+//! request that only a wildcard lets through. Connections wait for another request only where their host was granted
+//! by name: what waits is bounded by what the operator wrote, and not by how many names a guest thinks up. Redirects are followed here and not in the library, which would
 //! follow as many for each request.
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use reqwest::{Body, Client, Method, Response, StatusCode};
 use url::Url;
 
 use super::failure::{Failure, OutOfReach, Unresolved};
+use super::network::{Lookups, Network};
 use super::request::url as read_url;
 use crate::grants::http::{Denied, HttpGrant, Reach, is_public, reach};
 use crate::id::ActorName;
@@ -22,9 +24,8 @@ use crate::instance::bindings::overlapping::pulsing::actor::async_http::ErrorCod
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const POOL_IDLE_MAX_PER_HOST: usize = 8;
-/// How many addresses of a name are tried.
-const ADDRESSES_MAX: usize = 16;
+/// How many connections to a host that was granted by name wait for another request.
+const POOL_IDLE_MAX_PER_HOST: usize = 4;
 
 /// What belongs to the body, and goes with it when a redirect turns a request into a GET.
 const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-language", "content-location", "content-type"];
@@ -32,6 +33,7 @@ const OF_THE_BODY: [&str; 4] = ["content-encoding", "content-language", "content
 /// An actor's client. Costs nothing before its first request.
 pub(in crate::instance) struct HttpClient {
     grants: Vec<HttpGrant>,
+    lookups: Lookups,
     named: OnceLock<Client>,
     public: OnceLock<Client>,
 }
@@ -51,8 +53,14 @@ pub(super) enum Sent {
 }
 
 impl HttpClient {
-    pub(in crate::instance) fn new(grants: &[HttpGrant]) -> Self {
-        Self { grants: grants.to_vec(), named: OnceLock::new(), public: OnceLock::new() }
+    pub(in crate::instance) fn new(grants: &[HttpGrant], network: &Network) -> Self {
+        let lookups = network.for_actor();
+        Self { grants: grants.to_vec(), lookups, named: OnceLock::new(), public: OnceLock::new() }
+    }
+
+    /// Whether any host at all was granted.
+    pub(super) fn has_grants(&self) -> bool {
+        !self.grants.is_empty()
     }
 
     /// How far a URL reaches, if it is granted.
@@ -68,7 +76,7 @@ impl HttpClient {
         if let Some(client) = place.get() {
             return Ok(client.clone());
         }
-        let client = build(reach).map_err(|error| {
+        let client = build(reach, self.lookups.clone()).map_err(|error| {
             Failure::new(ErrorCode::InternalError, format!("the host has no HTTP client: {error}"))
         })?;
         Ok(place.get_or_init(|| client).clone())
@@ -124,7 +132,7 @@ fn follow(response: &Response, hop: &mut Hop, body: &mut Sent) -> Result<bool, F
         return Ok(false);
     };
     let Ok(next) = hop.url.join(next) else { return Ok(false) };
-    let next = read_url(next.as_str())?;
+    let next = read_url(next.as_str()).map_err(Failure::of_a_redirect)?;
     if becomes_get {
         hop.method = Method::GET;
         *body = Sent::Whole(Vec::new());
@@ -138,15 +146,19 @@ fn follow(response: &Response, hop: &mut Hop, body: &mut Sent) -> Result<bool, F
     Ok(true)
 }
 
-fn build(reach: Reach) -> reqwest::Result<Client> {
+fn build(reach: Reach, lookups: Lookups) -> reqwest::Result<Client> {
+    let idle_max = match reach {
+        Reach::Named => POOL_IDLE_MAX_PER_HOST,
+        Reach::Public => 0,
+    };
     Client::builder()
         .no_proxy()
         .referer(false)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .pool_max_idle_per_host(POOL_IDLE_MAX_PER_HOST)
-        .dns_resolver(Arc::new(Resolver { reach }))
+        .pool_max_idle_per_host(idle_max)
+        .dns_resolver(Arc::new(Resolver { reach, lookups }))
         .build()
 }
 
@@ -154,15 +166,16 @@ fn build(reach: Reach) -> reqwest::Result<Client> {
 /// nothing itself, so a name cannot lead elsewhere between the check and the connection.
 struct Resolver {
     reach: Reach,
+    lookups: Lookups,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (name, reach) = (name.as_str().to_owned(), self.reach);
+        let (name, reach, lookups) = (name.as_str().to_owned(), self.reach, self.lookups.clone());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let found = found.map_err(|error| Unresolved { name: name.clone(), why: error.to_string() })?;
-            let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+            let found = lookups.addresses(name.clone()).await;
+            let addresses =
+                found.map_err(|error| Unresolved { name: name.clone(), why: error.to_string() })?;
             let fits = |address: &SocketAddr| reach == Reach::Named || is_public(address.ip());
             let allowed: Vec<_> = addresses.iter().copied().filter(fits).collect();
             if allowed.is_empty() && !addresses.is_empty() {
@@ -171,5 +184,70 @@ impl Resolve for Resolver {
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn answer(mut stream: TcpStream) {
+        let mut head = [0; 4096];
+        while stream.read(&mut head).await.is_ok_and(|length| length > 0) {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        }
+    }
+
+    /// Sends so many requests one after the other, and says how many connections that took.
+    async fn connections(reach: Reach, requests: usize) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let accepted = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&accepted);
+        let serving = tokio::spawn(async move {
+            loop {
+                let (stream, _from) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer(stream));
+            }
+        });
+        let client = build(reach, Network::new().for_actor()).unwrap();
+        for _ in 0..requests {
+            assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), "ok");
+        }
+        serving.abort();
+        accepted.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn connections_wait_for_another_request_only_to_hosts_that_were_granted_by_name() {
+        assert_eq!(connections(Reach::Public, 20).await, 20);
+        assert!(connections(Reach::Named, 20).await < 20);
+    }
+
+    fn redirect(location: &str) -> Response {
+        let response = http::Response::builder().status(StatusCode::FOUND).header(LOCATION, location);
+        response.body("").unwrap().into()
+    }
+
+    #[test]
+    fn a_server_that_redirects_to_what_cannot_be_followed_is_to_blame() {
+        for location in ["ftp://example.com/", "http://me:secret@example.com/"] {
+            let url = "http://example.com/".parse().unwrap();
+            let mut hop = Hop { method: Method::GET, url, headers: HeaderMap::new() };
+            let failure = follow(&redirect(location), &mut hop, &mut Sent::Whole(Vec::new())).unwrap_err();
+            let error = failure.into_wit();
+            assert_eq!(error.code, ErrorCode::HttpProtocolError, "{location}");
+            assert!(
+                error.message.contains("redirects to a URL that cannot be followed"),
+                "{}",
+                error.message
+            );
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::HeaderMap;
 use reqwest::{Body, Response as HttpResponse};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -25,12 +26,22 @@ pub(super) struct Exchange {
     head: watch::Receiver<Head>,
     /// Takes the pieces of a streamed body; none once it is whole, or was never streamed.
     pieces: SyncMutex<Option<mpsc::Sender<Piece>>>,
+    /// Held while a piece waits for room, so that only one does.
+    writing: Mutex<()>,
     incoming: Arc<Mutex<Incoming>>,
     between_bytes: Duration,
     piece_max: usize,
     over: CancellationToken,
-    /// What it takes of the actor's budget.
-    _held: Held,
+    held: Arc<Keeping>,
+}
+
+/// What an exchange takes of the actor's budget, until it is over or closed.
+struct Keeping(SyncMutex<Option<Held>>);
+
+impl Keeping {
+    fn give_back(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 /// The response's body.
@@ -44,7 +55,7 @@ struct Incoming {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.over.cancel();
+        self.end();
     }
 }
 
@@ -66,11 +77,20 @@ impl Exchange {
         };
         let (tell_head, head) = watch::channel(None);
         let (incoming, over) = (Arc::<Mutex<Incoming>>::default(), CancellationToken::new());
-        let task = Task { desk, within, tell_head, incoming: Arc::clone(&incoming), over: over.clone() };
+        let held = Arc::new(Keeping(SyncMutex::new(Some(held))));
+        let task = Task {
+            desk,
+            within,
+            tell_head,
+            incoming: Arc::clone(&incoming),
+            over: over.clone(),
+            held: Arc::clone(&held),
+        };
         let hop = Hop { method: request.method, url: request.url, headers: request.headers };
         tokio::spawn(task.run(client, hop, body, request.first_byte, request.redirects_max));
         let (between_bytes, piece_max) = (request.between_bytes, request.piece_max);
-        Self { head, pieces: SyncMutex::new(pieces), incoming, between_bytes, piece_max, over, _held: held }
+        let (pieces, writing) = (SyncMutex::new(pieces), Mutex::default());
+        Self { head, pieces, writing, incoming, between_bytes, piece_max, over, held }
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -79,6 +99,7 @@ impl Exchange {
 
     pub(super) fn end(&self) {
         self.over.cancel();
+        self.held.give_back();
     }
 
     /// Waits for the response to begin.
@@ -88,17 +109,21 @@ impl Exchange {
         head.ok().and_then(|head| head.clone()).unwrap_or_else(|| Err(Failure::cancelled()))
     }
 
-    /// Hands over a piece of the request's body, once there is room for it.
+    /// Hands over a piece of the request's body, once there is room for it. One at a time: what waits is kept.
     pub(super) async fn write(&self, bytes: Vec<u8>) -> Result<(), Failure> {
         if bytes.len() > WRITE_MAX_BYTES {
             let text = format!("a piece of {} bytes, more than {WRITE_MAX_BYTES}", bytes.len());
             return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
         }
+        let Ok(_writing) = self.writing.try_lock() else {
+            let text = "a piece of this body waits already; hand over the next one once that is taken";
+            return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
+        };
         let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ended = || Failure::new(ErrorCode::HttpRequestBodySize, "this request takes no more body");
         let pieces = pieces.ok_or_else(ended)?;
         tokio::select! {
-            sent = pieces.send(Piece::Bytes(bytes)) => sent.map_err(|_gone| {
+            sent = pieces.send(Piece::Bytes(bytes.into())) => sent.map_err(|_gone| {
                 Failure::new(ErrorCode::ConnectionTerminated, "the other side does not take the rest of the body")
             }),
             () = self.over.cancelled() => Err(Failure::cancelled()),
@@ -171,6 +196,7 @@ struct Task {
     tell_head: watch::Sender<Head>,
     incoming: Arc<Mutex<Incoming>>,
     over: CancellationToken,
+    held: Arc<Keeping>,
 }
 
 impl Task {
@@ -198,6 +224,9 @@ impl Task {
         self.over.cancel();
         // Whoever reads has heard that it is over. This closes the connection, unless all was read.
         *self.incoming.lock().await = Incoming::default();
+        self.tell_head.send_replace(Some(Err(Failure::cancelled())));
+        // A guest that never closes it has nothing of it any more.
+        self.held.give_back();
     }
 
     /// Returns when the call has ended or is told to stop, or the exchange was closed.
@@ -209,10 +238,15 @@ impl Task {
     }
 }
 
+/// Whether names and values have no more bytes together.
+pub(super) fn headers_fit(headers: &HeaderMap, max_bytes: usize) -> bool {
+    let bytes = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len()));
+    bytes.fold(0, usize::saturating_add) <= max_bytes
+}
+
 fn head_of(response: &HttpResponse) -> Result<ResponseHead, Failure> {
     let headers = response.headers();
-    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    if bytes.fold(0, usize::saturating_add) > HEADERS_MAX_BYTES {
+    if !headers_fit(headers, HEADERS_MAX_BYTES) {
         let text = format!("the response's headers have more than {HEADERS_MAX_BYTES} bytes");
         return Err(Failure::new(ErrorCode::HttpResponseHeaderSectionSize, text));
     }
@@ -225,4 +259,62 @@ fn head_of(response: &HttpResponse) -> Result<ResponseHead, Failure> {
         url: response.url().to_string(),
         headers: headers.iter().map(header).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures::FutureExt;
+
+    use super::super::network::Network;
+    use super::super::request::prepare;
+    use super::*;
+    use crate::actor::behavior::Lane;
+    use crate::budget::Budget;
+    use crate::id::ActorName;
+    use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Body as WireBody, Request};
+    use crate::limits::Limits;
+
+    /// A request with a streamed body to a server that accepts connections and reads nothing.
+    async fn unread(budget: &Budget) -> (Exchange, tokio::net::TcpListener) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let request = Request {
+            method: "POST".to_owned(),
+            url: format!("http://{address}/"),
+            headers: Vec::new(),
+            body: WireBody::Streamed,
+            first_byte_timeout_ms: None,
+            between_bytes_timeout_ms: None,
+            redirects_max: 0,
+        };
+        let prepared = prepare(request, 1 << 20).ok().unwrap();
+        let name = ActorName::new("test").unwrap();
+        let desk = Desk::of_nobody(name, Lane::Overlapping, Limits::default(), Arc::default());
+        let client = HttpClient::new(&[address.to_string().parse().unwrap()], &Network::new());
+        let held = budget.take(prepared.kept_bytes()).unwrap();
+        (Exchange::begin(desk, CallId::NONE, Arc::new(client), prepared, held), listener)
+    }
+
+    #[tokio::test]
+    async fn one_piece_of_a_body_waits_and_no_more() {
+        let budget = Budget::new(1 << 20);
+        let (exchange, _listener) = unread(&budget).await;
+        let piece = || vec![0; WRITE_MAX_BYTES];
+        // Until the buffers of the connection are full, too.
+        let mut waiting = pin!(async { while exchange.write(piece()).await.is_ok() {} });
+        let refused = loop {
+            assert!(waiting.as_mut().now_or_never().is_none());
+            if let Some(Err(refused)) = exchange.write(piece()).now_or_never() {
+                break refused.into_wit();
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(refused.code, ErrorCode::HttpRequestBodySize);
+        assert!(refused.message.contains("waits already"), "{}", refused.message);
+        exchange.end();
+        assert_eq!(budget.used(), 0);
+        waiting.await;
+    }
 }

@@ -60,6 +60,12 @@ impl Failure {
         Self::new(ErrorCode::Cancelled, "the call was told to stop, or the exchange was closed")
     }
 
+    /// What is wrong with a URL, where a server gave it.
+    pub(super) fn of_a_redirect(self) -> Self {
+        let text = format!("the server redirects to a URL that cannot be followed: {}", self.message);
+        Self::new(ErrorCode::HttpProtocolError, text)
+    }
+
     pub(super) fn into_wit(self) -> Error {
         Error { code: self.code, message: printable(&self.message, MESSAGE_MAX_CHARS) }
     }

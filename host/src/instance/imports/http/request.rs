@@ -10,8 +10,8 @@ use super::failure::Failure;
 use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Body, ErrorCode, Header, Request};
 
 /// The longest URL. Servers take 8 to 16 KiB.
-const URL_MAX_BYTES: usize = 16 << 10;
-const METHOD_MAX_BYTES: usize = 32;
+pub(super) const URL_MAX_BYTES: usize = 16 << 10;
+pub(super) const METHOD_MAX_BYTES: usize = 32;
 /// The most bytes of one piece of a streamed body.
 pub(super) const WRITE_MAX_BYTES: usize = 256 << 10;
 /// As many as the client takes in a response.
@@ -85,8 +85,12 @@ pub(super) fn prepare(request: Request, piece_max: usize) -> Result<Prepared, Fa
         Body::Whole(bytes) => PreparedBody::Whole(bytes),
         Body::Streamed => PreparedBody::Streamed,
     };
+    let method = method(&request.method)?;
+    if matches!(body, PreparedBody::Streamed) && is_without_body(&method) {
+        return Err(no_streamed_body(&method));
+    }
     Ok(Prepared {
-        method: method(&request.method)?,
+        method,
         url: url(&request.url)?,
         headers: headers(request.headers)?,
         body,
@@ -107,7 +111,18 @@ pub(super) fn between_bytes_timeout(wanted: Option<Duration>) -> Duration {
     wanted.unwrap_or(BETWEEN_BYTES_TIMEOUT).min(TIMEOUT_MAX)
 }
 
-fn method(name: &str) -> Result<Method, Failure> {
+/// Whether the client sends no body with this method, unless it knows its length beforehand.
+pub(super) fn is_without_body(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+/// That is no reason to leave it out without a word.
+pub(super) fn no_streamed_body(method: &Method) -> Failure {
+    let text = format!("a {method} has no streamed body; send it whole, or by another method");
+    Failure::new(ErrorCode::HttpRequestBodySize, text)
+}
+
+pub(super) fn method(name: &str) -> Result<Method, Failure> {
     let method = Some(name).filter(|name| name.len() <= METHOD_MAX_BYTES);
     let method = method.and_then(|name| Method::from_bytes(name.as_bytes()).ok());
     // These two are for proxies.
@@ -134,6 +149,11 @@ pub(super) fn url(text: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// Whether a header is made by the host, so that no guest gives it.
+pub(super) fn is_of_the_host(name: &HeaderName) -> bool {
+    OF_THE_HOST.contains(&name.as_str())
+}
+
 fn headers(given: Vec<Header>) -> Result<HeaderMap, Failure> {
     let bytes = given.iter().map(|header| header.name.len().saturating_add(header.value.len()));
     if given.len() > HEADERS_MAX || bytes.fold(0, usize::saturating_add) > HEADERS_MAX_BYTES {
@@ -148,7 +168,7 @@ fn headers(given: Vec<Header>) -> Result<HeaderMap, Failure> {
         };
         let key =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_invalid| invalid("has no proper name"))?;
-        if OF_THE_HOST.contains(&key.as_str()) {
+        if is_of_the_host(&key) {
             return Err(invalid("is made by the host"));
         }
         let value = HeaderValue::from_bytes(&value).map_err(|_invalid| invalid("has no proper value"))?;
@@ -221,7 +241,11 @@ mod tests {
             let request = Request { method: method.to_owned(), ..request() };
             assert_eq!(code(request), ErrorCode::HttpRequestMethodInvalid, "{method}");
         }
-        let request = Request { body: Body::Whole(vec![0; 11]), ..request() };
-        assert_eq!(code(request), ErrorCode::HttpRequestBodySize);
+        let too_large = Request { body: Body::Whole(vec![0; 11]), ..request() };
+        assert_eq!(code(too_large), ErrorCode::HttpRequestBodySize);
+        for method in ["GET", "HEAD"] {
+            let request = Request { method: method.to_owned(), body: Body::Streamed, ..request() };
+            assert_eq!(code(request), ErrorCode::HttpRequestBodySize, "{method}");
+        }
     }
 }
