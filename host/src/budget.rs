@@ -70,6 +70,14 @@ impl Held {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
+    /// Parts with some of the bytes, which the answered one holds from now on.
+    #[must_use]
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { budget: self.budget.clone(), bytes }
+    }
+
     /// Gives some of the bytes back.
     pub fn give_back(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
@@ -96,6 +104,11 @@ mod tests {
         assert!(budget.take(usize::MAX).is_none());
         six.merge(budget.take(4).unwrap());
         assert_eq!(budget.used(), 10);
+        let part = six.split(2);
+        assert_eq!(budget.used(), 10);
+        drop(part);
+        assert_eq!(budget.used(), 8);
+        six.merge(budget.take(2).unwrap());
         six.give_back(7);
         assert_eq!(budget.used(), 3);
         six.give_back(100);

@@ -42,8 +42,9 @@ pub struct Limits {
     pub message_max: ByteSize,
     /// The most bytes of linear memory that one life has in all its memories.
     pub memory_max: ByteSize,
-    /// The most bytes that the host keeps for the actor beside its memory: of messages in its mailbox and in flight,
-    /// of items of its streams that wait, and of its own messages on their way; each of the three by itself.
+    /// The most bytes that the host keeps for the actor beside its memory: of messages that the gateway reads, of those
+    /// in its mailbox and in flight, of items of its streams that wait, and of its own messages and requests on their
+    /// way; each of the four by itself.
     pub kept_max: ByteSize,
     /// How much of each of the actor's two outputs is logged in a second. Lines over that are left out, and counted.
     pub log_max: ByteSize,

@@ -258,13 +258,36 @@ impl StreamReader {
     ///
     /// Dropping the future takes no item.
     pub async fn next_batch(&mut self, max: usize) -> Result<Batch, CallError> {
-        let _waiting = Waiting(Arc::clone(&self.shared));
-        std::future::poll_fn(|context| self.poll_batch(context, max)).await
+        self.next_held(max, usize::MAX).await.map(|(batch, _held)| batch)
     }
 
-    fn poll_batch(&mut self, context: &mut Context<'_>, max: usize) -> Poll<Result<Batch, CallError>> {
+    /// The same, with no more items than have `max_bytes` together, or one, and with what they take of their actor's
+    /// budget: it counts until that is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::next_batch`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes no item.
+    pub async fn next_held(
+        &mut self,
+        max: usize,
+        max_bytes: usize,
+    ) -> Result<(Batch, Option<Held>), CallError> {
+        let _waiting = Waiting(Arc::clone(&self.shared));
+        std::future::poll_fn(|context| self.poll_batch(context, max, max_bytes)).await
+    }
+
+    fn poll_batch(
+        &mut self,
+        context: &mut Context<'_>,
+        max: usize,
+        max_bytes: usize,
+    ) -> Poll<Result<(Batch, Option<Held>), CallError>> {
         if self.over {
-            return Poll::Ready(Ok(Batch { items: Vec::new(), done: true }));
+            return Poll::Ready(Ok((Batch { items: Vec::new(), done: true }, None)));
         }
         let mut buffer = self.shared.lock();
         buffer.last_read = Instant::now();
@@ -276,11 +299,11 @@ impl StreamReader {
                 }
                 Some(end) => {
                     self.over = true;
-                    Poll::Ready(end.map(|()| Batch { items: Vec::new(), done: true }))
+                    Poll::Ready(end.map(|()| (Batch { items: Vec::new(), done: true }, None)))
                 }
             };
         }
-        let batch = buffer.take(max.max(1));
+        let (batch, held) = buffer.take(max.max(1), max_bytes);
         self.over = batch.done;
         let wanted = buffer.parked
             && buffer.end.is_none()
@@ -292,7 +315,7 @@ impl StreamReader {
         if wanted {
             self.shared.producer.wanted(self.shared.call);
         }
-        Poll::Ready(Ok(batch))
+        Poll::Ready(Ok((batch, held)))
     }
 }
 
@@ -306,16 +329,19 @@ impl Drop for Waiting {
 }
 
 impl Buffer {
-    fn take(&mut self, max: usize) -> Batch {
-        let count = self.items.len().min(max);
+    fn take(&mut self, max: usize, max_bytes: usize) -> (Batch, Option<Held>) {
+        let together = self.items.iter().take(max).scan(0_usize, |bytes, item| {
+            *bytes = bytes.saturating_add(item.kept_bytes());
+            Some(*bytes)
+        });
+        let count = together.take_while(|bytes| *bytes <= max_bytes).count().max(1).min(self.items.len());
         let first = self.next_number;
         self.next_number = first.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let items = (first..).zip(self.items.drain(..count));
         let items: Vec<_> = items.map(|(number, payload)| Item { number, payload }).collect();
-        if let Some(held) = &mut self.held {
-            held.give_back(items.iter().map(|item| item.payload.kept_bytes()).sum());
-        }
-        Batch { items, done: self.items.is_empty() && self.end == Some(Ok(())) }
+        let bytes = items.iter().map(|item| item.payload.kept_bytes()).sum();
+        let held = self.held.as_mut().map(|held| held.split(bytes));
+        (Batch { items, done: self.items.is_empty() && self.end == Some(Ok(())) }, held)
     }
 }
 
@@ -323,8 +349,8 @@ impl futures::Stream for StreamReader {
     type Item = Result<Item, CallError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_batch(context, 1).map(|batch| match batch {
-            Ok(batch) => batch.items.into_iter().next().map(Ok),
+        self.poll_batch(context, 1, usize::MAX).map(|batch| match batch {
+            Ok((batch, _held)) => batch.items.into_iter().next().map(Ok),
             Err(error) => Some(Err(error)),
         })
     }

@@ -1,15 +1,16 @@
 //! From an HTTP request to a message.
 //!
-//! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and `BODY_TIMEOUT`,
-//! the head as a whole by the server.
+//! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and `BODY_TIMEOUT`, all bodies
+//! for an actor that are being read by its `kept_max`, the head as a whole by the server.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -20,8 +21,10 @@ use futures::TryStreamExt;
 use super::json;
 use super::problem::Refusal;
 use crate::actor::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
+use crate::budget::{Budget, Held};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
+use crate::id::ActorName;
 use crate::message::{Encoding, Message, Payload};
 use crate::registry::Registry;
 
@@ -44,6 +47,28 @@ const METHOD_MAX_BYTES: usize = 256;
 const KEY_MAX_BYTES: usize = 256;
 /// Timeouts that can be asked for, in milliseconds: up to a day.
 const TIMEOUT_RANGE_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
+
+/// What the gateway keeps of bodies that are still being read, for each actor. Cheap to clone.
+///
+/// One budget for each name that ever had a body.
+#[derive(Clone, Default)]
+pub(super) struct Bodies {
+    by_actor: Arc<Mutex<BTreeMap<ActorName, Budget>>>,
+}
+
+impl Bodies {
+    /// As much as the actor may have in its mailbox.
+    fn of(&self, actor: &ActorRef) -> Budget {
+        let max = actor.limits().kept_max_bytes();
+        let mut by_actor = self.by_actor.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = by_actor.entry(actor.name().clone()).or_insert_with(|| Budget::new(max));
+        if budget.max() != max {
+            // Another actor of the same name.
+            *budget = Budget::new(max);
+        }
+        budget.clone()
+    }
+}
 
 /// The actor that the path names.
 pub(super) struct Named(pub(super) ActorRef);
@@ -90,13 +115,14 @@ impl Target {
     ///
     /// Dropping the future drops what was read of the body.
     pub(super) async fn message(&self, request: Request) -> Result<(Message, SendOptions), Refusal> {
-        let (Parts { headers, .. }, body) = request.into_parts();
+        let (Parts { headers, extensions, .. }, body) = request.into_parts();
+        let kept = extensions.get::<Bodies>().cloned().unwrap_or_default().of(&self.actor);
         let options = send_options(&headers)?;
         let message = Message {
             method: self.method.clone(),
             idempotency_key: idempotency_key(&headers)?,
             resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=u64::MAX)?,
-            args: read_args(&self.actor, &headers, body).await?,
+            args: read_args(&self.actor, &headers, body, &kept).await?,
         };
         Ok((message, options))
     }
@@ -150,8 +176,13 @@ fn unfit(name: &str, expected: &str) -> Refusal {
     Refusal::bad_request(format!("the header `{name}` must be {expected}"))
 }
 
-async fn read_args(actor: &ActorRef, headers: &HeaderMap, body: Body) -> Result<Payload, Refusal> {
-    let body = read_body(actor, body).await?;
+async fn read_args(
+    actor: &ActorRef,
+    headers: &HeaderMap,
+    body: Body,
+    kept: &Budget,
+) -> Result<Payload, Refusal> {
+    let body = read_body(actor, body, kept).await?;
     if is_bytes(headers) {
         return Ok(Payload::bytes(body));
     }
@@ -166,11 +197,13 @@ fn is_bytes(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case(CONTENT_TYPE_BYTES)
 }
 
-async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
+/// Reads a body. From then on it counts as a message.
+async fn read_body(actor: &ActorRef, body: Body, kept: &Budget) -> Result<Bytes, Refusal> {
     let max_bytes = actor.limits().message_max_bytes();
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes)).await {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => Err(too_large(actor)),
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept)).await {
+        Ok(Ok(Collected::Whole(body))) => Ok(body),
+        Ok(Ok(Collected::TooLarge)) => Err(too_large(actor)),
+        Ok(Ok(Collected::NoRoom)) => Err(no_room(actor, kept)),
         Ok(Err(error)) => Err(Refusal::bad_request(format!("the body broke off: {error}"))),
         Err(_late) => {
             let message = format!("the body did not come within {} s", BODY_TIMEOUT.as_secs());
@@ -179,26 +212,53 @@ async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-/// Collects a body; none if it is over `max_bytes`.
+/// What came of collecting a body.
+enum Collected {
+    Whole(Bytes),
+    TooLarge,
+    /// Others are being read.
+    NoRoom,
+}
+
+/// Collects a body of at most `max_bytes`, as far as `kept` allows.
 ///
-/// The rest of such a body is read all the same, within reason: a connection that is closed while its client
+/// The rest of one that is refused is read all the same, within reason: a connection that is closed while its client
 /// still writes is reset, and the client does not see the answer.
-async fn collect(body: Body, max_bytes: usize) -> Result<Option<Bytes>, axum::Error> {
-    const REST_MAX_BYTES: usize = 16 << 20;
+async fn collect(body: Body, max_bytes: usize, kept: &Budget) -> Result<Collected, axum::Error> {
     let mut chunks = body.into_data_stream();
-    let (mut collected, mut rest_bytes) = (BytesMut::new(), 0);
+    let (mut collected, mut held) = (BytesMut::new(), None);
     while let Some(chunk) = chunks.try_next().await? {
-        if rest_bytes == 0 && chunk.len() <= max_bytes.saturating_sub(collected.len()) {
-            collected.extend_from_slice(&chunk);
-        } else {
-            collected = BytesMut::new();
-            rest_bytes = chunk.len().saturating_add(rest_bytes);
-            if rest_bytes > REST_MAX_BYTES {
-                break;
-            }
+        if chunk.len() > max_bytes.saturating_sub(collected.len()) {
+            drop((collected, held));
+            return pass_over(chunks, chunk.len()).await.map(|()| Collected::TooLarge);
         }
+        let Some(more) = kept.take(chunk.len()) else {
+            drop((collected, held));
+            return pass_over(chunks, chunk.len()).await.map(|()| Collected::NoRoom);
+        };
+        match &mut held {
+            Some(held) => Held::merge(held, more),
+            none => *none = Some(more),
+        }
+        collected.extend_from_slice(&chunk);
     }
-    Ok((rest_bytes == 0).then(|| collected.freeze()))
+    Ok(Collected::Whole(collected.freeze()))
+}
+
+/// Reads the rest of a body of which `read_bytes` are of no use already.
+async fn pass_over(mut rest: BodyDataStream, mut read_bytes: usize) -> Result<(), axum::Error> {
+    const REST_MAX_BYTES: usize = 16 << 20;
+    while read_bytes <= REST_MAX_BYTES
+        && let Some(chunk) = rest.try_next().await?
+    {
+        read_bytes = read_bytes.saturating_add(chunk.len());
+    }
+    Ok(())
+}
+
+fn no_room(actor: &ActorRef, kept: &Budget) -> Refusal {
+    let text = format!("{} bytes of messages to `{}` are being read already", kept.used(), actor.name());
+    RuntimeError::new(RuntimeErrorKind::MailboxFull, text).into()
 }
 
 fn too_large(actor: &ActorRef) -> Refusal {

@@ -11,7 +11,8 @@
 //! client that is gone is noticed. The actor's reader lives in the body: when the connection closes, hyper
 //! drops the body, and the producer is told.
 //!
-//! Bounded by [`BATCH_ITEMS`] items in the making, each bounded by the actor's `message_max`.
+//! Bounded: a chunk holds [`BATCH_ITEMS`] items with [`CHUNK_MAX_BYTES`] together, or one of the actor's `message_max`.
+//! They count under the actor's `kept_max` until the chunk is written.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use bytes::Bytes;
 
 use super::json;
 use super::problem::{Problem, Refusal};
+use crate::budget::Held;
 use crate::error::{ActorError, CallError};
 use crate::message::Encoding;
 use crate::stream::{Item, StreamReader};
@@ -35,37 +37,55 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many items go into one write at most. More save system calls, and hold more memory.
 const BATCH_ITEMS: usize = 16;
 
+/// How many bytes of items go into one write at most, unless there is one item.
+const CHUNK_MAX_BYTES: usize = 256 << 10;
+
+/// Bytes to send, and what their items take of their actor's budget.
+struct Chunk {
+    bytes: Vec<u8>,
+    _held: Option<Held>,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Answers with the items of `reader` as they come.
 pub(super) fn response(reader: StreamReader) -> Response {
     let chunks = futures::stream::unfold(Some(reader), |reader| async {
         let (chunk, reader) = next_chunk(reader?).await;
-        Some((Ok::<_, Infallible>(Bytes::from(chunk)), reader))
+        Some((Ok::<_, Infallible>(Bytes::from_owner(chunk)), reader))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(chunks)).into_response()
 }
 
 /// The next bytes to send, and the reader unless it has ended.
-async fn next_chunk(mut reader: StreamReader) -> (Vec<u8>, Option<StreamReader>) {
-    let Ok(batch) = tokio::time::timeout(KEEP_ALIVE, reader.next_batch(BATCH_ITEMS)).await else {
-        return (b":\n\n".to_vec(), Some(reader));
+async fn next_chunk(mut reader: StreamReader) -> (Chunk, Option<StreamReader>) {
+    let next = reader.next_held(BATCH_ITEMS, CHUNK_MAX_BYTES);
+    let Ok(next) = tokio::time::timeout(KEEP_ALIVE, next).await else {
+        return (Chunk { bytes: b":\n\n".to_vec(), _held: None }, Some(reader));
     };
-    let mut chunk = Vec::new();
-    let ended = match batch {
-        Ok(batch) => {
-            batch.items.iter().try_for_each(|item| write_item(&mut chunk, item)).map(|()| batch.done)
+    let (batch, _held) = next.map_or_else(|error| (Err(error), None), |(batch, held)| (Ok(batch), held));
+    let mut bytes = Vec::new();
+    let ended = batch.and_then(|batch| {
+        batch.items.iter().try_for_each(|item| write_item(&mut bytes, item)).map(|()| batch.done)
+    });
+    let goes_on = match ended {
+        Ok(false) => true,
+        Ok(true) => {
+            write_event(&mut bytes, Some("done"), None, b"{}");
+            false
         }
-        Err(error) => Err(error),
-    };
-    match ended {
-        Ok(false) => return (chunk, Some(reader)),
-        Ok(true) => write_event(&mut chunk, Some("done"), None, b"{}"),
         Err(error) => {
             let problem = Problem::from(Refusal::from(error));
-            write_event(&mut chunk, Some("error"), None, &problem.to_json());
+            write_event(&mut bytes, Some("error"), None, &problem.to_json());
+            false
         }
-    }
-    (chunk, None)
+    };
+    (Chunk { bytes, _held }, goes_on.then_some(reader))
 }
 
 fn write_item(chunk: &mut Vec<u8>, item: &Item) -> Result<(), CallError> {

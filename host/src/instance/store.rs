@@ -29,7 +29,8 @@ const HANDOVER_MIN_BYTES: usize = 1 << 20;
 const HANDOVER_MAX_BYTES: usize = 128 << 20;
 
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
-/// 32 KiB, or a file that is open.
+/// 32 KiB, or a file that is open. Handles with nothing behind them are wasmtime's own business, at most 100,000: some
+/// are calls that wait.
 const HANDLES_MAX: usize = 2048;
 
 /// What all lives of an actor have in common.

@@ -7,6 +7,7 @@ use axum::body::to_bytes;
 use futures::StreamExt;
 
 use super::*;
+use crate::budget::Budget;
 use crate::id::CallId;
 use crate::message::Payload;
 use crate::stream::{Producer, StreamWriter, channel};
@@ -84,4 +85,38 @@ async fn a_body_that_is_dropped_lets_its_producer_know() {
     let (_writer, response, told) = stream(0);
     drop(response);
     assert_eq!(told.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_written_yet_is_short_and_counts() {
+    const ITEM_BYTES: usize = 100_000;
+    let (writer, response, _) = stream(0);
+    let budget = Budget::new(10 << 20);
+    let items: Vec<_> = (0..10).map(|_| Payload::bytes(vec![0; ITEM_BYTES])).collect();
+    let held = budget.take(items.iter().map(Payload::kept_bytes).sum()).unwrap();
+    writer.push_held(items, held);
+    writer.end(Ok(()));
+    let mut chunks = response.into_body().into_data_stream();
+    let mut unwritten = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.unwrap();
+        assert!(chunk.len() < CHUNK_MAX_BYTES * 3 / 2, "{}", chunk.len());
+        unwritten.push(chunk);
+        assert!(budget.used() > 10 * ITEM_BYTES);
+    }
+    assert_eq!(unwritten.len(), 5);
+    unwritten.pop();
+    assert!(budget.used() < 9 * ITEM_BYTES);
+    drop(unwritten);
+    assert_eq!(budget.used(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_over_the_length_of_a_chunk_goes_out_alone() {
+    let (writer, response, _) = stream(0);
+    let large = || Payload::bytes(vec![0; CHUNK_MAX_BYTES + 1]);
+    writer.push([Payload::json("1"), large(), large(), Payload::json("2")]);
+    writer.end(Ok(()));
+    let chunks: Vec<_> = response.into_body().into_data_stream().collect().await;
+    assert_eq!(chunks.len(), 4);
 }

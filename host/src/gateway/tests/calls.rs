@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use futures::StreamExt;
 use serde_json::json;
 
 use super::*;
@@ -196,4 +197,23 @@ async fn a_body_that_breaks_off_is_refused() {
     let pieces = futures::stream::iter([Ok("[1,"), Err(broken)]);
     let problem = fixture().await.send(post_to(ECHO), Body::from_stream(pieces)).await.refused(400);
     assert!(problem.detail.starts_with("the body broke off"), "{}", problem.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_are_being_read_have_a_bound_for_each_actor() {
+    let limits =
+        Limits { message_max: ByteSize::b(1000), kept_max: ByteSize::b(10_000), ..Limits::default() };
+    let fixture = Fixture::new(Double::with(Lane::Overlapping, limits)).await;
+    // Each has most of its body, and waits for the rest until that is late.
+    let unfinished = || {
+        let begun = futures::stream::iter([Ok::<_, std::io::Error>("x".repeat(900))]);
+        let body = Body::from_stream(begun.chain(futures::stream::pending()));
+        fixture.send(post_to(ECHO), body)
+    };
+    let whole = format!("[{}]", " ".repeat(900));
+    let unfinished = futures::future::join_all((0..11).map(|_| unfinished()));
+    let (late, refused) = futures::join!(unfinished, fixture.post(ECHO, &whole));
+    assert_eq!(runtime_kind(refused.refused(429).into_refusal()), RuntimeErrorKind::MailboxFull);
+    late.into_iter().for_each(|late| drop(late.refused(408)));
+    assert_eq!(fixture.post(ECHO, &whole).await.status, 200);
 }
