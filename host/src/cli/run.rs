@@ -4,6 +4,7 @@
 //! or a closed terminal, and at once at a second of them.
 
 mod log;
+mod open_files;
 mod plan;
 mod signals;
 
@@ -104,6 +105,7 @@ const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
+    open_files::raise();
     let cache = args.cache.clone();
     let Plan { listen, token, limits, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;

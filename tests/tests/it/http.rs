@@ -148,3 +148,16 @@ async fn an_actor_that_takes_messages_from_others_alone_takes_none_over_http() {
     let host = RunningHost::start(&[text(&file), "--from", "other", "--from", "@http"], 1);
     assert_eq!(post(&host, "counter/ask/increment", json!([1])).await.status(), 200);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_opens_as_many_files_as_the_system_lets_it() {
+    let guest = guest_file("counter").unwrap();
+    let host = RunningHost::start_with_open_files(100, &[text(&guest)], 1);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut words = line.split_whitespace();
+    let (soft, hard) = (words.next().unwrap(), words.next().unwrap());
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "100");
+}

@@ -106,6 +106,16 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
+    /// The same, from a shell that lets it open so many files until it asks for more.
+    pub(crate) fn start_with_open_files(max: u32, args: &[&str], actors: usize) -> Self {
+        let plain = command(&["run", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -S -n {max} && exec \"$@\"")).arg("sh");
+        command.arg(plain.get_program()).args(plain.get_args()).args(args).stdin(Stdio::null());
+        command.env("PULSING_CACHE_DIR", cache_dir()).env("PULSING_LOG", "error").stderr(Stdio::inherit());
+        Self::of(command, actors)
+    }
+
     /// The same, with a log that nobody reads.
     pub(crate) fn start_with_unread_log(args: &[&str], actors: usize) -> Self {
         let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
