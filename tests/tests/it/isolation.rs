@@ -44,6 +44,8 @@ async fn a_guest_reaches_nothing_that_was_not_granted() {
     let error = actor.ask::<u64>("count_of", &("waiter",)).await.unwrap_err();
     assert!(error.to_string().contains("may not send messages to `waiter`"), "{error}");
     assert!(error.to_string().contains("--ask waiter"), "{error}");
+    let error = actor.ask::<u64>("count_of", &("\u{1b}".repeat(100_000),)).await.unwrap_err().to_string();
+    assert!(error.len() < 2000 && !error.contains('\u{1b}'), "{error}");
     host.shutdown().await;
 }
 

@@ -400,6 +400,20 @@ async fn a_body_that_a_method_does_not_have_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_without_a_body_says_no_length_of_one() {
+    let answer = any(async |headers: HeaderMap| match headers.get(header::CONTENT_LENGTH) {
+        None => StatusCode::OK,
+        Some(_length) => StatusCode::BAD_REQUEST,
+    });
+    let server = Server::start(Router::new().fallback(answer)).await;
+    let authority = server.url.strip_prefix("http://").unwrap();
+    let host = host().unwrap();
+    let actor = actor(&host, "fetcher-serial", &[&server.url]).await;
+    assert_eq!(bounded(actor.ask("get_with_length", &(authority,)).into_future()).await, Ok(200));
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn requests_of_a_serial_guest_count_under_kept_max() {
     let (server, _gone) = holding().await;
     let host = host().unwrap();

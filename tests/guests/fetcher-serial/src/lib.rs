@@ -21,7 +21,7 @@ fn system(error: impl std::fmt::Debug) -> Error {
     Error::system(format!("{error:?}"))
 }
 
-/// A `POST` whose body is still to be written. Fields are dropped in their order: what is part of another goes first.
+/// A request whose body is still to be written. Fields are dropped in their order: what is part of another goes first.
 struct Posting {
     out: OutputStream,
     _body: OutgoingBody,
@@ -30,10 +30,10 @@ struct Posting {
 
 impl Posting {
     /// Sends the head, and waits for the beginning of the response.
-    fn begin(authority: &str) -> Result<Self, Error> {
-        let request = OutgoingRequest::new(Fields::new());
+    fn begin(method: &Method, authority: &str, fields: Fields) -> Result<Self, Error> {
+        let request = OutgoingRequest::new(fields);
         let set = [
-            request.set_method(&Method::Post),
+            request.set_method(method),
             request.set_scheme(Some(&Scheme::Http)),
             request.set_authority(Some(authority)),
             request.set_path_with_query(Some("/")),
@@ -104,15 +104,21 @@ impl Fetcher {
         responses.len()
     }
 
+    /// Sends a `GET` that says that it has a body, and never writes one: the status.
+    fn get_with_length(&self, authority: String) -> Result<u16, Error> {
+        let fields = Fields::from_list(&[("content-length".to_owned(), b"4".to_vec())]).map_err(system)?;
+        Ok(Posting::begin(&Method::Get, &authority, fields)?.response.status())
+    }
+
     /// Writes a body of so many bytes, once the response has begun.
     fn upload(&self, authority: String, bytes: usize) -> Result<(), Error> {
-        let posting = Posting::begin(&authority)?;
+        let posting = Posting::begin(&Method::Post, &authority, Fields::new())?;
         posting.write(&vec![0; bytes]).map_err(system)
     }
 
     /// Writes half of a body, and panics.
     fn upload_half(&self, authority: String) -> Result<(), Error> {
-        let posting = Posting::begin(&authority)?;
+        let posting = Posting::begin(&Method::Post, &authority, Fields::new())?;
         posting.write(b"half").map_err(system)?;
         panic!("in the midst of a body, after {}", posting.response.status());
     }

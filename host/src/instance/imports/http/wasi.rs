@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame};
-use reqwest::header::HeaderName;
+use reqwest::header::{CONTENT_LENGTH, HeaderName};
 use reqwest::{Body, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -142,7 +142,7 @@ impl WasiHttpHooks for Hooks {
 
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // wasi:http holds the body to a length that the guest says, and guests read it in responses.
-        Arc::new(|name: &HeaderName| *name != http::header::CONTENT_LENGTH && request::is_of_the_host(name))
+        Arc::new(|name: &HeaderName| *name != CONTENT_LENGTH && request::is_of_the_host(name))
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
@@ -217,7 +217,7 @@ impl Limits {
         request: http::Request<WasiBody>,
     ) -> Result<Response> {
         let desk = &within.desk;
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let method = request::method(head.method.as_str()).map_err(|failure| refused(desk, failure))?;
         let url = request::url(&head.uri.to_string()).map_err(|failure| refused(desk, failure))?;
         client.allow(desk.name(), &url).map_err(|failure| refused(desk, failure))?;
@@ -225,6 +225,8 @@ impl Limits {
         let (sent, left_out) = if body.is_end_stream() {
             (Sent::Whole(Vec::new()), None)
         } else if is_without_body {
+            // A length without a body would make the other side take the next request for one.
+            head.headers.remove(CONTENT_LENGTH);
             (Sent::Whole(Vec::new()), Some(body))
         } else {
             let upload = Upload { body, within: within.clone(), stall: self.between_bytes };
