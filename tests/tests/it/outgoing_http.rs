@@ -451,6 +451,20 @@ async fn what_a_serial_guest_holds_of_wasi_http_is_bounded() {
     host.shutdown().await;
 }
 
+#[test]
+fn what_a_serial_guest_is_denied_names_the_grant_in_the_log() {
+    let guest = pulsing_tests::guest_file("fetcher-serial").unwrap();
+    let host = RunningHost::start_with_unread_log(&[text(&guest)], 1);
+    let ask = |method, args| host.client(&["ask", "fetcher-serial", method, args]);
+    let denied = ask("fetch", r#"["http://127.0.0.1:1/"]"#);
+    assert!(denied.stderr.contains("HttpRequestDenied"), "{denied:?}");
+    assert_eq!(ask("hold_bodies", "[9]").stdout, "8\n");
+    let log = host.stop_and_read_log();
+    for says in ["grant it with `--http http://127.0.0.1:1`", "grant a host with `--http HOST`"] {
+        assert!(log.contains(says), "{log}");
+    }
+}
+
 #[tokio::test]
 async fn an_exchange_that_its_guest_never_closes_gives_back_its_bytes_with_its_call() {
     let (server, gone) = holding().await;

@@ -192,6 +192,17 @@ impl RunningHost {
     }
 }
 
+impl RunningHost {
+    /// Stops a host that was started with a log that nobody reads, and reads it: little enough for a pipe.
+    pub(crate) fn stop_and_read_log(mut self) -> String {
+        self.signal("TERM");
+        assert_eq!(self.wait(), Some(0));
+        let mut log = String::new();
+        self.process.0.stderr.take().expect("it is piped").read_to_string(&mut log).unwrap();
+        log
+    }
+}
+
 /// Sends a signal to a process of the test.
 pub(crate) fn signal(process: &Ended, name: &str) {
     let sent =
