@@ -74,6 +74,12 @@ impl Exchanges {
 }
 
 impl Guest {
+    /// The exchange that a handler begins to wait in.
+    fn wait_in(&self, exchange: u64) -> Result<Arc<Exchange>, Failure> {
+        self.desk.waits();
+        self.exchanges.get(exchange)
+    }
+
     fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
         let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
         self.http.allow(self.desk.name(), &prepared.url)?;
@@ -111,7 +117,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let written = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+        let written = match accessor.with(|mut store| store.get().wait_in(exchange)) {
             Ok(exchange) => exchange.write(bytes).await,
             Err(error) => Err(error),
         };
@@ -122,7 +128,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         accessor: &Accessor<Guest, Self>,
         exchange: u64,
     ) -> wasmtime::Result<Result<ResponseHead, Error>> {
-        let response = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+        let response = match accessor.with(|mut store| store.get().wait_in(exchange)) {
             Ok(exchange) => exchange.response().await,
             Err(error) => Err(error),
         };
@@ -134,7 +140,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let read = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+        let read = match accessor.with(|mut store| store.get().wait_in(exchange)) {
             Ok(exchange) => exchange.read(max_bytes).await,
             Err(error) => Err(error),
         };
