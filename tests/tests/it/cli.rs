@@ -167,18 +167,26 @@ fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
 }
 
 #[test]
-fn a_guest_that_loops_holds_up_the_end_of_its_host_for_its_stop_timeout_alone() {
+fn guests_that_loop_hold_up_the_end_of_their_host_for_their_stop_timeout_alone() {
+    // More than there are threads for them.
+    const LOOPING: usize = 8;
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("host.toml");
     let (rogue, counter) = (guest_file("rogue").unwrap(), guest_file("counter").unwrap());
-    let toml = format!(
-        "[actors.rogue]\ncomponent = {rogue:?}\nlimits = {{ stop_timeout = \"300ms\" }}\n\
-         [actors.counter]\ncomponent = {counter:?}\n"
-    );
+    let mut toml = format!("[actors.counter]\ncomponent = {counter:?}\n");
+    let names: Vec<_> = (0..LOOPING).map(|n| format!("rogue-{n}")).collect();
+    for name in &names {
+        toml += &format!("[actors.{name}]\ncomponent = {rogue:?}\nlimits = {{ stop_timeout = \"300ms\" }}\n");
+    }
     std::fs::write(&config, toml).unwrap();
-    let mut host = RunningHost::start(&["--config", text(&config)], 2);
-    host.client(&["tell", "rogue", "spin"]);
-    wait_until(|| host.client(&["inspect", "rogue"]).stdout.contains("\"batch\": true"));
+    let mut host = RunningHost::start(&["--config", text(&config)], LOOPING + 1);
+    for name in &names {
+        assert_eq!(host.client(&["tell", name, "spin"]).code, Some(0));
+    }
+    wait_until(|| {
+        let list: Value = serde_json::from_str(&host.client(&["ls", "--json"]).stdout).unwrap();
+        list.as_array().unwrap().iter().filter(|actor| actor["batch"] == true).count() == LOOPING
+    });
     assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
     host.signal("TERM");
     assert_eq!(host.wait(), Some(0));
