@@ -57,18 +57,26 @@ pub enum Caller {
 /// What no actor can be called.
 const HTTP_CALLER: &str = "@http";
 
-impl FromStr for Caller {
-    type Err = InvalidName;
+/// Why a text names nobody who sends messages.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}; or `@http` for clients")]
+pub struct InvalidCaller(InvalidName);
 
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if text == HTTP_CALLER { Ok(Self::Http) } else { ActorName::new(text).map(Self::Actor) }
+impl FromStr for Caller {
+    type Err = InvalidCaller;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCaller> {
+        if text == HTTP_CALLER {
+            return Ok(Self::Http);
+        }
+        ActorName::new(text).map(Self::Actor).map_err(InvalidCaller)
     }
 }
 
 impl TryFrom<String> for Caller {
-    type Error = InvalidName;
+    type Error = InvalidCaller;
 
-    fn try_from(text: String) -> Result<Self, InvalidName> {
+    fn try_from(text: String) -> Result<Self, InvalidCaller> {
         text.parse()
     }
 }
@@ -199,7 +207,8 @@ mod tests {
         let anybody = Callers::default();
         assert!(anybody.admit(&caller("b")) && anybody.admit(&Caller::Http));
         assert_eq!((caller("a").to_string(), Caller::Http.to_string()), ("a".to_owned(), "@http".to_owned()));
-        assert!("@else".parse::<Caller>().is_err());
+        let error = "@else".parse::<Caller>().unwrap_err().to_string();
+        assert!(error.ends_with("the first a letter or a digit; or `@http` for clients"), "{error}");
     }
 
     #[test]

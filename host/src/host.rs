@@ -156,7 +156,7 @@ pub enum SpawnError {
         name: ActorName,
     },
     /// There are as many as may be.
-    #[error("{max} actors run already, as many as this host may have")]
+    #[error("as many actors run already as this host may have, which is {max}; `--actors-max` sets that")]
     TooMany {
         /// How many.
         max: usize,
