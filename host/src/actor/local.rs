@@ -83,6 +83,14 @@ impl Deliver for Core {
         self.signals.send(signal);
     }
 
+    fn restart(&self) -> u64 {
+        self.signals.send_restart()
+    }
+
+    fn ends(&self) -> u64 {
+        self.signals.ends()
+    }
+
     fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
     }

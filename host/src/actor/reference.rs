@@ -74,6 +74,10 @@ pub(super) trait Deliver: Send + Sync {
     fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError>;
     fn status(&self) -> watch::Receiver<Status>;
     fn signal(&self, signal: Signal);
+    /// Asks for another life. Answers how often somebody had wanted the actor to end by then.
+    fn restart(&self) -> u64;
+    /// How often somebody wanted the actor to end. Where it is more, the status is looked at again.
+    fn ends(&self) -> u64;
     /// Whether nothing becomes of the actor any more: its host is gone.
     fn is_gone(&self) -> bool;
     fn watch(&self) -> Watch;
@@ -331,17 +335,18 @@ impl ActorRef {
     ///
     /// # Errors
     ///
-    /// How the actor ended instead.
+    /// How the actor ended instead; or had ended, where somebody stops or kills it before its next life begins.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future does not take the order back.
     pub async fn restart(&self) -> Result<Status, ExitReason> {
         let before = self.status();
-        self.to.signal(Signal::Restart);
+        let ends = self.to.restart();
         let done = |status: &Status| {
             let next_life = status.generation > before.generation;
-            let ended_instead = status.state.is_final() && !before.state.is_final();
+            let taken_back = || self.to.ends() > ends;
+            let ended_instead = status.state.is_final() && (!before.state.is_final() || taken_back());
             let arrived = status.state == State::Running || status.state.is_final();
             (next_life && arrived) || ended_instead
         };

@@ -66,7 +66,10 @@ async fn run_lives(
         let end = End { exit, lived: born.elapsed(), restart_requested };
         let next = conclude(&core, &mut tracker, end).await;
         if let Next::Rest = next {
-            while core.signals.next().await != Signal::Restart {}
+            while core.signals.next().await != Signal::Restart {
+                // Whoever waits for a restart that was taken back looks again.
+                core.status.send_modify(|_same| {});
+            }
             core.mailbox.open();
             begin_anew(&core, &mut tracker);
         }

@@ -34,6 +34,8 @@ struct Pending {
     restart: bool,
     cancelled: Vec<CallId>,
     rearm: bool,
+    /// How often somebody wanted the actor to end.
+    ends: u64,
 }
 
 /// The signals that a run loop has yet to see.
@@ -49,15 +51,38 @@ impl Signals {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             match signal {
                 // What comes later stands: a restart that was asked for before is not wanted any more.
-                Signal::Kill => (pending.kill, pending.restart) = (true, false),
+                Signal::Kill => {
+                    (pending.kill, pending.restart) = (true, false);
+                    pending.ends += 1;
+                }
                 Signal::Fault(message) => pending.fault = Some(message),
-                Signal::Stop => (pending.stop, pending.restart) = (true, false),
+                Signal::Stop => {
+                    (pending.stop, pending.restart) = (true, false);
+                    pending.ends += 1;
+                }
                 Signal::Restart => pending.restart = true,
                 Signal::Cancel(call) => pending.cancelled.push(call),
                 Signal::Rearm => pending.rearm = true,
             }
         }
         self.arrived.notify_one();
+    }
+
+    /// Sends [`Signal::Restart`]. Answers how often somebody had wanted the actor to end: once that is more, the
+    /// restart may be forgotten.
+    pub(super) fn send_restart(&self) -> u64 {
+        let ends = {
+            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.restart = true;
+            pending.ends
+        };
+        self.arrived.notify_one();
+        ends
+    }
+
+    /// How often somebody wanted the actor to end.
+    pub(super) fn ends(&self) -> u64 {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).ends
     }
 
     /// Waits for the most urgent signal. For one run loop alone.

@@ -279,6 +279,21 @@ async fn a_stop_returns_also_when_a_restart_was_asked_for_just_before_or_after()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_of_an_actor_at_rest_that_is_taken_back_at_once_returns() {
+    for kill in [true, false] {
+        let fixture = Setup::default().spawn();
+        fixture.actor.ready().await.unwrap();
+        fixture.actor.stop().await;
+        settle().await;
+        let end = async { if kill { fixture.actor.kill().await } else { fixture.actor.stop().await } };
+        let both = futures::future::join(fixture.actor.restart(), end);
+        let (restart, end) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("both return");
+        assert_eq!((restart, end.state), (Err(ExitReason::Stopped), State::Stopped));
+        assert_eq!(fixture.actor.restart().await.unwrap().generation, Generation(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_actor_whose_host_goes_away_before_it_ran_refuses_messages() {
     let fixture = Setup::default().spawn();
     fixture.task.abort();
