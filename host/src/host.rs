@@ -291,6 +291,12 @@ impl Host {
         &self.registry
     }
 
+    /// How many bytes of linear memory and tables all lives hold together; none once all have ended.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.used()
+    }
+
     /// Stops all actors in good order, at the same time, and waits for that.
     ///
     /// Takes as long as the longest `stop_timeout` of its actors, at most.

@@ -205,6 +205,11 @@ impl Core {
         self.kept_messages.take(message.kept_bytes()).ok_or_else(|| self.mailbox_full())
     }
 
+    /// How many bytes are kept, of messages and of items.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept_messages.used().saturating_add(self.kept_items.used())
+    }
+
     /// Looks after a stream's buffer.
     pub(super) fn add_buffer(&self, buffer: Buffered) {
         /// Below it, looking for what is gone is not worth it.

@@ -112,6 +112,7 @@ impl Deliver for Core {
             mailbox_depth: self.mailbox.len(),
             in_flight,
             streams,
+            kept_bytes: self.kept_bytes(),
             counted: self.counters.read(),
         }
     }

@@ -111,6 +111,8 @@ pub struct Inspection {
     pub in_flight: usize,
     /// How many streams are open.
     pub streams: usize,
+    /// How many bytes the host keeps for it: messages that wait or are in flight, and items that wait for readers.
+    pub kept_bytes: usize,
     /// What it has counted.
     pub counted: Counted,
 }
