@@ -1,5 +1,6 @@
 //! What tests with real guests have in common: where the guests are, and a host for each test.
 
+pub mod chaos;
 pub mod console;
 
 use std::env;

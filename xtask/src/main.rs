@@ -11,6 +11,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod demo;
 mod fuzz;
 mod guests;
@@ -71,6 +72,16 @@ enum Verb {
         #[arg(long)]
         seed: Option<u32>,
     },
+    /// Do to a host and its actors what a seed says, with faults of every kind, and fail where a promise is broken or
+    /// anything is left behind.
+    Chaos {
+        /// Where chance begins: the same seed does the same. Any, if not given; it is shown.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// For how long.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        secs: u32,
+    },
     /// Measure, each figure beside its baseline in the same run.
     Bench {
         /// What is measured.
@@ -104,6 +115,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Test { filter } => suite::run(&tree, &filter),
         Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
+        Verb::Chaos { seed, secs } => chaos::run(&tree, seed, secs),
         Verb::Bench { benchmark, options } => bench::run(&tree, benchmark, &options),
         Verb::Lint => lint::run(&tree),
     }

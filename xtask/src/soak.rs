@@ -18,7 +18,7 @@ use serde::Deserialize;
 use crate::build;
 use crate::demo::host::RunningHost;
 use crate::guests;
-use crate::process::{self, step};
+use crate::process;
 use crate::tree::Tree;
 
 const GUEST: &str = "ledger";
@@ -71,9 +71,7 @@ fn binary(tree: &Tree, debug: bool) -> Result<std::path::PathBuf> {
         return Ok(tree.host_binary());
     }
     guests::build(tree)?;
-    // As the tests build it: `cargo build` takes other features, and compiles the engine anew for that.
-    step("build the debug host", || process::run(process::cargo(&tree.root).args(["test", "--no-run"])))?;
-    Ok(tree.target.join("debug/pulsing-host-under-test"))
+    build::debug_host(tree)
 }
 
 /// Opens the stream and reads it as fast as it comes; answers how many bytes that were, so far.

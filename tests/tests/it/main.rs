@@ -9,6 +9,7 @@
 
 mod asks;
 mod bad_input;
+mod chaos;
 mod cli;
 mod components;
 mod deadlines;

@@ -57,7 +57,16 @@ pub(crate) fn run(args: &[&str]) -> Left {
     run_command(command(args))
 }
 
-fn run_command(mut command: Command) -> Left {
+/// Runs the program to its end, which may take so long.
+pub(crate) fn run_for(args: &[&str], bound: Duration) -> Left {
+    run_command_for(command(args), bound)
+}
+
+fn run_command(command: Command) -> Left {
+    run_command_for(command, PATIENCE)
+}
+
+fn run_command_for(mut command: Command, bound: Duration) -> Left {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut child = Ended(child);
     let (mut stdout, mut stderr) = (child.0.stdout.take().unwrap(), child.0.stderr.take().unwrap());
@@ -71,7 +80,7 @@ fn run_command(mut command: Command) -> Left {
         stdout.read_to_string(&mut text).unwrap();
         text
     });
-    let status = child.0.wait_timeout(PATIENCE).unwrap().expect("it ends in time");
+    let status = child.0.wait_timeout(bound).unwrap().expect("it ends in time");
     Left { code: status.code(), stdout: writer.join().unwrap(), stderr: reader.join().unwrap() }
 }
 

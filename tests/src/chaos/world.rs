@@ -1,0 +1,169 @@
+//! The host of one round, its actors, and what is known of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::host::{ActorSpec, Host, SpawnError};
+use pulsing_host::id::ActorName;
+use tokio::task::JoinSet;
+
+use super::fault::{self, Fault};
+use super::model::{Counter, Ledger};
+use super::plan::Healthy;
+use super::tally::Tally;
+use super::watching::Watching;
+
+/// The longest that anything takes that is sure to come.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Hands asks on to actors with faults.
+pub(super) const HOP: &str = "hop";
+/// Ticks in the background.
+pub(super) const TICKER: &str = "ticker";
+/// Whom the ticker tells.
+pub(super) const WITNESS: &str = "witness";
+
+/// All that the steps of a round work on.
+pub(super) struct World {
+    /// The host.
+    pub(super) host: Host,
+    /// What is counted and found.
+    pub(super) tally: Arc<Tally>,
+    /// Every fault.
+    pub(super) faults: Vec<Fault>,
+    healthy: BTreeMap<Healthy, ActorRef>,
+    ledgers: Mutex<BTreeMap<Healthy, Ledger>>,
+    counter: Mutex<Counter>,
+    watching: Mutex<JoinSet<()>>,
+}
+
+impl World {
+    /// Starts a host with all healthy actors, and waits until they run.
+    ///
+    /// # Errors
+    ///
+    /// Where a guest was not built, or does not start.
+    pub(super) async fn begin(tally: Arc<Tally>) -> Result<Self> {
+        let mut world = Self {
+            host: crate::host()?,
+            tally,
+            faults: fault::all(),
+            healthy: BTreeMap::new(),
+            ledgers: Mutex::default(),
+            counter: Mutex::default(),
+            watching: Mutex::default(),
+        };
+        for whom in Healthy::ALL {
+            let actor = world.spawn(healthy(whom)?).await?;
+            world.healthy.insert(whom, actor);
+            world.ledgers().insert(whom, Ledger::default());
+        }
+        let faults: Vec<_> = world.faults.iter().map(Fault::actor).collect();
+        world.spawn(ledger("ledger", HOP, &faults)?).await?;
+        world.spawn(ledger("ledger", TICKER, &[WITNESS.to_owned()])?).await?;
+        world.spawn(ledger("ledger", WITNESS, &[])?).await?;
+        for actor in world.host.registry().list() {
+            let ready = tokio::time::timeout(PATIENCE, actor.ready()).await;
+            let ready = ready.with_context(|| format!("{} does not start", actor.name()))?;
+            ready.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+        }
+        Ok(world)
+    }
+
+    /// A healthy actor.
+    ///
+    /// # Panics
+    ///
+    /// Never: all are spawned at the beginning.
+    #[must_use]
+    pub(super) fn healthy(&self, whom: Healthy) -> &ActorRef {
+        self.healthy.get(&whom).expect("all are spawned at the beginning")
+    }
+
+    /// What the ledgers were sent.
+    pub(super) fn ledgers(&self) -> MutexGuard<'_, BTreeMap<Healthy, Ledger>> {
+        self.ledgers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the counter was sent.
+    pub(super) fn counter(&self) -> MutexGuard<'_, Counter> {
+        self.counter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known of what a ledger was sent.
+    pub(super) fn with_ledger<T>(&self, whom: Healthy, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        change(self.ledgers().entry(whom).or_default())
+    }
+
+    /// The actor of a fault, spawned where there is none; also where it has ended, if it is wanted `anew`.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be spawned.
+    pub(super) async fn faulty(&self, fault: &Fault, anew: bool) -> Result<ActorRef> {
+        /// Others may do the same at the same time; whoever comes second finds the other's.
+        const TRIES: usize = 3;
+        for _ in 0..TRIES {
+            match self.host.actor(&fault.actor()) {
+                Ok(actor) if !(anew && actor.status().state.is_final()) => return Ok(actor),
+                Ok(_) | Err(_) => {}
+            }
+            match self.try_spawn(fault.spec()?).await {
+                Err(SpawnError::NameTaken { .. }) => {}
+                spawned => return Ok(spawned?),
+            }
+        }
+        bail!("{} is neither there nor can it be spawned", fault.actor())
+    }
+
+    async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef> {
+        Ok(self.try_spawn(spec).await?)
+    }
+
+    /// Spawns an actor that is watched to its end.
+    async fn try_spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
+        let actor = self.host.spawn(spec).await?;
+        let (watching, tally) = (Watching::begin(&actor), Arc::clone(&self.tally));
+        self.watch(async move { watching.until_gone(&tally).await });
+        Ok(actor)
+    }
+
+    /// Runs what watches, until the host has gone.
+    pub(super) fn watch(&self, watching: impl Future<Output = ()> + Send + 'static) {
+        let mut all = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        all.spawn(watching);
+        while all.try_join_next().is_some() {}
+    }
+
+    /// All that watch.
+    pub(super) fn into_parts(self) -> (Host, JoinSet<()>) {
+        (self.host, self.watching.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A healthy actor, as its name says.
+fn healthy(whom: Healthy) -> Result<ActorSpec> {
+    let (guest, name) = match whom {
+        Healthy::Counter => ("counter", "counter"),
+        Healthy::Ledger => ("ledger", "ledger"),
+        Healthy::LedgerSerial => ("ledger-serial", "ledger-serial"),
+        Healthy::Stirred => ("ledger", "stirred"),
+        Healthy::StirredSerial => ("ledger-serial", "stirred-serial"),
+    };
+    ledger(guest, name, &[])
+}
+
+/// An actor that may ask its `peers`, and that nothing happens to because the machine has much to do.
+fn ledger(guest: &str, name: &str, peers: &[String]) -> Result<ActorSpec> {
+    let mut spec = crate::spec(guest)?;
+    spec.name = ActorName::new(name)?;
+    spec.grants.ask = peers.iter().map(|peer| ActorName::new(peer)).collect::<Result<_, _>>()?;
+    spec.limits.ask_timeout = PATIENCE;
+    spec.limits.grace = PATIENCE / 2;
+    spec.limits.handler_max_cpu = PATIENCE / 2;
+    spec.limits.start_timeout = PATIENCE / 2;
+    Ok(spec)
+}
