@@ -10,7 +10,7 @@
 //! | the host does not panic | a hook counts panics, and ends of lives tell of faults of the host |
 //!
 //! A run is several rounds, each with a host of its own that goes on with the plan of the seed. The first one fills
-//! what the process keeps for good, and the others are compared with it. A process runs this and nothing else: what
+//! what allocators keep for good, and the memory of the others is compared with it. A process runs this and nothing else: what
 //! it holds is counted.
 
 mod acts;
@@ -33,6 +33,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 
 use footprint::Footprint;
+pub use footprint::LARGE_PIECES;
 use plan::Plan;
 pub use report::Report;
 use tally::Tally;
@@ -90,16 +91,18 @@ async fn run_rounds(options: Options) -> Result<Report> {
     let tally = Arc::new(Tally::default());
     let (rounds, length) = options.rounds();
     let mut plan = Plan::new(options.seed).peekable();
-    let nothing = Footprint { tasks: 0, ..Footprint::read()? };
-    let (mut first, mut last) = (None, nothing);
+    world::compile_all().await?;
+    let before = Footprint::at_rest().await?;
+    let mut after = Vec::new();
     for number in 0..rounds {
         let (from, to) = (length * number, length * (number + 1));
         let steps = std::iter::from_fn(|| plan.next_if(|step| step.at < to));
         round::run(&tally, from, steps).await?;
-        last = Footprint::settled(first.as_ref().unwrap_or(&nothing)).await?;
-        let wrong = first.as_ref().map_or_else(|| last.check_first(), |first| last.check(first));
-        wrong.into_iter().for_each(|wrong| tally.find(format!("after round {}: {wrong}", number + 1)));
-        first.get_or_insert(last);
+        let now = Footprint::settled(&before).await?;
+        let memory = after.first().and_then(|first| now.check_memory(first));
+        let wrong = now.check(&before).into_iter().chain(memory);
+        wrong.for_each(|wrong| tally.find(format!("after round {}: {wrong}", number + 1)));
+        after.push(now);
         if !tally.findings().is_empty() {
             break;
         }
@@ -109,7 +112,7 @@ async fn run_rounds(options: Options) -> Result<Report> {
         tally.check_faults(&plan::faults_within(options.seed, length * rounds));
     }
     let (counts, findings) = (tally.counts().clone(), tally.findings());
-    Ok(Report { options, counts, first: first.unwrap_or(nothing), last, findings })
+    Ok(Report { options, counts, before, after, findings })
 }
 
 /// Counts panics from now on, and shows each as before.

@@ -12,6 +12,9 @@ use crate::process::{self, step};
 use crate::tree::Tree;
 use crate::{build, guests};
 
+/// The process gives large pieces of memory back to the system at once: see `chaos::LARGE_PIECES` of the tests.
+const LARGE_PIECES: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "1048576");
+
 /// Runs for so many seconds what `seed` says.
 ///
 /// # Errors
@@ -27,6 +30,7 @@ pub(crate) fn run(tree: &Tree, seed: Option<u64>, secs: u32) -> Result<()> {
         let mut chaos = Command::new(program);
         chaos.args(["chaos", "--seed", &seed.to_string(), "--secs", &secs.to_string()]);
         chaos.env("PULSING_GUESTS_DIR", tree.guests_dir()).env("PULSING_TEST_CACHE", cache);
+        chaos.env(LARGE_PIECES.0, LARGE_PIECES.1);
         process::run(&mut chaos)
     })
 }

@@ -25,7 +25,10 @@ pub(super) fn carry_out(world: Arc<World>, number: u64, act: Act) -> BoxFuture<'
         Act::Send(whom, message) => send::to_healthy(world, number, whom, message),
         Act::Order(whom, orders) => async move { stir(&world, world.healthy(whom), &orders).await }.boxed(),
         Act::Provoke { fault, how } => with_faulty(world, fault, how.anew, move |world, fault, actor| {
-            async move { provoke(&world, &fault, &actor, how).await }.boxed()
+            async move {
+                join_all((0..how.times).map(|_| provoke(&world, &fault, &actor, how))).await;
+            }
+            .boxed()
         }),
         Act::Disturb(fault, orders) => with_faulty(world, fault, false, move |world, _, actor| {
             async move { obey_all(&world, &actor, &orders).await }.boxed()

@@ -12,10 +12,14 @@ use rand::{Rng, SeedableRng};
 
 use super::fault;
 
-/// How long it is from one step to the next, at most: on average half of it.
-const GAP_MAX_MS: u64 = 40;
+/// How many steps in a hundred come together with the one before.
+const TOGETHER_PERCENT: u32 = 60;
+/// How long it is to the next step otherwise, at most: that makes 50 steps a second.
+const GAP_MAX_MS: u64 = 100;
 /// How many items a stream of a healthy actor has, at most: a few buffers.
 const ITEMS_MAX: u64 = 150;
+/// How often a fault is brought about at once, at most.
+const TIMES_MAX: u64 = 3;
 /// How many orders are given to one actor at once, at most.
 const ORDERS_MAX: usize = 4;
 
@@ -129,6 +133,8 @@ pub(super) enum Order {
 /// How a fault is brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Provocation {
+    /// How often at once.
+    pub(super) times: u64,
     /// The time that an ask has.
     pub(super) timeout_ms: u64,
     /// Given up by its caller after so many ms.
@@ -206,6 +212,7 @@ impl Plan {
 
     fn provocation(&mut self) -> Provocation {
         Provocation {
+            times: self.random.random_range(1..=TIMES_MAX),
             timeout_ms: self.random.random_range(1..300),
             give_up_ms: self.random.random_bool(0.2).then(|| self.random.random_range(0..150)),
             items: self.random.random_range(0..100),
@@ -235,22 +242,24 @@ impl Iterator for Plan {
     type Item = Step;
 
     fn next(&mut self) -> Option<Step> {
-        self.at += Duration::from_millis(self.random.random_range(0..=GAP_MAX_MS));
+        if !self.random.random_ratio(TOGETHER_PERCENT, 100) {
+            self.at += Duration::from_millis(self.random.random_range(0..=GAP_MAX_MS));
+        }
         self.number += 1;
         Some(Step { at: self.at, number: self.number, act: self.act() })
     }
 }
 
-/// How often faults of each kind come in the first `time` of a plan, by kind.
+/// How often faults of each kind are brought about in the first `time` of a plan, by kind.
 #[must_use]
 pub(super) fn faults_within(seed: u64, time: Duration) -> BTreeMap<&'static str, u64> {
     let all = fault::all();
     let mut kinds = BTreeMap::new();
     for step in Plan::new(seed).take_while(|step| step.at < time) {
-        if let Act::Provoke { fault, .. } = step.act
+        if let Act::Provoke { fault, how } = step.act
             && let Some(fault) = all.get(fault)
         {
-            *kinds.entry(fault.kind).or_default() += 1;
+            *kinds.entry(fault.kind).or_default() += how.times;
         }
     }
     kinds

@@ -11,10 +11,10 @@ use super::tally::Counts;
 pub struct Report {
     pub(super) options: Options,
     pub(super) counts: Counts,
-    /// What the process held after the first round.
-    pub(super) first: Footprint,
-    /// What it held in the end.
-    pub(super) last: Footprint,
+    /// What the process held before the first round.
+    pub(super) before: Footprint,
+    /// What it held after each round.
+    pub(super) after: Vec<Footprint>,
     pub(super) findings: Vec<String>,
 }
 
@@ -31,10 +31,13 @@ impl fmt::Display for Report {
         let Options { seed, secs } = self.options;
         writeln!(f, "seed {seed}, {secs} s: {} steps", self.counts.steps)?;
         writeln!(f, "{}", self.counts)?;
-        writeln!(f, "after the first round: {}", self.first)?;
+        writeln!(f, "held before: {}", self.before)?;
+        for (number, after) in self.after.iter().enumerate() {
+            writeln!(f, "after round {}: {after}", number + 1)?;
+        }
         let slack = RESIDENT_SLACK_BYTES >> 20;
-        writeln!(f, "in the end: {} ({slack} MiB more may be)", self.last)?;
-        write!(f, "leaks: {}", self.last.leaks(&self.first))?;
+        writeln!(f, "resident memory may be {slack} MiB more after a round than after the first")?;
+        write!(f, "leaks: {}", self.after.last().map_or(0, |last| last.leaks(&self.before)))?;
         for finding in &self.findings {
             write!(f, "\nbroken: {finding}")?;
         }
@@ -53,8 +56,13 @@ mod tests {
     fn what_is_broken_is_told_with_the_command_that_repeats_it() {
         let held = Footprint { tasks: 0, threads: 4, descriptors: 9, resident_bytes: 50 << 20 };
         let options = Options { seed: 7, secs: 5 };
-        let mut report =
-            Report { options, counts: Counts::default(), first: held, last: held, findings: Vec::new() };
+        let mut report = Report {
+            options,
+            counts: Counts::default(),
+            before: held,
+            after: vec![held],
+            findings: Vec::new(),
+        };
         assert!(report.is_good());
         assert!(report.to_string().ends_with("leaks: 0"), "{report}");
         report.findings.push("message 3 is lost".to_owned());

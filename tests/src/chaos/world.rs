@@ -1,11 +1,12 @@
 //! The host of one round, its actors, and what is known of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::engine::ComponentSource;
 use pulsing_host::host::{ActorSpec, Host, SpawnError};
 use pulsing_host::id::ActorName;
 use tokio::task::JoinSet;
@@ -142,6 +143,22 @@ impl World {
     pub(super) fn into_parts(self) -> (Host, JoinSet<()>) {
         (self.host, self.watching.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Compiles every guest, into the cache of all hosts: that may take longer than anything that has a bound.
+///
+/// # Errors
+///
+/// Where a guest was not built.
+pub(super) async fn compile_all() -> Result<()> {
+    let host = crate::host()?;
+    let healthy = ["counter", "ledger", "ledger-serial"];
+    let guests: BTreeSet<_> = fault::all().iter().map(|fault| fault.guest).chain(healthy).collect();
+    for guest in guests {
+        host.check(ComponentSource::File(crate::guest_file(guest)?)).await?;
+    }
+    host.shutdown().await;
+    Ok(())
 }
 
 /// A healthy actor, as its name says.

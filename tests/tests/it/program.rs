@@ -57,9 +57,11 @@ pub(crate) fn run(args: &[&str]) -> Left {
     run_command(command(args))
 }
 
-/// Runs the program to its end, which may take so long.
-pub(crate) fn run_for(args: &[&str], bound: Duration) -> Left {
-    run_command_for(command(args), bound)
+/// The same, with one more variable in its environment, and so much time.
+pub(crate) fn run_with(variable: (&str, &str), args: &[&str], bound: Duration) -> Left {
+    let mut command = command(args);
+    command.env(variable.0, variable.1);
+    run_command_for(command, bound)
 }
 
 fn run_command(command: Command) -> Left {
