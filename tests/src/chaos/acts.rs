@@ -20,9 +20,15 @@ use super::world::{HOP, PATIENCE, TICKER, WITNESS, World};
 const ITEM_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Carries out one step. What it sends to healthy actors it sends in its first poll.
-pub(super) fn carry_out(world: Arc<World>, number: u64, act: Act) -> BoxFuture<'static, ()> {
+pub(super) fn carry_out(world: Arc<World>, act: Act) -> BoxFuture<'static, ()> {
     match act {
-        Act::Send(whom, message) => send::to_healthy(world, number, whom, message),
+        Act::Send(whom, messages) => {
+            // Each is sent before the next one: they are polled in their order.
+            let sent = messages
+                .into_iter()
+                .map(move |(number, message)| send::to_healthy(Arc::clone(&world), number, whom, message));
+            join_all(sent).map(drop).boxed()
+        }
         Act::Order(whom, orders) => async move { stir(&world, world.healthy(whom), &orders).await }.boxed(),
         Act::Provoke { fault, how } => with_faulty(world, fault, how.anew, move |world, fault, actor| {
             async move {

@@ -3,8 +3,13 @@
 //! All that one ledger is sent comes from one sender, in the order of its numbers. So its notes are those numbers, in
 //! that order: all that were answered or taken, perhaps some whose caller did not wait, and nothing else. An actor
 //! that is stirred forgets its notes with each life, but its answers say which life they are of.
+//!
+//! Of overlapping ledgers the order is not checked, since it does not hold: see the ignored test
+//! `asks_that_come_while_others_are_cancelled_are_started_in_their_order`. As far as its source shows, wasmtime 48 keeps
+//! calls that come while the instance is taken by the number of their task, which is used again, and not as they came
+//! (`ConcurrentInstanceState::pending`). All else about them is checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -65,17 +70,20 @@ impl Ledger {
 
     /// Compares with all `notes` of the last life, the number `generation`. Answers what is wrong.
     #[must_use]
-    pub(super) fn check(&self, notes: &[u64], generation: u64, is_stirred: bool) -> Vec<String> {
-        let mut wrong = self.check_places();
+    pub(super) fn check(&self, notes: &[u64], generation: u64, kind: Kind) -> Vec<String> {
+        let mut wrong = self.check_places(kind);
         wrong.extend(self.check_notes(notes, generation));
-        if !is_stirred {
+        if !kind.is_overlapping {
+            wrong.extend(check_order(notes));
+        }
+        if !kind.is_stirred {
             wrong.extend(self.check_all_there(notes, generation));
         }
         wrong
     }
 
     /// In the order in which they were noted, numbers grow, and no place is taken twice.
-    fn check_places(&self) -> Vec<String> {
+    fn check_places(&self, kind: Kind) -> Vec<String> {
         let mut by_place = BTreeMap::new();
         let mut wrong = Vec::new();
         for (number, place) in self.places() {
@@ -85,7 +93,7 @@ impl Ledger {
         }
         let mut before = None;
         for (place, number) in by_place {
-            if before > Some(number) {
+            if before > Some(number) && !kind.is_overlapping {
                 wrong.push(format!("message {number} was noted at {place:?}, after {before:?}"));
             }
             before = Some(number);
@@ -95,12 +103,9 @@ impl Ledger {
 
     fn check_notes(&self, notes: &[u64], generation: u64) -> Vec<String> {
         let mut wrong = Vec::new();
-        for pair in notes.windows(2) {
-            if let [first, second] = pair
-                && first >= second
-            {
-                wrong.push(format!("message {second} was noted after {first}"));
-            }
+        let distinct: BTreeSet<_> = notes.iter().collect();
+        if distinct.len() < notes.len() {
+            wrong.push(format!("of {} notes {} are there twice", notes.len(), notes.len() - distinct.len()));
         }
         let unknown = notes.iter().filter(|number| !self.sent.contains_key(number));
         wrong.extend(unknown.map(|number| format!("message {number} was noted, and was never sent")));
@@ -132,6 +137,21 @@ impl Ledger {
             Known::Sent | Known::Taken => None,
         })
     }
+}
+
+/// What kind of ledger it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kind {
+    /// Whether its handlers share the instance.
+    pub(super) is_overlapping: bool,
+    /// Whether it is stopped, killed and restarted.
+    pub(super) is_stirred: bool,
+}
+
+/// Numbers grow.
+fn check_order(notes: &[u64]) -> Vec<String> {
+    let pairs = notes.iter().zip(notes.iter().skip(1)).filter(|(first, second)| first > second);
+    pairs.map(|(first, second)| format!("message {second} was noted after {first}")).collect()
 }
 
 /// What a counter must answer.
@@ -171,7 +191,7 @@ mod tests {
     }
 
     fn wrong(ledger: &Ledger, notes: &[u64]) -> String {
-        ledger.check(notes, 0, false).join("; ")
+        ledger.check(notes, 0, Kind::default()).join("; ")
     }
 
     #[test]
@@ -188,12 +208,12 @@ mod tests {
         let mut ledger = sent(&[1, 2, 3]);
         ledger.taken(2);
         assert!(wrong(&ledger, &[1, 3]).contains("message 2 is lost"));
-        assert!(wrong(&ledger, &[1, 2, 2]).contains("message 2 was noted after 2"));
+        assert!(wrong(&ledger, &[1, 2, 2]).contains("of 3 notes 1 are there twice"));
         assert!(wrong(&ledger, &[2, 1]).contains("message 1 was noted after 2"));
         assert!(wrong(&ledger, &[2, 9]).contains("message 9 was noted, and was never sent"));
         ledger.noted(3, &entry(0, 0, 3)).unwrap();
         assert!(wrong(&ledger, &[2, 3]).contains("message 3 was noted at (0, 0), where Some(2) is"));
-        assert!(ledger.check(&[2, 3], 1, false).join("; ").contains("it is in life 1"));
+        assert!(ledger.check(&[2, 3], 1, Kind::default()).join("; ").contains("it is in life 1"));
     }
 
     #[test]
@@ -208,14 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn an_overlapping_ledger_may_note_in_another_order_and_all_else_is_found() {
+        let kind = Kind { is_overlapping: true, ..Kind::default() };
+        let mut ledger = sent(&[1, 2, 3]);
+        ledger.taken(3);
+        assert_eq!(ledger.check(&[3, 1], 0, kind), Vec::<String>::new());
+        assert!(ledger.check(&[2, 1], 0, kind).join("; ").contains("message 3 is lost"));
+        assert!(ledger.check(&[3, 1, 3], 0, kind).join("; ").contains("twice"));
+    }
+
+    #[test]
     fn lives_follow_each_other_and_no_place_is_taken_twice() {
         let mut ledger = sent(&[1, 2, 3]);
         ledger.noted(1, &entry(0, 0, 1)).unwrap();
         ledger.noted(2, &entry(1, 0, 2)).unwrap();
-        assert_eq!(ledger.check(&[2, 3], 1, true), Vec::<String>::new());
+        let kind = Kind { is_stirred: true, ..Kind::default() };
+        assert_eq!(ledger.check(&[2, 3], 1, kind), Vec::<String>::new());
         ledger.noted(3, &entry(0, 1, 3)).unwrap();
         assert!(
-            ledger.check(&[2], 1, true).join("; ").contains("message 2 was noted at (1, 0), after Some(3)")
+            ledger.check(&[2], 1, kind).join("; ").contains("message 2 was noted at (1, 0), after Some(3)")
         );
         let mut ledger = sent(&[1, 2]);
         ledger.noted(1, &entry(0, 0, 1)).unwrap();

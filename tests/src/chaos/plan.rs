@@ -18,6 +18,8 @@ const TOGETHER_PERCENT: u32 = 60;
 const GAP_MAX_MS: u64 = 100;
 /// How many items a stream of a healthy actor has, at most: a few buffers.
 const ITEMS_MAX: u64 = 150;
+/// How many messages one healthy actor gets at once, at most.
+const MESSAGES_MAX: u64 = 8;
 /// How often a fault is brought about at once, at most.
 const TIMES_MAX: u64 = 3;
 /// How many orders are given to one actor at once, at most.
@@ -43,6 +45,12 @@ impl Healthy {
     pub(super) const ALL: [Self; 5] =
         [Self::Counter, Self::Ledger, Self::LedgerSerial, Self::Stirred, Self::StirredSerial];
 
+    /// Whether its handlers share the instance.
+    #[must_use]
+    pub(super) fn is_overlapping(self) -> bool {
+        matches!(self, Self::Ledger | Self::Stirred)
+    }
+
     /// Whether it is stopped, killed and restarted.
     #[must_use]
     pub(super) fn is_stirred(self) -> bool {
@@ -55,8 +63,6 @@ impl Healthy {
 pub(super) struct Step {
     /// When, from the beginning of the run on.
     pub(super) at: Duration,
-    /// Counts all steps; the number that a message carries.
-    pub(super) number: u64,
     /// What.
     pub(super) act: Act,
 }
@@ -64,8 +70,8 @@ pub(super) struct Step {
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
-    /// A message to a healthy actor.
-    Send(Healthy, Message),
+    /// Messages to a healthy actor, one right after the other, each with its number.
+    Send(Healthy, Vec<(u64, Message)>),
     /// Orders to one that is stirred, all at once.
     Order(Healthy, Vec<Order>),
     /// A fault, by its place among all of them.
@@ -149,7 +155,8 @@ pub(super) struct Provocation {
 pub(super) struct Plan {
     random: StdRng,
     at: Duration,
-    number: u64,
+    /// How many messages there were to healthy actors.
+    messages: u64,
     /// Places of faults that are still to come, before all come again.
     deck: Vec<usize>,
     faults: usize,
@@ -160,7 +167,7 @@ impl Plan {
     #[must_use]
     pub(super) fn new(seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { random, at: Duration::ZERO, number: 0, deck: Vec::new(), faults: fault::all().len() }
+        Self { random, at: Duration::ZERO, messages: 0, deck: Vec::new(), faults: fault::all().len() }
     }
 
     fn act(&mut self) -> Act {
@@ -180,12 +187,19 @@ impl Plan {
 
     fn send(&mut self) -> Act {
         let to = self.one_of(&Healthy::ALL);
+        let count = self.random.random_range(1..=MESSAGES_MAX);
+        let numbers = self.messages + 1..=self.messages + count;
+        self.messages += count;
+        Act::Send(to, numbers.map(|number| (number, self.message(to))).collect())
+    }
+
+    fn message(&mut self, to: Healthy) -> Message {
         let method = if to == Healthy::Counter {
             "increment"
         } else {
             self.one_of(&["note", "note", "note", "nap", "nap", "refuse"])
         };
-        let message = match self.random.random_range(0..10) {
+        match self.random.random_range(0..10) {
             0..4 => Message::Ask { method, timeout_ms: None, give_up_ms: None },
             // A counter counts exactly: each of its asks is awaited.
             _ if to == Healthy::Counter => Message::Ask { method, timeout_ms: None, give_up_ms: None },
@@ -193,8 +207,7 @@ impl Plan {
             5 => Message::Ask { method, timeout_ms: None, give_up_ms: Some(self.random.random_range(0..20)) },
             6..8 => Message::Tell,
             _ => Message::Stream { last: self.random.random_range(0..ITEMS_MAX), read: self.reading() },
-        };
-        Act::Send(to, message)
+        }
     }
 
     fn reading(&mut self) -> Reading {
@@ -245,8 +258,7 @@ impl Iterator for Plan {
         if !self.random.random_ratio(TOGETHER_PERCENT, 100) {
             self.at += Duration::from_millis(self.random.random_range(0..=GAP_MAX_MS));
         }
-        self.number += 1;
-        Some(Step { at: self.at, number: self.number, act: self.act() })
+        Some(Step { at: self.at, act: self.act() })
     }
 }
 
@@ -295,11 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_numbered_and_come_in_order_of_their_time() {
+    fn steps_come_in_order_of_their_time_and_messages_of_their_number() {
         let steps = steps(3);
-        assert!(
-            steps.windows(2).all(|pair| pair[0].at <= pair[1].at && pair[0].number + 1 == pair[1].number)
-        );
+        assert!(steps.windows(2).all(|pair| pair[0].at <= pair[1].at));
+        let sent = |step: &Step| if let Act::Send(_, sent) = &step.act { sent.clone() } else { Vec::new() };
+        let numbers: Vec<_> = steps.iter().flat_map(sent).map(|(number, _)| number).collect();
+        assert!(numbers.iter().copied().eq(1..=numbers.len() as u64));
         assert!(steps.iter().any(|step| matches!(step.act, Act::Tick(_))));
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::acts::{bounded, carry_out};
+use super::model::Kind;
 use super::plan::{Healthy, Step};
 use super::tally::Tally;
 use super::world::{HOP, PATIENCE, WITNESS, World};
@@ -49,7 +50,7 @@ async fn carry_out_all(world: &Arc<World>, from: Duration, steps: impl Iterator<
     for step in steps {
         tokio::time::sleep_until(begun + step.at.saturating_sub(from)).await;
         world.tally.counts().steps += 1;
-        let mut work = carry_out(Arc::clone(world), step.number, step.act);
+        let mut work = carry_out(Arc::clone(world), step.act);
         if poll_immediate(&mut work).await.is_none() {
             open.spawn(work);
         }
@@ -153,7 +154,8 @@ async fn check_ledger(world: &World, whom: Healthy) {
     let Some(notes) = last_ask::<Vec<(u64, u64)>>(world, actor, "notes").await else { return };
     let notes: Vec<u64> = notes.into_iter().map(|(_sender, number)| number).collect();
     let generation = actor.status().generation.0;
-    for wrong in world.with_ledger(whom, |ledger| ledger.check(&notes, generation, whom.is_stirred())) {
+    let kind = Kind { is_overlapping: whom.is_overlapping(), is_stirred: whom.is_stirred() };
+    for wrong in world.with_ledger(whom, |ledger| ledger.check(&notes, generation, kind)) {
         world.tally.find(format!("{}: {wrong}", actor.name()));
     }
 }

@@ -52,6 +52,8 @@ impl Tally {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         if findings.len() < FINDINGS_MAX {
             findings.push(finding.into());
+        } else if findings.len() == FINDINGS_MAX {
+            findings.push("there is more".to_owned());
         }
     }
 
@@ -145,7 +147,8 @@ mod tests {
     fn findings_are_bounded() {
         let tally = Tally::default();
         (0..100).for_each(|number| tally.find(number.to_string()));
-        assert_eq!(tally.findings().len(), FINDINGS_MAX);
+        assert_eq!(tally.findings().len(), FINDINGS_MAX + 1);
+        assert_eq!(tally.findings().last().unwrap(), "there is more");
     }
 
     #[test]
