@@ -1,17 +1,19 @@
 //! Threads of lower priority, for lives that use up their slices.
 //!
-//! As many as the machine has cores; the system gives them what the other threads leave. They only poll: clocks
-//! and sockets that are made there belong to the runtime that the actor was spawned on.
+//! As many as the machine has cores; the system gives them what the other threads leave. They only poll. Clocks and
+//! sockets that are made there belong to a *keeper*, a runtime of its own: its one thread has the priority of all
+//! others, so that nothing is late, and the threads that it starts for blocking calls, which inherit a low priority
+//! from whoever calls, serve nobody else.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
-/// The lowest priority that shares a processor at all, and is preempted at once by a thread that wakes up.
+/// About a tenth of what another thread gets, and preempted by one that wakes up.
 const NICE: i32 = 10;
 
 /// Threads of lower priority. Cheap to clone; they end with the last clone.
@@ -21,8 +23,10 @@ pub struct BatchPool {
 }
 
 struct Threads {
-    /// Some until it is dropped.
+    /// Some until they are dropped.
     runtime: Option<Runtime>,
+    keeper: Option<Runtime>,
+    keeper_handle: Handle,
 }
 
 impl BatchPool {
@@ -35,7 +39,19 @@ impl BatchPool {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let mut runtime = Builder::new_multi_thread();
         runtime.worker_threads(threads).thread_name("pulsing-batch").on_thread_start(be_nice);
-        Ok(Self { threads: Arc::new(Threads { runtime: Some(runtime.build()?) }) })
+        let keeper = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("pulsing-keeper")
+            .enable_all()
+            .build()?;
+        let keeper_handle = keeper.handle().clone();
+        let threads = Threads { runtime: Some(runtime.build()?), keeper: Some(keeper), keeper_handle };
+        Ok(Self { threads: Arc::new(threads) })
+    }
+
+    /// What the clocks and sockets of busy lives belong to.
+    pub(super) fn keeper(&self) -> Handle {
+        self.threads.keeper_handle.clone()
     }
 
     pub(super) fn spawn<T: Send + 'static>(
@@ -48,7 +64,7 @@ impl BatchPool {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in [self.runtime.take(), self.keeper.take()].into_iter().flatten() {
             // Does not wait, so that it may happen in a task: what is polled gives up its thread soon.
             runtime.shutdown_background();
         }

@@ -13,6 +13,8 @@ pub(super) struct Burst {
     nanos: AtomicU64,
     /// Whether the life gave up its thread in the midst of its computing.
     preempted: AtomicBool,
+    /// Whether there was a break since the life got its turn.
+    had_break: AtomicBool,
     /// The last call that was begun since the last break; 0 for none.
     begun: AtomicU64,
 }
@@ -23,8 +25,14 @@ impl Burst {
         self.preempted.store(true, Ordering::Relaxed);
     }
 
+    /// The life gets its turn.
+    pub(super) fn begin_turn(&self) {
+        self.had_break.store(false, Ordering::Relaxed);
+    }
+
     /// A piece of work ended, or a new life begins.
     pub(super) fn broken(&self) {
+        self.had_break.store(true, Ordering::Relaxed);
         self.nanos.store(0, Ordering::Relaxed);
         self.begun.store(CallId::NONE.0, Ordering::Relaxed);
     }
@@ -46,7 +54,9 @@ impl Burst {
             self.broken();
             return None;
         }
-        let computed = u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX);
+        // What came before a break in this turn is no part of it; how much that was is not known.
+        let counts = !self.had_break.load(Ordering::Relaxed);
+        let computed = if counts { u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX) } else { 0 };
         // A life is polled by one task: nothing else adds.
         let nanos = self.nanos.load(Ordering::Relaxed).saturating_add(computed);
         self.nanos.store(nanos, Ordering::Relaxed);
@@ -62,6 +72,7 @@ mod tests {
     fn slices_add_up_until_the_life_waits_or_ends_its_work() {
         let (burst, slice) = (Burst::default(), Duration::from_millis(1));
         let preempted = || {
+            burst.begin_turn();
             burst.preempted();
             burst.yielded(slice)
         };
@@ -70,5 +81,9 @@ mod tests {
         assert_eq!(preempted(), Some(slice));
         burst.broken();
         assert_eq!(preempted(), Some(slice));
+        burst.begin_turn();
+        burst.broken();
+        burst.preempted();
+        assert_eq!(burst.yielded(slice), Some(Duration::ZERO), "work ended in this turn");
     }
 }

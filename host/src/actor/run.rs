@@ -85,8 +85,9 @@ impl Drop for CloseOnDrop {
         let core = &self.0;
         core.is_gone.store(true, Ordering::Release);
         core.mailbox.close();
-        end_calls(core, &ExitReason::Killed, false);
+        // In this order: a life elsewhere may still be in its last slice, and what it takes up now is in flight.
         refuse_waiting(core);
+        end_calls(core, &ExitReason::Killed, false);
         // A life that ran ends with it; between two lives, the end was told.
         let (generation, lives) = {
             let status = core.status.borrow();

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::batch::{BatchPool, thread_time};
 use super::core::Core;
+use super::slices::CALM;
 use crate::exit::{ExitReason, Overdue};
 use crate::observe::Event;
 
@@ -73,8 +74,20 @@ impl Seat {
     /// Hands the life to the batch pool, where there is one.
     fn leave(&mut self) {
         let Some(batch) = &self.batch else { return };
-        let (slot, core, home) = (Arc::clone(&self.life), Arc::clone(&self.core), Handle::current());
-        self.away = batch.spawn(poll_fn(move |context| poll_away(&slot, &core, &home, context)));
+        let (slot, core, keeper) = (Arc::clone(&self.life), Arc::clone(&self.core), batch.keeper());
+        // Made here: of the run loop's clock.
+        let mut calm = Box::pin(tokio::time::sleep(CALM));
+        self.away = batch.spawn(poll_fn(move |context| {
+            let poll = poll_away(&slot, &core, &keeper, context);
+            // An actor that has nothing to do comes back by itself.
+            while poll.is_pending() && calm.as_mut().poll(context).is_ready() {
+                if !core.slices.is_busy(Instant::now) {
+                    return Poll::Ready(None);
+                }
+                calm.as_mut().reset(tokio::time::Instant::now() + CALM);
+            }
+            poll
+        }));
         self.core.counters.set_in_batch(self.away.is_some());
     }
 
@@ -132,14 +145,18 @@ fn lock(slot: &Slot) -> MutexGuard<'_, Option<Metered>> {
 }
 
 /// Polls a life in the batch pool.
-fn poll_away(slot: &Slot, core: &Core, home: &Handle, context: &mut Context<'_>) -> Poll<Option<ExitReason>> {
+fn poll_away(
+    slot: &Slot,
+    core: &Core,
+    keeper: &Handle,
+    context: &mut Context<'_>,
+) -> Poll<Option<ExitReason>> {
     let mut slot = lock(slot);
     let Some(life) = slot.as_mut() else { return Poll::Ready(None) };
     if !core.slices.is_busy(Instant::now) {
         return Poll::Ready(None);
     }
-    // Its clocks and sockets are driven by threads that always get their turn.
-    let _home = home.enter();
+    let _keeper = keeper.enter();
     let poll = life.poll_metered(context, thread_time);
     if poll.is_ready() {
         *slot = None;
@@ -163,6 +180,7 @@ impl Metered {
     fn poll_metered(&mut self, context: &mut Context<'_>, clock: fn() -> Duration) -> Poll<ExitReason> {
         let core = &*self.core;
         core.slices.begin();
+        core.burst.begin_turn();
         let begun = clock();
         let poll = self.life.poll_unpin(context);
         let computed = clock().saturating_sub(begun);
@@ -170,12 +188,12 @@ impl Metered {
         if poll.is_ready() {
             return poll;
         }
-        let Some(burst) = core.burst.yielded(computed) else { return poll };
-        if core.slices.preempted(computed, burst, Instant::now()) {
+        let burst = core.burst.yielded(computed);
+        if core.slices.end_turn(computed, burst, Instant::now) {
             core.counters.count(Event::SliceUsedUp);
         }
         let limit = core.limits.handler_max_cpu;
-        if burst > limit {
+        if burst.is_some_and(|burst| burst > limit) {
             return Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit });
         }
         poll

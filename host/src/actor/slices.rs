@@ -1,30 +1,32 @@
 //! Whether an actor uses up its slices: how much of them it has taken of late.
 //!
-//! Each of these makes it busy: handlers that compute for long, at once; many short ones, one after the other, once
-//! they have kept a core for a while; and lives that fail, since their ends and beginnings take the host's time. Of
+//! Each of these makes it busy: handlers that compute for long, at once; short ones, once they have kept a core for a
+//! while, also where the life waits in between; and lives that fail, since their ends and beginnings take the host's time. Of
 //! the actor, not of one life: whoever crashes does not begin anew as one that
 //! behaves.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Half of a slice: less is the end of one that began before.
+/// Half of a slice: less is the end of one that began before. Time is counted in pieces of this length.
 const USED_UP_MIN: Duration = Duration::from_micros(2_500);
 /// A slice: who computes longer without a break has been preempted amid a handler.
 const LONG: Duration = Duration::from_millis(5);
 /// How many slices amid handlers, one within [`CALM`] of the other, are too many.
 const LONG_MAX: u32 = 2;
-/// How much time in short handlers is too much. Half of the time that goes by is not counted.
+/// How much time on threads is too much. Half of the time that goes by is not counted.
 const SHORT_MAX: Duration = Duration::from_millis(250);
-/// For how long an actor uses up no slice before it behaves again.
-const CALM: Duration = Duration::from_secs(1);
+/// For how long an actor has to behave.
+pub(super) const CALM: Duration = Duration::from_secs(1);
 
 /// The slices that an actor used up of late.
 #[derive(Debug, Default)]
 pub(super) struct Slices {
     recent: Mutex<Recent>,
-    /// Whether it was busy when it last used up a slice.
+    /// Time on a thread that is not counted yet. Only the task that polls the life stores it.
+    uncounted_nanos: AtomicU64,
+    /// Whether it was busy when that was last looked at.
     busy: AtomicBool,
     /// Whether no work was taken yet since the life was polled.
     fresh: AtomicBool,
@@ -32,32 +34,32 @@ pub(super) struct Slices {
 
 #[derive(Debug, Default)]
 struct Recent {
-    /// Slices that ended amid a handler.
+    /// Slices that ended amid a handler, and when the last one did.
     long: u32,
-    /// Time in slices that were filled with short handlers.
+    last_long: Option<Instant>,
+    /// Time on threads, and when it was last counted.
     short: Duration,
-    last: Option<Instant>,
+    last_short: Option<Instant>,
+    busy_until: Option<Instant>,
 }
 
 impl Recent {
-    fn is_calm(&self, now: Instant) -> bool {
-        self.last.is_none_or(|last| now.duration_since(last) >= CALM)
+    /// Counts a slice that ended amid a handler. Answers whether there were too many.
+    fn count_long(&mut self, now: Instant) -> bool {
+        let is_near = self.last_long.replace(now).is_some_and(|last| now.duration_since(last) < CALM);
+        self.long = if is_near { self.long.saturating_add(1) } else { 1 };
+        self.long >= LONG_MAX
     }
 
-    /// Counts a slice. Answers whether the actor is busy.
-    fn count(&mut self, computed: Duration, burst: Duration, now: Instant) -> bool {
-        if self.is_calm(now) {
-            *self = Self::default();
-        }
-        let gone_by = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
-        self.last = Some(now);
-        self.short = self.short.saturating_sub(gone_by / 2);
-        if burst >= LONG {
-            self.long = self.long.saturating_add(1);
-        } else {
-            self.short = self.short.saturating_add(computed);
-        }
-        self.long >= LONG_MAX || self.short >= SHORT_MAX
+    /// Counts time on a thread. Answers whether it was too much.
+    fn count_short(&mut self, computed: Duration, now: Instant) -> bool {
+        let gone_by = self.last_short.replace(now).map_or(Duration::ZERO, |last| now.duration_since(last));
+        self.short = self.short.saturating_sub(gone_by / 2).saturating_add(computed).min(SHORT_MAX);
+        self.short >= SHORT_MAX
+    }
+
+    fn is_busy(&self, now: Instant) -> bool {
+        self.busy_until.is_some_and(|until| now < until)
     }
 }
 
@@ -75,22 +77,34 @@ impl Slices {
         fresh
     }
 
-    /// The life was preempted after it `computed`, and has now computed for `burst` without a break. Answers
-    /// whether it used up a slice.
-    pub(super) fn preempted(&self, computed: Duration, burst: Duration, now: Instant) -> bool {
+    /// The life gave up its thread after it `computed`; where it was preempted, it has computed for `burst` without a
+    /// break. Answers whether it used up a slice.
+    pub(super) fn end_turn(
+        &self,
+        computed: Duration,
+        burst: Option<Duration>,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
+        let uncounted = Duration::from_nanos(self.uncounted_nanos.load(Ordering::Relaxed)) + computed;
         // A thread of low priority is kept waiting amid a slice: there, only the sum shows.
-        if computed < USED_UP_MIN && burst < LONG {
+        let is_long = burst.is_some_and(|burst| burst >= LONG);
+        if uncounted < USED_UP_MIN && !is_long {
+            self.uncounted_nanos.store(nanos(uncounted), Ordering::Relaxed);
             return false;
         }
-        let busy = self.recent().count(computed, burst, now);
-        // Who was busy stays so until it is calm.
-        self.busy.fetch_or(busy, Ordering::Relaxed);
-        true
+        self.uncounted_nanos.store(0, Ordering::Relaxed);
+        let (mut recent, now) = (self.recent(), now());
+        let too_long = is_long && recent.count_long(now);
+        if recent.count_short(uncounted, now) || too_long {
+            recent.busy_until = Some(now + CALM);
+            self.busy.store(true, Ordering::Relaxed);
+        }
+        is_long || (burst.is_some() && computed >= USED_UP_MIN)
     }
 
     /// The life failed.
     pub(super) fn failed(&self, now: Instant) {
-        self.recent().last = Some(now);
+        self.recent().busy_until = Some(now + CALM);
         self.busy.store(true, Ordering::Relaxed);
     }
 
@@ -99,7 +113,7 @@ impl Slices {
         if !self.busy.load(Ordering::Relaxed) {
             return false;
         }
-        let busy = !self.recent().is_calm(now());
+        let busy = self.recent().is_busy(now());
         self.busy.store(busy, Ordering::Relaxed);
         busy
     }
@@ -107,6 +121,10 @@ impl Slices {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -119,7 +137,7 @@ mod tests {
     #[test]
     fn busy_is_who_computes_for_long_until_calm_again() {
         let (slices, start) = (Slices::default(), Instant::now());
-        let long = |at| slices.preempted(SLICE, SLICE, at);
+        let long = |at| slices.end_turn(SLICE, Some(SLICE), || at);
         assert!(long(start));
         assert!(!slices.is_busy(|| start));
         let much_later = start + CALM;
@@ -135,16 +153,34 @@ mod tests {
 
     #[test]
     fn busy_is_who_fills_a_core_with_short_handlers_for_a_while() {
-        let slices = |every: Duration| {
-            let (slices, start) = (Slices::default(), Instant::now());
-            let at = |n| start + every * n;
-            (0..1000).find(|n| {
-                slices.preempted(SLICE, LITTLE, at(*n));
-                slices.is_busy(|| at(*n))
-            })
-        };
-        assert_eq!(slices(SLICE), Some(98), "half of the time is forgiven");
-        assert_eq!(slices(SLICE * 2), None);
+        // Preempted with a handler that has just begun, or waiting after each.
+        for burst in [Some(Duration::ZERO), None] {
+            let turns_until_busy = |computed: Duration, every: Duration| {
+                let (slices, start) = (Slices::default(), Instant::now());
+                (0..10_000_u32).find(|n| {
+                    slices.end_turn(computed, burst, || start + every * *n);
+                    slices.is_busy(|| start + every * *n)
+                })
+            };
+            assert_eq!(turns_until_busy(SLICE, SLICE), Some(98), "half of the time is forgiven");
+            assert_eq!(turns_until_busy(SLICE, SLICE * 2), None);
+            let brief = Duration::from_millis(1);
+            assert!(
+                turns_until_busy(brief, brief).is_some_and(|turns| turns < 1_000),
+                "however short each is"
+            );
+            assert_eq!(turns_until_busy(brief, brief * 3), None);
+        }
+    }
+
+    #[test]
+    fn who_was_busy_and_does_a_little_now_and_then_is_so_no_more() {
+        let (slices, start) = (Slices::default(), Instant::now());
+        slices.failed(start);
+        for n in 0..1_000 {
+            slices.end_turn(SLICE / 5, None, || start + SLICE * n);
+        }
+        assert!(!slices.is_busy(|| start + CALM));
     }
 
     #[test]
@@ -158,9 +194,8 @@ mod tests {
     #[test]
     fn the_end_of_a_tick_is_no_slice_unless_it_is_one_of_many() {
         let (slices, now) = (Slices::default(), Instant::now());
-        assert!(!slices.preempted(LITTLE, LITTLE, now));
-        assert!(!slices.preempted(LITTLE, LITTLE * 2, now));
-        assert!(slices.preempted(LITTLE, SLICE + LITTLE, now));
+        let ends = |burst| slices.end_turn(LITTLE, Some(burst), || now);
+        assert_eq!([ends(LITTLE), ends(LITTLE * 2), ends(SLICE + LITTLE)], [false, false, true]);
     }
 
     #[test]

@@ -9,8 +9,11 @@ mod parking;
 pub(super) mod peers;
 mod serial;
 
+use std::pin::pin;
+
+use futures::future::poll_immediate;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Accessor, HasSelf, Linker};
 
 use super::bindings;
 use super::store::Guest;
@@ -24,6 +27,17 @@ const WASI: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:
 
 /// Offered too, since guests of some tools import them without use: nothing can be reached through them.
 const WASI_WITHOUT_USE: &str = "wasi:sockets/";
+
+/// Does what a handler waits for. Once it does not end at once, what the guest computed until then was not without
+/// a break.
+async fn wait<T>(accessor: &Accessor<Guest, HasSelf<Guest>>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Some(done) = poll_immediate(&mut work).await {
+        return done;
+    }
+    accessor.with(|mut store| store.get().desk.waits());
+    work.await
+}
 
 /// Whether the host offers what a component imports under this name.
 pub(super) fn is_offered(lane: Lane, import: &str) -> bool {

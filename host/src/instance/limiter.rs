@@ -61,24 +61,29 @@ impl Limiter {
     }
 }
 
+/// Whether the guest itself allows so much: the engine asks that only after us.
+fn fits(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_none_or(|maximum| desired <= maximum)
+}
+
 impl ResourceLimiter for Limiter {
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired))
+        Ok(fits(desired, maximum) && self.grow(current, desired))
     }
 
     fn table_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let bytes = |entries: usize| entries.saturating_mul(TABLE_ENTRY_BYTES);
-        Ok(self.grow(bytes(current), bytes(desired)))
+        Ok(fits(desired, maximum) && self.grow(bytes(current), bytes(desired)))
     }
 
     fn instances(&self) -> usize {
@@ -110,6 +115,8 @@ mod tests {
         assert_eq!(limiter.refused(), Some(Refused::Own(1 << 20)));
         assert_eq!(counters.read().memory_bytes, 3 << 18);
         assert!(limiter.table_growing(0, 16, None).unwrap());
+        assert!(!limiter.memory_growing(0, 2, Some(1)).unwrap(), "it would not grow, and is not charged");
+        assert_eq!(counters.read().memory_bytes, (3 << 18) + 256);
     }
 
     #[test]

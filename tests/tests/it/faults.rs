@@ -186,6 +186,19 @@ async fn a_tell_that_loops_is_ended_at_its_limit() {
 }
 
 #[tokio::test]
+async fn who_is_answered_at_once_has_not_waited() {
+    let host = host().unwrap();
+    let mut spec = spec("waiter").unwrap();
+    let limit = Duration::from_millis(200);
+    spec.limits.handler_max_cpu = limit;
+    let actor = spawn(&host, spec).await.unwrap();
+    actor.tell("nag", &()).await.unwrap();
+    let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await;
+    assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue: Overdue::Break, limit }));
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn many_short_handlers_do_not_add_up_to_a_long_one() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();

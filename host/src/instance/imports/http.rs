@@ -19,6 +19,7 @@ use wasmtime::component::{Accessor, HasSelf};
 
 use self::exchange::Exchange;
 use self::failure::Failure;
+use super::wait;
 use crate::id::CallId;
 use crate::instance::bindings::overlapping::pulsing::actor::async_http::{
     Error, ErrorCode, Host, HostWithStore, Request, ResponseHead,
@@ -74,12 +75,6 @@ impl Exchanges {
 }
 
 impl Guest {
-    /// The exchange that a handler begins to wait in.
-    fn wait_in(&self, exchange: u64) -> Result<Arc<Exchange>, Failure> {
-        self.desk.waits();
-        self.exchanges.get(exchange)
-    }
-
     fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
         let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
         self.http.allow(self.desk.name(), &prepared.url)?;
@@ -117,8 +112,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let written = match accessor.with(|mut store| store.get().wait_in(exchange)) {
-            Ok(exchange) => exchange.write(bytes).await,
+        let written = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+            Ok(exchange) => wait(accessor, exchange.write(bytes)).await,
             Err(error) => Err(error),
         };
         Ok(written.map_err(Failure::into_wit))
@@ -128,8 +123,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         accessor: &Accessor<Guest, Self>,
         exchange: u64,
     ) -> wasmtime::Result<Result<ResponseHead, Error>> {
-        let response = match accessor.with(|mut store| store.get().wait_in(exchange)) {
-            Ok(exchange) => exchange.response().await,
+        let response = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+            Ok(exchange) => wait(accessor, exchange.response()).await,
             Err(error) => Err(error),
         };
         Ok(response.map_err(Failure::into_wit))
@@ -140,8 +135,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let read = match accessor.with(|mut store| store.get().wait_in(exchange)) {
-            Ok(exchange) => exchange.read(max_bytes).await,
+        let read = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
+            Ok(exchange) => wait(accessor, exchange.read(max_bytes)).await,
             Err(error) => Err(error),
         };
         Ok(read.map_err(Failure::into_wit))

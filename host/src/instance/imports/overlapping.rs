@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wasmtime::component::{Accessor, HasSelf};
 
+use super::wait;
 use crate::actor::waits::Origin;
 use crate::id::CallId;
 use crate::instance::bindings::overlapping::pulsing::actor::async_system::{Host, HostWithStore};
@@ -42,12 +43,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
         let message = Message::new(method, payload_in(args));
-        let outgoing = accessor.with(|mut store| {
-            let guest = store.get();
-            guest.desk.waits();
-            guest.outgoing(within, &target, message, options)
-        });
-        let answer = async { outgoing?.ask().await }.await;
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let answer = wait(accessor, async { outgoing?.ask().await }).await;
         Ok(answer.map(payload_out).map_err(call_error_out))
     }
 
@@ -61,14 +58,13 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
         let peer = accessor.with(|mut store| {
             let guest = store.get();
-            guest.desk.waits();
             Ok((guest.peer(&target)?, guest.hold(&message)?))
         });
         let told = async {
             let (peer, _held) = peer?;
             Guest::tell_in_time(&peer, message, Origin::default()).await
         };
-        let told = told.await;
+        let told = wait(accessor, told).await;
         Ok(told.map_err(runtime_error_out))
     }
 
@@ -82,12 +78,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
-        let outgoing = accessor.with(|mut store| {
-            let guest = store.get();
-            guest.desk.waits();
-            guest.outgoing(within, &target, message, options)
-        });
-        let opened = async { outgoing?.open().await }.await;
+        let outgoing = accessor.with(|mut store| store.get().outgoing(within, &target, message, options));
+        let opened = wait(accessor, async { outgoing?.open().await }).await;
         let kept = opened.and_then(|reader| accessor.with(|mut store| store.get().peer_streams.add(reader)));
         Ok(kept.map_err(call_error_out))
     }
@@ -97,13 +89,9 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         stream: u64,
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
-        let source = accessor.with(|mut store| {
-            let guest = store.get();
-            guest.desk.waits();
-            guest.peer_streams.get(stream)
-        });
+        let source = accessor.with(|mut store| store.get().peer_streams.get(stream));
         let batch = match source {
-            Ok(stream) => stream.draw(max_items, &Origin::default()).await,
+            Ok(stream) => wait(accessor, stream.draw(max_items, &Origin::default())).await,
             Err(error) => Err(error),
         };
         accessor.with(|mut store| store.get().peer_streams.let_go_if_ended(stream, &batch));
@@ -111,8 +99,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
     }
 
     async fn sleep(accessor: &Accessor<Guest, Self>, ms: u64) -> wasmtime::Result<()> {
-        accessor.with(|mut store| store.get().desk.waits());
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+        wait(accessor, tokio::time::sleep(Duration::from_millis(ms))).await;
         Ok(())
     }
 
@@ -123,15 +110,11 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
     }
 
     async fn park(accessor: &Accessor<Guest, Self>, key: u64) -> wasmtime::Result<()> {
-        let place = accessor.with(|mut store| {
-            let guest = store.get();
-            guest.desk.waits();
-            guest.parking.park(key)
-        });
+        let place = accessor.with(|mut store| store.get().parking.park(key));
         match place {
             Some(woken) => {
                 // The other end goes away only with the whole life.
-                drop(woken.await);
+                drop(wait(accessor, woken).await);
                 Ok(())
             }
             None => wasmtime::bail!("too many handlers are parked"),

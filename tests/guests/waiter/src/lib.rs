@@ -118,6 +118,11 @@ impl Waiter {
         Ok(first?.max(second?))
     }
 
+    /// Asks an actor that it may not ask, for ever: each time it is told so at once.
+    async fn nag(_this: This<Self>) {
+        while ActorRef::new("nobody").ask::<u64>("nap", ()).await.is_err() {}
+    }
+
     /// Asks the next on the way to do the same, and answers how many followed.
     async fn ask_along(_this: This<Self>, way: Vec<String>) -> Result<u64, Error> {
         let Some((next, rest)) = way.split_first() else { return Ok(0) };
