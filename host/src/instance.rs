@@ -16,9 +16,4 @@ mod store;
 mod trap;
 
 pub use self::behavior::{Linkers, WasmBehavior};
-
-/// What an import of a component is of no use without.
-#[must_use]
-pub fn need(import: &str) -> crate::grants::Need {
-    imports::need(import)
-}
+pub use self::imports::need;

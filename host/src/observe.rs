@@ -80,7 +80,7 @@ impl Counters {
 
     /// Adds time on a thread.
     pub fn add_cpu(&self, time: Duration) {
-        self.cpu_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.cpu_nanos.fetch_add(nanos(time), Ordering::Relaxed);
     }
 
     /// Says whether the life runs on threads of lower priority.
@@ -110,4 +110,9 @@ impl Counters {
             memory_bytes: read(&self.memory_bytes),
         }
     }
+}
+
+/// A time as what atomics hold: 584 years at most.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -45,19 +45,16 @@ impl Registry {
     pub fn insert(&self, actor: ActorRef, max: usize) -> Result<Option<ActorRef>, NoPlace> {
         let has_ended = |actor: &ActorRef| actor.status().state.is_final();
         let mut actors = self.actors.write().unwrap_or_else(PoisonError::into_inner);
-        let name = actor.name().clone();
-        let gives_way = match actors.get(&name) {
-            Some(there) if has_ended(there) => Some(name.clone()),
-            Some(_runs) => return Err(NoPlace::NameTaken),
-            None if actors.len() < max => None,
-            None => {
+        let evicted = match actors.get(actor.name()) {
+            Some(there) if !has_ended(there) => return Err(NoPlace::NameTaken),
+            None if actors.len() >= max => {
                 let ended = actors.values().find(|there| has_ended(there)).ok_or(NoPlace::Full)?;
-                Some(ended.name().clone())
+                let name = ended.name().clone();
+                actors.remove(&name)
             }
+            _ended_or_room => None,
         };
-        let gone = gives_way.and_then(|name| actors.remove(&name));
-        actors.insert(name, actor);
-        Ok(gone)
+        Ok(actors.insert(actor.name().clone(), actor).or(evicted))
     }
 }
 

@@ -23,10 +23,10 @@ pub struct BatchPool {
 }
 
 struct Threads {
-    /// Some until they are dropped.
-    runtime: Option<Runtime>,
-    keeper: Option<Runtime>,
-    keeper_handle: Handle,
+    batch: Handle,
+    keeper: Handle,
+    /// Of both.
+    runtimes: Vec<Runtime>,
 }
 
 impl BatchPool {
@@ -37,37 +37,38 @@ impl BatchPool {
     /// Where the system gives no threads.
     pub fn new() -> io::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let mut runtime = Builder::new_multi_thread();
-        runtime.worker_threads(threads).thread_name("pulsing-batch").on_thread_start(be_nice);
+        let batch = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("pulsing-batch")
+            .on_thread_start(be_nice)
+            .build()?;
         let keeper = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("pulsing-keeper")
             .enable_all()
             .build()?;
-        let keeper_handle = keeper.handle().clone();
-        let threads = Threads { runtime: Some(runtime.build()?), keeper: Some(keeper), keeper_handle };
-        Ok(Self { threads: Arc::new(threads) })
+        let (batch_handle, keeper_handle) = (batch.handle().clone(), keeper.handle().clone());
+        let runtimes = vec![batch, keeper];
+        Ok(Self { threads: Arc::new(Threads { batch: batch_handle, keeper: keeper_handle, runtimes }) })
     }
 
     /// What the clocks and sockets of busy lives belong to.
     pub(super) fn keeper(&self) -> Handle {
-        self.threads.keeper_handle.clone()
+        self.threads.keeper.clone()
     }
 
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<JoinHandle<T>> {
-        self.threads.runtime.as_ref().map(|runtime| runtime.spawn(work))
+    ) -> JoinHandle<T> {
+        self.threads.batch.spawn(work)
     }
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        for runtime in [self.runtime.take(), self.keeper.take()].into_iter().flatten() {
-            // Does not wait, so that it may happen in a task: what is polled gives up its thread soon.
-            runtime.shutdown_background();
-        }
+        // Does not wait, so that it may happen in a task: what is polled gives up its thread soon.
+        self.runtimes.drain(..).for_each(Runtime::shutdown_background);
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::id::CallId;
+use crate::observe::nanos;
 
 /// What one life has computed since its last break.
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ impl Burst {
         }
         // What came before a break in this turn is no part of it; how much that was is not known.
         let counts = !self.had_break.load(Ordering::Relaxed);
-        let computed = if counts { u64::try_from(computed.as_nanos()).unwrap_or(u64::MAX) } else { 0 };
+        let computed = if counts { nanos(computed) } else { 0 };
         // A life is polled by one task: nothing else adds.
         let nanos = self.nanos.load(Ordering::Relaxed).saturating_add(computed);
         self.nanos.store(nanos, Ordering::Relaxed);

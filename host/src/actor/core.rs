@@ -58,8 +58,8 @@ pub struct Spawn {
 impl Spawn {
     /// Makes the actor, and the loop that runs it: the caller spawns that, and ends the actor by aborting it.
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
-        let core = Core::new(self.name, self.behavior.lane(), self.limits, &self.restart, self.counters);
-        let core = Arc::new(Core { callers: self.callers, ..core });
+        let lane = self.behavior.lane();
+        let core = Core::new(self.name, lane, self.limits, &self.restart, self.callers, self.counters);
         let run = run::run(Arc::clone(&core), self.behavior, self.config, self.restart, self.batch);
         (ActorRef::new(core), run)
     }
@@ -108,11 +108,12 @@ impl Core {
         lane: Lane,
         limits: Limits,
         restart: &RestartSettings,
+        callers: Callers,
         counters: Arc<Counters>,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        Arc::new(Self {
             name,
-            callers: Callers::default(),
+            callers,
             lane,
             mailbox: Mailbox::new(limits.mailbox_messages, limits.overflow),
             signals: Signals::default(),
@@ -135,7 +136,7 @@ impl Core {
             is_gone: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,
-        }
+        })
     }
 
     pub(super) fn schedule(&self) -> MutexGuard<'_, Schedule> {

@@ -19,6 +19,7 @@ use super::signals::Signal;
 use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
 use crate::exit::TEXT_MAX_BYTES;
+use crate::grants::Callers;
 use crate::id::{ActorName, CallId, StreamId};
 use crate::limits::Limits;
 use crate::message::{Message, MethodKind, Payload};
@@ -47,7 +48,7 @@ impl Desk {
     /// The desk of an actor that never runs: for finding out what a behavior says of itself.
     #[must_use]
     pub fn of_nobody(name: ActorName, lane: Lane, limits: Limits, counters: Arc<Counters>) -> Self {
-        Self::new(Arc::new(Core::new(name, lane, limits, &RestartSettings::default(), counters)))
+        Self::new(Core::new(name, lane, limits, &RestartSettings::default(), Callers::default(), counters))
     }
 
     /// The actor's name.

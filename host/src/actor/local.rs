@@ -79,12 +79,8 @@ impl Deliver for Core {
         self.status.subscribe()
     }
 
-    fn signal(&self, signal: Signal) {
-        self.signals.send(signal);
-    }
-
-    fn restart(&self) -> u64 {
-        self.signals.send_restart()
+    fn signal(&self, signal: Signal) -> u64 {
+        self.signals.send(signal)
     }
 
     fn ends(&self) -> u64 {

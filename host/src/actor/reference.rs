@@ -73,9 +73,8 @@ pub(super) trait Deliver: Send + Sync {
     ) -> BoxFuture<'static, Result<(), RuntimeError>>;
     fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError>;
     fn status(&self) -> watch::Receiver<Status>;
-    fn signal(&self, signal: Signal);
-    /// Asks for another life. Answers how often somebody had wanted the actor to end by then.
-    fn restart(&self) -> u64;
+    /// Answers how often somebody has wanted the actor to end by then.
+    fn signal(&self, signal: Signal) -> u64;
     /// How often somebody wanted the actor to end. Where it is more, the status is looked at again.
     fn ends(&self) -> u64;
     /// Whether nothing becomes of the actor any more: its host is gone.
@@ -344,7 +343,7 @@ impl ActorRef {
     /// Dropping the future does not take the order back.
     pub async fn restart(&self) -> Result<Status, ExitReason> {
         let before = self.status();
-        let ends = self.to.restart();
+        let ends = self.to.signal(Signal::Restart);
         let done = |status: &Status| {
             let next_life = status.generation > before.generation;
             let taken_back = || self.to.ends() > ends;

@@ -6,7 +6,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -54,21 +54,21 @@ impl Seat {
     pub(super) async fn end(mut self) {
         let Some(away) = self.away.take() else { return };
         away.abort();
-        if self.try_empty().is_none() {
+        if !self.try_empty() {
             // A poll is under way; the task ends with it.
             drop(away.await);
         }
     }
 
-    /// Empties the slot, unless it is being polled.
-    fn try_empty(&self) -> Option<()> {
+    /// Empties the slot, unless it is being polled. Answers whether it is empty.
+    fn try_empty(&self) -> bool {
         let life = match self.life.try_lock() {
             Ok(mut slot) => slot.take(),
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
-            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::WouldBlock) => return false,
         };
         drop(life);
-        Some(())
+        true
     }
 
     /// Hands the life to the batch pool, where there is one.
@@ -77,7 +77,7 @@ impl Seat {
         let (slot, core, keeper) = (Arc::clone(&self.life), Arc::clone(&self.core), batch.keeper());
         // Made here: of the run loop's clock.
         let mut calm = Box::pin(tokio::time::sleep(CALM));
-        self.away = batch.spawn(poll_fn(move |context| {
+        self.away = Some(batch.spawn(poll_fn(move |context| {
             let poll = poll_away(&slot, &core, &keeper, context);
             // An actor that has nothing to do comes back by itself.
             while poll.is_pending() && calm.as_mut().poll(context).is_ready() {
@@ -87,18 +87,8 @@ impl Seat {
                 calm.as_mut().reset(tokio::time::Instant::now() + CALM);
             }
             poll
-        }));
-        self.core.counters.set_in_batch(self.away.is_some());
-    }
-
-    fn poll_here(&mut self, context: &mut Context<'_>) -> Poll<ExitReason> {
-        let mut slot = lock(&self.life);
-        let Some(life) = slot.as_mut() else { return Poll::Pending };
-        let poll = life.poll_metered(context, wall_time);
-        if poll.is_ready() {
-            *slot = None;
-        }
-        poll
+        })));
+        self.core.counters.set_in_batch(true);
     }
 }
 
@@ -117,7 +107,10 @@ impl Future for Seat {
                     Err(error) => return Poll::Ready(ExitReason::HostFault { message: error.to_string() }),
                 }
             }
-            let exit = self.poll_here(context);
+            let exit = match poll_slot(&self.life, context, wall_time) {
+                Poll::Ready(Some(exit)) => Poll::Ready(exit),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            };
             if exit.is_ready() || !self.core.slices.is_busy(Instant::now) {
                 return exit;
             }
@@ -140,8 +133,13 @@ impl Drop for Seat {
     }
 }
 
-fn lock(slot: &Slot) -> MutexGuard<'_, Option<Metered>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
+/// Polls the life in a slot, and empties the slot at its end. None where it is empty already.
+fn poll_slot(slot: &Slot, context: &mut Context<'_>, clock: fn() -> Duration) -> Poll<Option<ExitReason>> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(life) = slot.as_mut() else { return Poll::Ready(None) };
+    let exit = ready!(life.poll_metered(context, clock));
+    *slot = None;
+    Poll::Ready(Some(exit))
 }
 
 /// Polls a life in the batch pool.
@@ -151,17 +149,11 @@ fn poll_away(
     keeper: &Handle,
     context: &mut Context<'_>,
 ) -> Poll<Option<ExitReason>> {
-    let mut slot = lock(slot);
-    let Some(life) = slot.as_mut() else { return Poll::Ready(None) };
     if !core.slices.is_busy(Instant::now) {
         return Poll::Ready(None);
     }
     let _keeper = keeper.enter();
-    let poll = life.poll_metered(context, thread_time);
-    if poll.is_ready() {
-        *slot = None;
-    }
-    poll.map(Some)
+    poll_slot(slot, context, thread_time)
 }
 
 /// The time since some moment: cheaper than [`thread_time`], and the same where the thread is not kept waiting.
@@ -179,7 +171,7 @@ struct Metered {
 impl Metered {
     fn poll_metered(&mut self, context: &mut Context<'_>, clock: fn() -> Duration) -> Poll<ExitReason> {
         let core = &*self.core;
-        core.slices.begin();
+        core.slices.begin_turn();
         core.burst.begin_turn();
         let begun = clock();
         let poll = self.life.poll_unpin(context);

@@ -46,8 +46,10 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn send(&self, signal: Signal) {
-        {
+    /// Answers how often somebody has wanted the actor to end by then: once that is more, a restart that was sent may
+    /// be forgotten.
+    pub(super) fn send(&self, signal: Signal) -> u64 {
+        let ends = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             match signal {
                 // What comes later stands: a restart that was asked for before is not wanted any more.
@@ -64,16 +66,6 @@ impl Signals {
                 Signal::Cancel(call) => pending.cancelled.push(call),
                 Signal::Rearm => pending.rearm = true,
             }
-        }
-        self.arrived.notify_one();
-    }
-
-    /// Sends [`Signal::Restart`]. Answers how often somebody had wanted the actor to end: once that is more, the
-    /// restart may be forgotten.
-    pub(super) fn send_restart(&self) -> u64 {
-        let ends = {
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-            pending.restart = true;
             pending.ends
         };
         self.arrived.notify_one();

@@ -1,13 +1,14 @@
 //! Whether an actor uses up its slices: how much of them it has taken of late.
 //!
 //! Each of these makes it busy: handlers that compute for long, at once; short ones, once they have kept a core for a
-//! while, also where the life waits in between; and lives that fail, since their ends and beginnings take the host's time. Of
-//! the actor, not of one life: whoever crashes does not begin anew as one that
-//! behaves.
+//! while, also where the life waits in between; and lives that fail, since their ends and beginnings take the host's
+//! time. Of the actor, not of one life: whoever crashes does not begin anew as one that behaves.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::observe::nanos;
 
 /// Half of a slice: less is the end of one that began before. Time is counted in pieces of this length.
 const USED_UP_MIN: Duration = Duration::from_micros(2_500);
@@ -65,7 +66,7 @@ impl Recent {
 
 impl Slices {
     /// The life gets its turn.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin_turn(&self) {
         self.fresh.store(true, Ordering::Relaxed);
     }
 
@@ -121,10 +122,6 @@ impl Slices {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -201,9 +198,9 @@ mod tests {
     #[test]
     fn only_the_first_work_of_a_turn_has_a_slice_of_its_own() {
         let slices = Slices::default();
-        slices.begin();
+        slices.begin_turn();
         assert_eq!([slices.take_fresh(), slices.take_fresh()], [true, false]);
-        slices.begin();
+        slices.begin_turn();
         assert!(slices.take_fresh());
     }
 }

@@ -51,8 +51,9 @@ pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
     own.contains(&import) || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
 }
 
-/// What an import is of no use without.
-pub(super) fn need(import: &str) -> Need {
+/// What an import of a component is of no use without.
+#[must_use]
+pub fn need(import: &str) -> Need {
     let of = |prefixes: &[&str]| prefixes.iter().any(|prefix| import.starts_with(prefix));
     if of(&[WASI_WITHOUT_USE]) {
         Need::Never

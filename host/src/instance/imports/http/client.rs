@@ -2,8 +2,8 @@
 //!
 //! There are two connection pools, so that a connection that was made under a grant by name is never used for a
 //! request that only a wildcard lets through. Connections wait for another request only where their host was granted
-//! by name: what waits is bounded by what the operator wrote, and not by how many names a guest thinks up. Redirects are followed here and not in the library, which would
-//! follow as many for each request.
+//! by name: what waits is bounded by what the operator wrote, and not by how many names a guest thinks up. Redirects
+//! are followed here and not in the library, which would follow as many for each request.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
