@@ -27,7 +27,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tracing::Instrument;
@@ -137,7 +137,6 @@ pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
         .route("/v1/actors/{name}/stream/{method}", post(calls::stream))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_verb)
-        .layer(Extension(request::Bodies::default()))
         .layer(from_fn_with_state(token, access::guard))
         .layer(from_fn(traced))
         .with_state(registry)

@@ -83,6 +83,8 @@ pub(super) struct Core {
     pub(super) counters: Arc<Counters>,
     pub(super) burst: Burst,
     pub(super) slices: Slices,
+    /// For messages of which only a part is there.
+    pub(super) coming_in: Budget,
     /// For messages that wait or are in flight.
     kept_messages: Budget,
     /// For items of streams that wait.
@@ -124,6 +126,7 @@ impl Core {
             counters,
             burst: Burst::default(),
             slices: Slices::default(),
+            coming_in: Budget::new(limits.kept_max_bytes()),
             kept_messages: Budget::new(limits.kept_max_bytes()),
             kept_items: Budget::new(limits.kept_max_bytes()),
             buffers: Mutex::default(),

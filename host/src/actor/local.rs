@@ -17,6 +17,7 @@ use super::reference::{Deliver, Inspection, SendOptions, WhenFull, WhenRestartin
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
+use crate::budget::Budget;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::grants::Callers;
 use crate::id::{ActorName, CallId};
@@ -147,6 +148,10 @@ impl Deliver for Core {
 
     fn callers(&self) -> &Callers {
         &self.callers
+    }
+
+    fn coming_in(&self) -> &Budget {
+        &self.coming_in
     }
 }
 

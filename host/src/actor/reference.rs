@@ -20,6 +20,7 @@ use super::request::{Ask, Open, Request, Tell};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
+use crate::budget::Budget;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::grants::{Caller, Callers};
@@ -85,6 +86,7 @@ pub(super) trait Deliver: Send + Sync {
     fn requeue_dead_letters(self: Arc<Self>) -> BoxFuture<'static, Result<usize, RuntimeError>>;
     fn limits(&self) -> &Limits;
     fn callers(&self) -> &Callers;
+    fn coming_in(&self) -> &Budget;
 }
 
 /// What one holds to talk to an actor. Cheap to clone; good over restarts.
@@ -147,6 +149,13 @@ impl ActorRef {
             self.name()
         );
         Err(RuntimeError::new(RuntimeErrorKind::PermissionDenied, text))
+    }
+
+    /// For whoever reads messages to the actor from elsewhere: what it may hold of those of which only a part is there,
+    /// as much as the actor may have in its mailbox.
+    #[must_use]
+    pub fn coming_in(&self) -> &Budget {
+        self.to.coming_in()
     }
 
     /// An ask, sent when it is awaited.

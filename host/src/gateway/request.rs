@@ -3,11 +3,10 @@
 //! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and `BODY_TIMEOUT`, all bodies
 //! for an actor that are being read by its `kept_max`, the head as a whole by the server.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
@@ -24,7 +23,6 @@ use crate::actor::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
 use crate::budget::{Budget, Held};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
-use crate::id::ActorName;
 use crate::message::{Encoding, Message, Payload};
 use crate::registry::Registry;
 
@@ -47,28 +45,6 @@ const METHOD_MAX_BYTES: usize = 256;
 const KEY_MAX_BYTES: usize = 256;
 /// Timeouts that can be asked for, in milliseconds: up to a day.
 const TIMEOUT_RANGE_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
-
-/// What the gateway keeps of bodies that are still being read, for each actor. Cheap to clone.
-///
-/// One budget for each name that ever had a body.
-#[derive(Clone, Default)]
-pub(super) struct Bodies {
-    by_actor: Arc<Mutex<BTreeMap<ActorName, Budget>>>,
-}
-
-impl Bodies {
-    /// As much as the actor may have in its mailbox.
-    fn of(&self, actor: &ActorRef) -> Budget {
-        let max = actor.limits().kept_max_bytes();
-        let mut by_actor = self.by_actor.lock().unwrap_or_else(PoisonError::into_inner);
-        let budget = by_actor.entry(actor.name().clone()).or_insert_with(|| Budget::new(max));
-        if budget.max() != max {
-            // Another actor of the same name.
-            *budget = Budget::new(max);
-        }
-        budget.clone()
-    }
-}
 
 /// The actor that the path names.
 pub(super) struct Named(pub(super) ActorRef);
@@ -115,14 +91,13 @@ impl Target {
     ///
     /// Dropping the future drops what was read of the body.
     pub(super) async fn message(&self, request: Request) -> Result<(Message, SendOptions), Refusal> {
-        let (Parts { headers, extensions, .. }, body) = request.into_parts();
-        let kept = extensions.get::<Bodies>().cloned().unwrap_or_default().of(&self.actor);
+        let (Parts { headers, .. }, body) = request.into_parts();
         let options = send_options(&headers)?;
         let message = Message {
             method: self.method.clone(),
             idempotency_key: idempotency_key(&headers)?,
             resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=u64::MAX)?,
-            args: read_args(&self.actor, &headers, body, &kept).await?,
+            args: read_args(&self.actor, &headers, body).await?,
         };
         Ok((message, options))
     }
@@ -176,13 +151,8 @@ fn unfit(name: &str, expected: &str) -> Refusal {
     Refusal::bad_request(format!("the header `{name}` must be {expected}"))
 }
 
-async fn read_args(
-    actor: &ActorRef,
-    headers: &HeaderMap,
-    body: Body,
-    kept: &Budget,
-) -> Result<Payload, Refusal> {
-    let body = read_body(actor, body, kept).await?;
+async fn read_args(actor: &ActorRef, headers: &HeaderMap, body: Body) -> Result<Payload, Refusal> {
+    let body = read_body(actor, body).await?;
     if is_bytes(headers) {
         return Ok(Payload::bytes(body));
     }
@@ -198,7 +168,8 @@ fn is_bytes(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a body. From then on it counts as a message.
-async fn read_body(actor: &ActorRef, body: Body, kept: &Budget) -> Result<Bytes, Refusal> {
+async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
+    let kept = actor.coming_in();
     let max_bytes = actor.limits().message_max_bytes();
     match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept)).await {
         Ok(Ok(Collected::Whole(body))) => Ok(body),
