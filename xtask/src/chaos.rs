@@ -2,15 +2,14 @@
 //!
 //! Bound: the time asked for; what is still under way then has bounds of its own. It ends with the task.
 
-use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::process::{self, step};
 use crate::tree::Tree;
-use crate::{build, guests};
+use crate::{build, guests, suite};
 
 /// The process gives large pieces of memory back to the system at once: see `chaos::LARGE_PIECES` of the tests.
 const LARGE_PIECES: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "1048576");
@@ -23,13 +22,11 @@ const LARGE_PIECES: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "1048576");
 pub(crate) fn run(tree: &Tree, seed: Option<u64>, secs: u32) -> Result<()> {
     guests::build(tree)?;
     let program = build::debug_host(tree)?;
-    let cache = tree.target.join("test-cache");
-    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let seed = seed.unwrap_or_else(any_seed);
     step(&format!("misuse a host for {secs} s, seed {seed}"), || {
         let mut chaos = Command::new(program);
         chaos.args(["chaos", "--seed", &seed.to_string(), "--secs", &secs.to_string()]);
-        chaos.env("PULSING_GUESTS_DIR", tree.guests_dir()).env("PULSING_TEST_CACHE", cache);
+        suite::show_guests(tree, &mut chaos)?;
         chaos.env(LARGE_PIECES.0, LARGE_PIECES.1);
         process::run(&mut chaos)
     })

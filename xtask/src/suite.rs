@@ -4,6 +4,7 @@
 //! goes on after a failed test binary and names all of them in its closing lines, which stay the last thing shown.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -18,15 +19,24 @@ use crate::tree::Tree;
 /// When a guest does not build or a test fails.
 pub(crate) fn run(tree: &Tree, filter: &[String]) -> Result<()> {
     guests::build(tree)?;
-    let cache = tree.target.join("test-cache");
-    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     step("run the tests", || {
         let mut cargo = process::cargo(&tree.root);
-        cargo.args(["test", "--no-fail-fast"]).env("PULSING_GUESTS_DIR", tree.guests_dir());
-        cargo.env("PULSING_TEST_CACHE", &cache);
+        show_guests(tree, cargo.args(["test", "--no-fail-fast"]))?;
         if !filter.is_empty() {
             cargo.arg("--").args(filter);
         }
         process::run(&mut cargo)
     })
+}
+
+/// Tells what tests where the guests are, and where compiled code is kept.
+///
+/// # Errors
+///
+/// Where the folder for compiled code cannot be made.
+pub(crate) fn show_guests(tree: &Tree, program: &mut Command) -> Result<()> {
+    let cache = tree.target.join("test-cache");
+    fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+    program.env("PULSING_GUESTS_DIR", tree.guests_dir()).env("PULSING_TEST_CACHE", cache);
+    Ok(())
 }

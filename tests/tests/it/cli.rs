@@ -145,7 +145,7 @@ fn an_actor_is_stopped_and_started_again() {
 #[test]
 fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
     let rogue = guest_file("rogue").unwrap();
-    let mut host = RunningHost::start_with_unread_log(&[text(&rogue), "--restart", "never"], 1);
+    let host = RunningHost::start_with_unread_log(&[text(&rogue), "--restart", "never"], 1);
     host.client(&["ask", "rogue", "panic"]).assert_failed(3, &["told to panic"]);
     wait_until(|| host.client(&["ls"]).stdout.lines().nth(1).unwrap().starts_with("rogue  failed"));
     let inspection: Value = serde_json::from_str(&host.client(&["inspect", "rogue"]).stdout).unwrap();
@@ -159,9 +159,7 @@ fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
         .assert_failed(7, &["`rogue` has failed: it crashed", "told to panic"]);
     assert!(host.client(&["restart", "rogue"]).stdout.contains("\"state\":\"running\""));
     assert_eq!(host.client(&["ask", "rogue", "count"]).stdout, "1\n");
-    host.signal("TERM");
-    assert_eq!(host.wait(), Some(0));
-    let log = host.unread_log();
+    let log = host.stop_and_read_log();
     let event = log.lines().find(|line| line.contains("ERROR") && line.contains("it is not restarted"));
     assert!(event.is_some_and(|event| event.contains("rogue")), "{log}");
 }
@@ -295,7 +293,7 @@ fn a_log_that_nobody_reads_holds_up_no_actor() {
 #[test]
 fn a_host_under_nohup_outlives_its_terminal() {
     let file = guest_file("counter").unwrap();
-    let mut host = RunningHost::start_under("nohup", &[text(&file)], 1);
+    let mut host = RunningHost::start_under(&["nohup"], &[text(&file)], 1);
     host.signal("HUP");
     assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
     host.signal("TERM");

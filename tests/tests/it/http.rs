@@ -153,7 +153,8 @@ async fn an_actor_that_takes_messages_from_others_alone_takes_none_over_http() {
 #[test]
 fn a_host_opens_as_many_files_as_the_system_lets_it() {
     let guest = guest_file("counter").unwrap();
-    let host = RunningHost::start_with_open_files(100, &[text(&guest)], 1);
+    let host =
+        RunningHost::start_under(&["sh", "-c", "ulimit -S -n 100 && exec \"$@\"", "sh"], &[text(&guest)], 1);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.id())).unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
     let mut words = line.split_whitespace();

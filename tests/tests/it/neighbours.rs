@@ -12,12 +12,11 @@ use crate::{PATIENCE, bounded, eventually};
 #[tokio::test]
 async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves() {
     let host = host().unwrap();
-    for guest in ["rogue", "waiter"] {
+    for (guest, quiet) in [("rogue", "environment"), ("waiter", "running")] {
         let mut spec = spec(guest).unwrap();
         spec.limits.handler_max_cpu = PATIENCE;
         spec.limits.grace = Duration::from_millis(50);
         let actor = spawn(&host, spec).await.unwrap();
-        let (quiet, busy) = if guest == "rogue" { ("environment", "spin") } else { ("running", "spin") };
         let ask = |method: &'static str| {
             actor.ask_message(
                 pulsing_host::message::Message::new(method, pulsing_host::message::Payload::none()),
@@ -26,7 +25,7 @@ async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves(
         };
         bounded(ask(quiet)).await.unwrap();
         eventually(|| async { actor.inspect().counted }, |counted| !counted.in_batch).await;
-        let spinning = tokio::spawn(actor.ask::<()>(busy, &()).into_future());
+        let spinning = tokio::spawn(actor.ask::<()>("spin", &()).into_future());
         let moved = eventually(|| async { actor.inspect().counted }, |counted| counted.in_batch).await;
         assert!(moved.slices >= 2, "{guest}: {moved:?}");
         // Its caller goes away: it is ended where it is, and the next life begins there.

@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use futures::StreamExt;
 use pulsing_host::actor::reference::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::Host;
+use pulsing_host::host::{ActorSpec, Host};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify, mpsc};
@@ -22,11 +22,15 @@ use crate::program::{RunningHost, text};
 use crate::servers::Server;
 use crate::{bounded, eventually};
 
-/// An actor of `guest` that may reach these.
-async fn actor(host: &Host, guest: &str, grants: &[&str]) -> ActorRef {
+/// What an actor of `guest` is made from that may reach these.
+fn granted(guest: &str, grants: &[&str]) -> ActorSpec {
     let mut spec = spec(guest).unwrap();
     spec.grants.http = grants.iter().map(|grant| grant.parse().unwrap()).collect();
-    spawn(host, spec).await.unwrap()
+    spec
+}
+
+async fn actor(host: &Host, guest: &str, grants: &[&str]) -> ActorRef {
+    spawn(host, granted(guest, grants)).await.unwrap()
 }
 
 async fn fetch(actor: &ActorRef, request: Value) -> Result<Value, CallError> {
@@ -234,8 +238,7 @@ async fn an_actor_has_no_more_requests_open_than_its_limit() {
     let never = get(async || std::future::pending::<()>().await);
     let server = Server::start(Router::new().route("/", never)).await;
     let host = host().unwrap();
-    let mut spec = spec("fetcher").unwrap();
-    spec.grants.http = vec![server.url.parse().unwrap()];
+    let mut spec = granted("fetcher", &[&server.url]);
     spec.limits.http_requests = 2.try_into().unwrap();
     spec.limits.ask_timeout = Duration::from_secs(1);
     let actor = spawn(&host, spec).await.unwrap();
@@ -417,8 +420,7 @@ async fn a_request_without_a_body_says_no_length_of_one() {
 async fn requests_of_a_serial_guest_count_under_kept_max() {
     let (server, _gone) = holding().await;
     let host = host().unwrap();
-    let mut spec = spec("fetcher-serial").unwrap();
-    spec.grants.http = vec![server.url.parse().unwrap()];
+    let mut spec = granted("fetcher-serial", &[&server.url]);
     spec.limits.message_max = ByteSize::kib(64);
     spec.limits.kept_max = ByteSize::mib(1);
     let actor = spawn(&host, spec).await.unwrap();
@@ -431,8 +433,7 @@ async fn requests_of_a_serial_guest_count_under_kept_max() {
 #[tokio::test]
 async fn what_a_serial_guest_holds_of_wasi_http_is_bounded() {
     let host = host().unwrap();
-    let mut granted = spec("fetcher-serial").unwrap();
-    granted.grants.http = vec!["127.0.0.1".parse().unwrap()];
+    let mut granted = granted("fetcher-serial", &["127.0.0.1"]);
     granted.limits.http_requests = 5.try_into().unwrap();
     let granted = spawn(&host, granted).await.unwrap();
     // In each call anew: what is dropped counts no more.
@@ -469,8 +470,7 @@ fn what_a_serial_guest_is_denied_names_the_grant_in_the_log() {
 async fn an_exchange_that_its_guest_never_closes_gives_back_its_bytes_with_its_call() {
     let (server, gone) = holding().await;
     let host = host().unwrap();
-    let mut spec = spec("fetcher").unwrap();
-    spec.grants.http = vec![server.url.parse().unwrap()];
+    let mut spec = granted("fetcher", &[&server.url]);
     // Room for three at once.
     spec.limits.message_max = ByteSize::kib(64);
     spec.limits.kept_max = ByteSize::kib(200);

@@ -108,22 +108,13 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
-    /// The same, started by another program.
-    pub(crate) fn start_under(program: &str, args: &[&str], actors: usize) -> Self {
+    /// The same, started by another program, whose command line ends with that of the host.
+    pub(crate) fn start_under(program: &[&str], args: &[&str], actors: usize) -> Self {
         let plain = command(&["run", "--listen", "127.0.0.1:0"]);
-        let mut command = Command::new(program);
-        command.arg(plain.get_program()).args(plain.get_args()).args(args).stdin(Stdio::null());
-        command.env("PULSING_CACHE_DIR", cache_dir()).env("PULSING_LOG", "error").stderr(Stdio::inherit());
-        Self::of(command, actors)
-    }
-
-    /// The same, from a shell that lets it open so many files until it asks for more.
-    pub(crate) fn start_with_open_files(max: u32, args: &[&str], actors: usize) -> Self {
-        let plain = command(&["run", "--listen", "127.0.0.1:0"]);
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("ulimit -S -n {max} && exec \"$@\"")).arg("sh");
-        command.arg(plain.get_program()).args(plain.get_args()).args(args).stdin(Stdio::null());
-        command.env("PULSING_CACHE_DIR", cache_dir()).env("PULSING_LOG", "error").stderr(Stdio::inherit());
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(plain.get_program()).args(plain.get_args()).args(args);
+        command.env("PULSING_CACHE_DIR", cache_dir()).env("PULSING_LOG", "error");
+        command.stdin(Stdio::null()).stderr(Stdio::inherit());
         Self::of(command, actors)
     }
 
@@ -180,13 +171,6 @@ impl RunningHost {
         tokio::runtime::Runtime::new().unwrap().block_on(answer).unwrap()
     }
 
-    /// The log of a host that has ended, where nobody has read it.
-    pub(crate) fn unread_log(&mut self) -> String {
-        let mut log = String::new();
-        self.process.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
-    }
-
     /// The host's process.
     pub(crate) fn id(&self) -> u32 {
         self.process.0.id()
@@ -201,9 +185,7 @@ impl RunningHost {
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.process.0.wait_timeout(PATIENCE).unwrap().expect("it ends in time").code()
     }
-}
 
-impl RunningHost {
     /// Stops a host that was started with a log that nobody reads, and reads it: little enough for a pipe.
     pub(crate) fn stop_and_read_log(mut self) -> String {
         self.signal("TERM");
