@@ -18,7 +18,7 @@ use pulsing_host::policy::{RestartPolicy, RestartSettings};
 use tokio::task::JoinSet;
 
 use super::Bench;
-use super::rows::Row;
+use super::rows::{Goal, Row};
 
 /// Between two asks of the healthy actor.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -53,14 +53,14 @@ pub(crate) struct Options {
 }
 
 /// Runs all of it. Answers the rows.
-pub(crate) async fn run(bench: Bench, options: &Options) -> Result<Vec<Row>> {
-    let healthy = start(&bench, bench.spec("counter", "healthy")?).await?;
+pub(crate) async fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
+    let healthy = start(bench, bench.spec("counter", "healthy")?).await?;
     let (mut p50, mut p99) = (Vec::new(), Vec::new());
     // One to warm up: compiled code is loaded, threads are there.
     round(&healthy, Duration::from_secs(1)).await?;
     for _ in 0..options.rounds {
         let alone = round(&healthy, Duration::from_secs(options.round_secs)).await?;
-        let neighbours = Neighbours::start(&bench, options).await?;
+        let neighbours = Neighbours::start(bench, options).await?;
         let beside = round(&healthy, Duration::from_secs(options.round_secs)).await?;
         neighbours.end().await;
         p50.push((micros(&beside, 0.5), micros(&alone, 0.5)));
@@ -68,10 +68,9 @@ pub(crate) async fn run(bench: Bench, options: &Options) -> Result<Vec<Row>> {
     }
     let mut rows = vec![
         Row::beside("ask beside neighbours, p50", "us", "alone", &p50, None),
-        Row::beside("ask beside neighbours, p99", "us", "alone", &p99, Some(1.5)),
+        Row::beside("ask beside neighbours, p99", "us", "alone", &p99, Some(Goal::AtMost(1.5))),
     ];
-    rows.extend(overshoot(&bench, options).await?);
-    bench.host.shutdown().await;
+    rows.extend(overshoot(bench, options).await?);
     Ok(rows)
 }
 

@@ -6,6 +6,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+/// What a ratio, or a value without a baseline, is to be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Goal {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    const fn target(self) -> f64 {
+        match self {
+            Self::AtMost(target) | Self::AtLeast(target) => target,
+        }
+    }
+
+    fn is_met(self, reached: f64) -> bool {
+        match self {
+            Self::AtMost(target) => reached <= target,
+            Self::AtLeast(target) => reached >= target,
+        }
+    }
+}
+
 /// One figure beside its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Row {
@@ -31,7 +53,7 @@ impl Row {
         unit: &'static str,
         baseline: &str,
         pairs: &[(f64, f64)],
-        target: Option<f64>,
+        goal: Option<Goal>,
     ) -> Self {
         let values: Vec<_> = pairs.iter().map(|(value, _)| *value).collect();
         let ratio = median(pairs.iter().map(|(value, baseline)| value / baseline));
@@ -39,8 +61,8 @@ impl Row {
             baseline: baseline.to_owned(),
             baseline_value: Some(median(pairs.iter().map(|(_, baseline)| *baseline))),
             ratio: Some(ratio),
-            target,
-            met: target.map(|target| ratio <= target),
+            target: goal.map(Goal::target),
+            met: goal.map(|goal| goal.is_met(ratio)),
             ..Self::alone(work, unit, &values)
         }
     }
@@ -65,6 +87,11 @@ impl Row {
     /// The largest of the values is to be at most `target`.
     pub(crate) fn at_most(self, target: f64) -> Self {
         Self { target: Some(target), met: Some(self.max <= target), ..self }
+    }
+
+    /// The median of the values is to be so.
+    pub(crate) fn aims_at(self, goal: Goal) -> Self {
+        Self { target: Some(goal.target()), met: Some(goal.is_met(self.value)), ..self }
     }
 }
 

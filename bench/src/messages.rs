@@ -1,0 +1,173 @@
+//! Asks and tells: what one costs, and how many there are in a second, beside native actors and bare calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use clap::Args;
+use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::message::Payload;
+
+use crate::Bench;
+use crate::asked::{Counting, Sandboxed, ask_p50, asks_per_sec, tells_per_sec};
+use crate::contest::Contest;
+use crate::native::{KameoEcho, RactorEcho, TokioEcho};
+use crate::places::Placement;
+use crate::raw::Raw;
+use crate::rows::{Goal, Row};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many rounds.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// How long each is measured in a round, in milliseconds.
+    #[arg(long, default_value_t = 200)]
+    round_millis: u64,
+    /// How many tells are sent in a round.
+    #[arg(long, default_value_t = 50_000)]
+    tells: u32,
+    /// How many callers ask at once, where many do.
+    #[arg(long, default_value_t = 64)]
+    callers: usize,
+}
+
+/// What is sent: 16 bytes.
+pub(crate) const BODY: Bytes = Bytes::from_static(&[7; 16]);
+
+/// All that is asked and told.
+struct Actors {
+    tokio: TokioEcho,
+    kameo: KameoEcho,
+    ractor: RactorEcho,
+    echo: ActorRef,
+    overlapping: ActorRef,
+    counter: ActorRef,
+}
+
+impl Actors {
+    fn start(bench: &Bench) -> Result<Self> {
+        let (tokio, kameo, ractor) = bench.places.at_home(async {
+            Ok((TokioEcho::start(BODY), KameoEcho::start(BODY).await, RactorEcho::start(BODY).await?))
+        })?;
+        Ok(Self {
+            tokio,
+            kameo,
+            ractor,
+            echo: bench.start(bench.spec("echo", "echo")?)?,
+            overlapping: bench.start(bench.spec("echo-overlapping", "overlapping")?)?,
+            counter: bench.start(bench.spec("counter", "counter")?)?,
+        })
+    }
+}
+
+fn sandboxed(actor: &ActorRef, method: &'static str, args: Payload) -> Sandboxed {
+    Sandboxed { actor: actor.clone(), method, args }
+}
+
+fn bytes() -> Payload {
+    Payload::bytes(BODY)
+}
+
+fn json() -> Payload {
+    Payload::json(r#"["0123456789ab"]"#)
+}
+
+/// Runs all of it. Answers the rows.
+pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
+    let actors = Actors::start(bench)?;
+    let mut rows = Vec::new();
+    for placement in Placement::ALL {
+        rows.extend(one_caller(bench, options, &actors, placement)?);
+        rows.extend(many(bench, options, &actors, placement)?);
+    }
+    Ok(rows)
+}
+
+/// How long an ask takes.
+fn one_caller(bench: &Bench, options: &Options, actors: &Actors, placement: Placement) -> Result<Vec<Row>> {
+    let time = Duration::from_millis(options.round_millis);
+    let raw = |guest| Raw::new(&bench.engines, &bench.component(guest)?, BODY).map(Arc::new);
+    let (serial, concurrent) = (raw("echo")?, raw("echo-overlapping")?);
+    let (places, mut contest) = (&bench.places, Contest::default());
+    contest.enter("tokio ask", || places.run(placement, ask_p50(actors.tokio.clone(), time)));
+    contest.enter("kameo ask", || places.run(placement, ask_p50(actors.kameo.clone(), time)));
+    contest.enter("ractor ask", || places.run(placement, ask_p50(actors.ractor.clone(), time)));
+    for (name, raw) in [("raw call", &serial), ("raw concurrent call", &concurrent)] {
+        contest.enter(name, move || {
+            let raw = Arc::clone(raw);
+            places.at_home(async move { raw.call_p50(time).await })
+        });
+    }
+    for (name, actor, args, method) in [
+        ("bytes", &actors.echo, bytes(), "echo"),
+        ("text", &actors.echo, json(), "say"),
+        ("overlapping", &actors.overlapping, bytes(), "echo"),
+    ] {
+        let asked = sandboxed(actor, method, args);
+        contest.enter(name, move || places.run(placement, ask_p50(asked.clone(), time)));
+    }
+    let counting = Counting { actor: actors.counter.clone() };
+    contest.enter("counter", move || places.run(placement, ask_p50(counting.clone(), time)));
+    let series = contest.run(options.rounds)?;
+
+    let at = placement.as_str();
+    let same = |goal| (placement == Placement::Same).then_some(goal);
+    let floor: Vec<_> = series
+        .of("raw concurrent call")?
+        .iter()
+        .zip(series.of("tokio ask")?)
+        .map(|(call, ask)| call + ask)
+        .collect();
+    let overlapping: Vec<_> = series.of("overlapping")?.iter().copied().zip(floor).collect();
+    let row =
+        |work: &str, who, baseline, goal| series.row(&format!("{work}, {at}"), "ns", who, baseline, goal);
+    Ok(vec![
+        row("ask, serial, bytes", "bytes", "kameo ask", Some(Goal::AtMost(1.0)))?,
+        row("ask, serial, bytes", "bytes", "ractor ask", None)?,
+        row("ask, serial, bytes", "bytes", "tokio ask", None)?,
+        row("ask, serial, bytes", "bytes", "raw call", None)?,
+        row("ask, serial, JSON text", "text", "kameo ask", None)?,
+        row("ask, serial, SDK counter", "counter", "kameo ask", Some(Goal::AtMost(1.5)))?,
+        Row::beside(
+            &format!("ask, overlapping, bytes, {at}"),
+            "ns",
+            "raw concurrent call + tokio ask",
+            &overlapping,
+            same(Goal::AtMost(1.25)),
+        ),
+    ])
+}
+
+/// How many asks and tells there are in a second.
+fn many(bench: &Bench, options: &Options, actors: &Actors, placement: Placement) -> Result<Vec<Row>> {
+    let (time, callers) = (Duration::from_millis(options.round_millis), options.callers);
+    let (places, mut contest) = (&bench.places, Contest::default());
+    contest.enter("tokio asks", || places.run(placement, asks_per_sec(actors.tokio.clone(), callers, time)));
+    contest.enter("kameo asks", || places.run(placement, asks_per_sec(actors.kameo.clone(), callers, time)));
+    contest
+        .enter("kameo tells", || places.run(placement, tells_per_sec(actors.kameo.clone(), options.tells)));
+    contest
+        .enter("ractor tells", || places.run(placement, tells_per_sec(actors.ractor.clone(), options.tells)));
+    for (asks, tells, actor) in
+        [("asks", "tells", &actors.echo), ("overlapping asks", "overlapping tells", &actors.overlapping)]
+    {
+        let (asked, told) = (sandboxed(actor, "echo", bytes()), sandboxed(actor, "note", bytes()));
+        contest.enter(asks, move || places.run(placement, asks_per_sec(asked.clone(), callers, time)));
+        contest.enter(tells, move || places.run(placement, tells_per_sec(told.clone(), options.tells)));
+    }
+    let series = contest.run(options.rounds)?;
+    let at = placement.as_str();
+    let row =
+        |work: &str, who, baseline, goal| series.row(&format!("{work}, {at}"), "/s", who, baseline, goal);
+    let of_many = format!("asks of {callers} callers, serial");
+    Ok(vec![
+        row(&of_many, "asks", "kameo asks", Some(Goal::AtLeast(1.0)))?,
+        row(&of_many, "asks", "tokio asks", None)?,
+        row(&format!("asks of {callers} callers, overlapping"), "overlapping asks", "kameo asks", None)?,
+        row("tells, serial", "tells", "kameo tells", Some(Goal::AtLeast(1.0)))?,
+        row("tells, serial", "tells", "ractor tells", None)?,
+        row("tells, overlapping", "overlapping tells", "kameo tells", None)?,
+    ])
+}

@@ -1,0 +1,178 @@
+//! Calls into a guest without a host around them: a store, an instance, and nothing else.
+//!
+//! The engines are the host's own, and so is the guest. What the host offers to guests beyond wasi is missing: a
+//! guest that uses it traps.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use pulsing_host::actor::behavior::Lane;
+use pulsing_host::engine::{ComponentSource, Engines, load};
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+mod serial {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "serial",
+        imports: { default: async | trappable },
+        exports: { default: async },
+    });
+}
+
+mod overlapping {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "overlapping",
+        imports: { default: trappable },
+        exports: { default: async | store },
+        with: { "pulsing:actor/types": super::serial::pulsing::actor::types },
+    });
+}
+
+use serial::pulsing::actor::types::{Encoding, Message, Payload, StartOptions};
+
+struct Wasi {
+    ctx: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for Wasi {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
+    }
+}
+
+/// A guest's code, ready for instances.
+pub(crate) struct Raw {
+    code: Code,
+    body: Bytes,
+}
+
+enum Code {
+    Serial(serial::SerialPre<Wasi>),
+    Overlapping(overlapping::OverlappingPre<Wasi>),
+}
+
+impl Raw {
+    pub(crate) fn new(engines: &Engines, guest: &ComponentSource, body: Bytes) -> Result<Self> {
+        let loaded = load(engines, guest)?;
+        let mut linker = Linker::<Wasi>::new(engines.of(loaded.lane));
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        linker.define_unknown_imports_as_traps(&loaded.component)?;
+        let pre = linker.instantiate_pre(&loaded.component)?;
+        let code = match loaded.lane {
+            Lane::Serial => Code::Serial(serial::SerialPre::new(pre)?),
+            Lane::Overlapping => Code::Overlapping(overlapping::OverlappingPre::new(pre)?),
+        };
+        Ok(Self { code, body })
+    }
+
+    /// Echoes one after the other for so long, in one instance. Answers the middle time, in nanoseconds.
+    pub(crate) async fn call_p50(&self, time: Duration) -> Result<f64> {
+        match &self.code {
+            Code::Serial(pre) => {
+                let mut store = self.store(pre.engine());
+                let instance = pre.instantiate_async(&mut store).await?;
+                let actor = instance.pulsing_actor_actor();
+                let started = actor.call_start(&mut store, &start_options()).await?;
+                started.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                let mut clock = Clock::new(time)?;
+                while clock.goes_on()? {
+                    let reply = actor.call_handle(&mut store, &self.message()).await?;
+                    reply.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                }
+                clock.p50()
+            }
+            Code::Overlapping(pre) => {
+                let mut store = self.store(pre.engine());
+                let instance = pre.instantiate_async(&mut store).await?;
+                let actor = instance.pulsing_actor_async_actor();
+                store
+                    .run_concurrent(async |accessor| {
+                        let started = actor.call_start(accessor, start_options()).await?;
+                        started.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                        let mut clock = Clock::new(time)?;
+                        while clock.goes_on()? {
+                            let reply = actor.call_handle(accessor, self.message()).await?;
+                            reply.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                        }
+                        clock.p50()
+                    })
+                    .await?
+            }
+        }
+    }
+
+    /// Makes so many stores, one after the other, and calls each for the first time. Answers the middle time, in
+    /// nanoseconds. For serial guests.
+    pub(crate) async fn first_call_p50(&self, time: Duration) -> Result<f64> {
+        let Code::Serial(pre) = &self.code else { anyhow::bail!("not a serial guest") };
+        let mut clock = Clock::new(time)?;
+        while clock.goes_on()? {
+            let mut store = self.store(pre.engine());
+            let instance = pre.instantiate_async(&mut store).await?;
+            let actor = instance.pulsing_actor_actor();
+            let started = actor.call_start(&mut store, &start_options()).await?;
+            started.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            let reply = actor.call_handle(&mut store, &self.message()).await?;
+            reply.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        }
+        clock.p50()
+    }
+
+    fn store(&self, engine: &wasmtime::Engine) -> Store<Wasi> {
+        let wasi = Wasi { ctx: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let mut store = Store::new(engine, wasi);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| {
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        store
+    }
+
+    fn message(&self) -> Message {
+        Message {
+            call: 1,
+            method: "echo".to_owned(),
+            args: Payload { encoding: Encoding::Bytes, body: self.body.to_vec() },
+            idempotency_key: None,
+            resume_after: None,
+            remaining_ms: None,
+        }
+    }
+}
+
+fn start_options() -> StartOptions {
+    let config = Payload { encoding: Encoding::Json, body: Vec::new() };
+    StartOptions { name: "raw".to_owned(), generation: 1, config }
+}
+
+/// How long each of a row of things takes, until the time is over.
+struct Clock {
+    took: Histogram<u64>,
+    end: Instant,
+    begun: Option<Instant>,
+}
+
+impl Clock {
+    fn new(time: Duration) -> Result<Self> {
+        Ok(Self { took: Histogram::new(3)?, end: Instant::now() + time, begun: None })
+    }
+
+    /// Ends one thing and begins the next, unless the time is over.
+    fn goes_on(&mut self) -> Result<bool> {
+        let now = Instant::now();
+        if let Some(begun) = self.begun.replace(now) {
+            self.took.record(u64::try_from((now - begun).as_nanos())?)?;
+        }
+        Ok(now < self.end)
+    }
+
+    fn p50(&self) -> Result<f64> {
+        Ok(f64::from(u32::try_from(self.took.value_at_quantile(0.5)).context("it took seconds")?))
+    }
+}

@@ -1,0 +1,44 @@
+//! The same as the guest `echo`, with handlers that overlap.
+
+use std::time::Duration;
+
+use pulsing_guest::{Bytes, Stream, This, sleep, stream};
+
+#[derive(Default)]
+struct Echo {
+    told: u64,
+}
+
+#[pulsing_guest::actor(overlapping)]
+impl Echo {
+    /// Answers the same bytes.
+    fn echo(&self, body: Bytes) -> Bytes {
+        body
+    }
+
+    /// Counts what it is told.
+    #[tell]
+    fn note(&mut self, body: Bytes) {
+        drop(body);
+        self.told += 1;
+    }
+
+    /// Answers how often it was told something.
+    fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Answers after so many milliseconds.
+    async fn nap(_this: This<Self>, millis: u64) {
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Streams `count` items of 16 bytes.
+    fn items(_this: This<Self>, count: u64) -> impl Stream<Item = Bytes> {
+        stream! {
+            for _ in 0..count {
+                yield Bytes(vec![7; 16]);
+            }
+        }
+    }
+}

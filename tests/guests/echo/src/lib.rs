@@ -1,0 +1,43 @@
+//! Answers what it is told, as cheaply as a guest can: what is measured with it is the host and the SDK.
+
+use pulsing_guest::Bytes;
+
+#[derive(Default)]
+struct Echo {
+    told: u64,
+}
+
+#[pulsing_guest::actor]
+impl Echo {
+    /// Answers the same bytes.
+    fn echo(&self, body: Bytes) -> Bytes {
+        body
+    }
+
+    /// Answers the same text, by way of JSON.
+    fn say(&self, text: String) -> String {
+        text
+    }
+
+    /// Counts what it is told.
+    #[tell]
+    fn note(&mut self, body: Bytes) {
+        drop(body);
+        self.told += 1;
+    }
+
+    /// Answers how often it was told something.
+    fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// Streams `count` items of 16 bytes.
+    fn items(&self, count: u64) -> impl Iterator<Item = Bytes> + use<> {
+        (0..count).map(|_| Bytes(vec![7; 16]))
+    }
+
+    /// Panics: the host ends this life.
+    fn crash(&self) {
+        panic!("told to crash")
+    }
+}
