@@ -23,6 +23,7 @@ mod schedule;
 mod seat;
 mod signals;
 mod slices;
+mod slot;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot, watch};
+use futures::task::AtomicWaker;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::batch::BatchPool;
@@ -19,6 +20,7 @@ use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
 use super::slices::Slices;
+use super::slot::Slot;
 use super::waits::Origin;
 use super::watch::Watchers;
 use crate::budget::{Budget, Held};
@@ -77,7 +79,9 @@ pub(super) struct Core {
     pub(super) signals: Signals,
     pub(super) schedule: Mutex<Schedule>,
     /// There may be work that there was not before.
-    pub(super) work_arrived: Notify,
+    pub(super) work_arrived: AtomicWaker,
+    /// The life that runs.
+    pub(super) slot: Slot,
     pub(super) status: watch::Sender<Status>,
     pub(super) description: Mutex<Arc<Description>>,
     pub(super) counters: Arc<Counters>,
@@ -120,7 +124,8 @@ impl Core {
             mailbox: Mailbox::new(limits.mailbox_messages, limits.overflow),
             signals: Signals::default(),
             schedule: Mutex::default(),
-            work_arrived: Notify::new(),
+            work_arrived: AtomicWaker::new(),
+            slot: Slot::default(),
             status: watch::Sender::new(Status::default()),
             description: Mutex::default(),
             counters,
@@ -162,7 +167,7 @@ impl Core {
     /// An envelope for `message`, with the receiver of its outcome.
     pub(super) fn envelope(
         &self,
-        message: Message,
+        message: Arc<Message>,
         deadline: Option<Instant>,
         origin: Origin,
         held: Held,
@@ -172,11 +177,11 @@ impl Core {
     }
 
     /// An envelope for a `message` that nobody waits for.
-    pub(super) fn tell_envelope(&self, message: Message, held: Held) -> Envelope {
+    pub(super) fn tell_envelope(&self, message: Arc<Message>, held: Held) -> Envelope {
         let call = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
         Envelope {
             call,
-            message: Arc::new(message),
+            message,
             reply: None,
             deadline: None,
             origin: Origin::default(),
@@ -256,22 +261,49 @@ impl Core {
         envelope: Envelope,
         options: &SendOptions,
     ) -> Result<(), RuntimeError> {
-        let waits = self.limits.overflow == Overflow::Wait;
         let sent = match self.mailbox.try_send(envelope) {
-            Err(SendError::Full(envelope)) if options.when_full == WhenFull::AsConfigured && waits => {
-                let _wait = options.origin.wait_for(self)?;
-                self.mailbox.send(envelope).await
+            Err(SendError::Full(envelope)) if self.may_wait(options) => {
+                return self.deliver_with_room(envelope, options).await;
             }
             sent => sent,
         };
-        match sent {
-            Ok(Sent::Queued) => {}
-            Ok(Sent::Displaced(other) | Sent::Dropped(other)) => self.drop_for_room(other),
-            Err(SendError::Full(_)) => return Err(self.mailbox_full()),
-            Err(SendError::Closed(_)) => return Err(self.stopped_error()),
-        }
-        self.work_arrived.notify_one();
+        self.settle_sent(sent)?;
+        self.work_arrived.wake();
         Ok(())
+    }
+
+    /// Whether the sender is to wait while the mailbox is full.
+    pub(super) fn may_wait(&self, options: &SendOptions) -> bool {
+        options.when_full == WhenFull::AsConfigured && self.limits.overflow == Overflow::Wait
+    }
+
+    /// The same as [`Self::deliver`], for an envelope that found the mailbox full.
+    pub(super) async fn deliver_with_room(
+        self: &Arc<Self>,
+        envelope: Envelope,
+        options: &SendOptions,
+    ) -> Result<(), RuntimeError> {
+        let _wait = options.origin.wait_for(self)?;
+        let sent = self.mailbox.send(envelope).await;
+        self.settle_sent(sent)?;
+        self.work_arrived.wake();
+        Ok(())
+    }
+
+    /// Does what became of an envelope asks for.
+    pub(super) fn settle_sent(
+        &self,
+        sent: Result<Sent<Envelope>, SendError<Envelope>>,
+    ) -> Result<(), RuntimeError> {
+        match sent {
+            Ok(Sent::Queued) => Ok(()),
+            Ok(Sent::Displaced(other) | Sent::Dropped(other)) => {
+                self.drop_for_room(other);
+                Ok(())
+            }
+            Err(SendError::Full(_)) => Err(self.mailbox_full()),
+            Err(SendError::Closed(_)) => Err(self.stopped_error()),
+        }
     }
 
     fn drop_for_room(&self, envelope: Envelope) {
@@ -313,7 +345,7 @@ impl Core {
 impl Producer for Core {
     fn wanted(&self, call: CallId) {
         self.schedule().wanted(call);
-        self.work_arrived.notify_one();
+        self.work_arrived.wake();
     }
 
     fn abandoned(&self, call: CallId) {

@@ -5,7 +5,10 @@
 //! every behavior.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,6 +34,8 @@ use crate::text::printable;
 pub(super) use super::schedule::Schedule;
 
 /// Where one life picks up its work and hands in what came of it. Cheap to clone.
+///
+/// What has come of work is handed in while the life is polled: that alone does not have it polled again.
 #[derive(Clone)]
 pub struct Desk {
     core: Arc<Core>,
@@ -96,15 +101,30 @@ impl Desk {
     ///
     /// Dropping the future takes no work.
     pub async fn next(&self) -> Work {
-        loop {
-            let arrived = self.core.work_arrived.notified();
-            match self.try_next() {
-                Next::Work(work) => return work,
-                // Others get a turn, and signals are heard, also while nothing but such messages comes.
-                Next::Refused => tokio::task::yield_now().await,
-                Next::Nothing => arrived.await,
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Work> {
+        let core = &*self.core;
+        // First: whoever brings work after this has looked wakes the life.
+        core.work_arrived.register(context.waker());
+        core.slot.set_idle(false);
+        let next = if core.slices.has_work_left() { self.try_next() } else { self.later() };
+        match next {
+            Next::Work(work) => {
+                core.slices.begin_work();
+                return Poll::Ready(work);
             }
+            Next::Nothing => core.slot.set_idle(true),
+            Next::Later => come_back(core, context),
         }
+        Poll::Pending
+    }
+
+    /// What there is to do in another turn.
+    fn later(&self) -> Next {
+        let waits = !self.core.mailbox.is_empty() || self.core.schedule().may_have_work();
+        if waits { Next::Later } else { Next::Nothing }
     }
 
     fn try_next(&self) -> Next {
@@ -127,14 +147,14 @@ impl Desk {
             // Finding what was meant takes a while.
             drop(schedule);
             self.refuse(&methods, envelope);
-            return Next::Refused;
+            return Next::Later;
         }
         if let Some(reason) = self.quarantined(&envelope) {
             drop(schedule);
             self.keep_out(envelope, reason);
-            return Next::Refused;
+            return Next::Later;
         }
-        self.take_up(&mut schedule, envelope).map_or(Next::Refused, Next::Work)
+        self.take_up(&mut schedule, envelope).map_or(Next::Later, Next::Work)
     }
 
     /// Why a message is kept out, if it is.
@@ -233,13 +253,7 @@ impl Desk {
             // The caller may be gone: a stream's reader that is dropped here tells us so.
             drop(reply.send(outcome));
         }
-        self.work_ended();
-    }
-
-    /// Others may have something to do now.
-    fn work_ended(&self) {
         self.core.burst.broken();
-        self.core.work_arrived.notify_one();
     }
 
     /// Says that the guest waits for something, so that what it computed until now was not without a break.
@@ -266,7 +280,7 @@ impl Desk {
             self.core.bury(&message, error.to_string());
             self.heed(&mut self.core.schedule(), &message, &error);
         }
-        self.work_ended();
+        self.core.burst.broken();
     }
 
     fn check_size(&self, value: &Payload) -> Result<(), CallError> {
@@ -336,7 +350,7 @@ impl Desk {
             },
         }
         drop(schedule);
-        self.work_ended();
+        self.core.burst.broken();
     }
 
     fn check_draw(
@@ -369,7 +383,7 @@ impl Desk {
     /// Says that the guest has closed a stream.
     pub fn closed(&self, call: CallId) {
         self.core.schedule().closed(call);
-        self.work_ended();
+        self.core.burst.broken();
     }
 
     /// Whether a call is told to stop. True too for one that has ended.
@@ -406,9 +420,20 @@ type Methods = HashMap<String, MethodKind>;
 /// What there is to do.
 enum Next {
     Work(Work),
-    /// A message was taken that came to nothing: look again.
-    Refused,
+    /// Look again, once others had a turn and signals were heard.
+    Later,
     Nothing,
+}
+
+/// Has the life polled again after others.
+fn come_back(core: &Core, context: &Context<'_>) {
+    if core.slices.is_visited() {
+        context.waker().wake_by_ref();
+        return;
+    }
+    // Unlike a task that wakes itself, it comes after timers and sockets too.
+    let mut context = Context::from_waker(context.waker());
+    let _pending = pin!(tokio::task::yield_now()).poll(&mut context);
 }
 
 /// Whether the actor can take this message, by what it says of itself.

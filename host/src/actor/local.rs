@@ -13,15 +13,16 @@ use super::core::Core;
 use super::dead_letters::DeadLetter;
 use super::envelope::{Answer, Envelope, FirstTry, Outcome};
 use super::lifecycle::{State, Status};
-use super::reference::{Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
+use super::reference::{Call, Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
 use super::signals::Signal;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
-use crate::budget::Budget;
+use crate::budget::{Budget, Held};
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::grants::Callers;
 use crate::id::{ActorName, CallId};
 use crate::limits::Limits;
+use crate::mailbox::SendError;
 use crate::message::{Encoding, Message, Payload};
 use crate::reply_cache::{Found, Key};
 
@@ -30,32 +31,11 @@ impl Deliver for Core {
         &self.name
     }
 
-    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome> {
-        async move {
-            self.check_size(&message)?;
-            let due = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            let held = self.keep(&message)?;
-            let first_try = match &message.idempotency_key {
-                Some(key) if self.limits.reply_cache > 0 => {
-                    let key = Key::new(options.origin.sender_name(), &message.method, key);
-                    match self.first_try(key, &message, &options).await? {
-                        Tried::Answered(answer) => return answer.map(Answer::Value),
-                        Tried::Not(first_try) => Some(first_try),
-                    }
-                }
-                _ => None,
-            };
-            self.check_restarting(options.when_restarting)?;
-            options.origin.check(&self)?;
-            let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
-            let envelope = Envelope { first_try, ..envelope };
-            let mut pending = PendingCall { call: envelope.call, core: &self, outcome: Some(outcome) };
-            self.deliver(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
-            // The actor may have begun to wait for this very call while its message waited for room.
-            options.origin.check(&self)?;
-            pending.wait().await
+    fn call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Call {
+        match self.begin_call(message, options) {
+            Ok(call) => call,
+            Err(error) => Call::Ended(Err(error)),
         }
-        .boxed()
     }
 
     fn tell(
@@ -67,7 +47,7 @@ impl Deliver for Core {
             self.check_size(&message)?;
             self.check_restarting(options.when_restarting)?;
             let held = self.keep(&message)?;
-            self.deliver(self.tell_envelope(message, held), &options).await
+            self.deliver(self.tell_envelope(Arc::new(message), held), &options).await
         }
         .boxed()
     }
@@ -126,7 +106,7 @@ impl Deliver for Core {
             for _ in 0..self.dead_letters.list().len() {
                 let Some(letter) = self.dead_letters.take_oldest() else { break };
                 self.quarantine().release(&letter.message);
-                let message = Message::clone(&letter.message);
+                let message = Arc::clone(&letter.message);
                 let sent = async {
                     let held = self.keep(&message)?;
                     self.deliver(self.tell_envelope(message, held), &options).await
@@ -156,6 +136,80 @@ impl Deliver for Core {
 }
 
 impl Core {
+    fn begin_call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Result<Call, CallError> {
+        self.check_size(&message)?;
+        let due = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let held = self.keep(&message)?;
+        if message.idempotency_key.is_some() && self.limits.reply_cache > 0 {
+            return Ok(Call::Pending(self.call_once(message, options, due, held).boxed()));
+        }
+        self.check_restarting(options.when_restarting)?;
+        options.origin.check(&self)?;
+        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
+        self.send(envelope, outcome, options)
+    }
+
+    /// Calls where no earlier try has or gets the answer.
+    async fn call_once(
+        self: Arc<Self>,
+        message: Arc<Message>,
+        options: SendOptions,
+        due: Option<Instant>,
+        held: Held,
+    ) -> Outcome {
+        let key = message.idempotency_key.as_deref().unwrap_or_default();
+        let key = Key::new(options.origin.sender_name(), &message.method, key);
+        let first_try = match self.first_try(key, &message, &options).await? {
+            Tried::Answered(answer) => return answer.map(Answer::Value),
+            Tried::Not(first_try) => Some(first_try),
+        };
+        self.check_restarting(options.when_restarting)?;
+        options.origin.check(&self)?;
+        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
+        match self.send(Envelope { first_try, ..envelope }, outcome, options)? {
+            Call::Ended(outcome) => outcome,
+            Call::Pending(outcome) => outcome.await,
+        }
+    }
+
+    /// Puts an ask into the mailbox, and sees whether it is answered at once.
+    fn send(
+        self: Arc<Self>,
+        envelope: Envelope,
+        outcome: oneshot::Receiver<Outcome>,
+        options: SendOptions,
+    ) -> Result<Call, CallError> {
+        let call = envelope.call;
+        let mut pending = PendingCall { call, core: Arc::clone(&self), outcome: None };
+        match self.mailbox.try_send(envelope) {
+            Err(SendError::Full(envelope)) if self.may_wait(&options) => {
+                pending.outcome = Some(outcome);
+                return Ok(Call::Pending(self.send_with_room(envelope, pending, options).boxed()));
+            }
+            sent => self.settle_sent(sent)?,
+        }
+        // The caller waits, so it has time for the work itself. What another actor waits for is left to its owner: it
+        // would be a part of that one's turn.
+        if !(options.origin.is_outside() && self.slot.visit(&self)) {
+            self.work_arrived.wake();
+        }
+        pending.outcome = Some(outcome);
+        Ok(pending.now_or_later())
+    }
+
+    /// Puts an ask into the mailbox once it has room, and waits for the answer.
+    async fn send_with_room(
+        self: Arc<Self>,
+        envelope: Envelope,
+        mut pending: PendingCall,
+        options: SendOptions,
+    ) -> Outcome {
+        self.deliver_with_room(envelope, &options).await.inspect_err(|_| pending.outcome = None)?;
+        // The actor may have begun to wait for this very call while its message waited for room.
+        options.origin.check(&self)?;
+        pending.wait().await
+    }
+
     /// The answer that a call got before, or the right to be its first try. Waits for an earlier try that still
     /// runs.
     async fn first_try(
@@ -184,8 +238,11 @@ impl Core {
     }
 
     fn check_restarting(&self, when_restarting: WhenRestarting) -> Result<(), RuntimeError> {
+        if when_restarting == WhenRestarting::Wait {
+            return Ok(());
+        }
         let status = self.status.borrow();
-        if when_restarting == WhenRestarting::Wait || status.state != State::Restarting {
+        if status.state != State::Restarting {
             return Ok(());
         }
         let text = format!("`{}` is between two lives", self.name);
@@ -208,13 +265,24 @@ enum Tried {
 }
 
 /// A call that was sent. Dropped before its answer, it cancels the call.
-struct PendingCall<'a> {
+struct PendingCall {
     call: CallId,
-    core: &'a Core,
+    core: Arc<Core>,
     outcome: Option<oneshot::Receiver<Outcome>>,
 }
 
-impl PendingCall<'_> {
+impl PendingCall {
+    /// The answer, if it is there.
+    fn now_or_later(mut self) -> Call {
+        match self.outcome.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(outcome)) => {
+                self.outcome = None;
+                Call::Ended(outcome)
+            }
+            Some(Err(_)) | None => Call::Pending(self.wait().boxed()),
+        }
+    }
+
     async fn wait(mut self) -> Outcome {
         let Some(outcome) = &mut self.outcome else { return Err(self.core.stopped_error().into()) };
         let outcome = outcome.await;
@@ -229,7 +297,7 @@ impl PendingCall<'_> {
     }
 }
 
-impl Drop for PendingCall<'_> {
+impl Drop for PendingCall {
     fn drop(&mut self) {
         if let Some(outcome) = self.outcome.take() {
             // First: whoever takes the message from the mailbox after the signal sees that nobody waits.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -66,7 +67,7 @@ pub struct SendOptions {
 /// What brings messages and control to one actor, wherever it is.
 pub(super) trait Deliver: Send + Sync {
     fn name(&self) -> &ActorName;
-    fn call(self: Arc<Self>, message: Message, options: SendOptions) -> BoxFuture<'static, Outcome>;
+    fn call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Call;
     fn tell(
         self: Arc<Self>,
         message: Message,
@@ -87,6 +88,14 @@ pub(super) trait Deliver: Send + Sync {
     fn limits(&self) -> &Limits;
     fn callers(&self) -> &Callers;
     fn coming_in(&self) -> &Budget;
+}
+
+/// A call that was sent.
+pub(super) enum Call {
+    /// It came to its end at once.
+    Ended(Outcome),
+    /// Dropping this cancels it.
+    Pending(BoxFuture<'static, Outcome>),
 }
 
 /// What one holds to talk to an actor. Cheap to clone; good over restarts.
@@ -193,15 +202,20 @@ impl ActorRef {
     pub async fn ask_message(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
         let _wait = self.begin_wait(&options.origin)?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let options = SendOptions { timeout: Some(timeout), ..options };
-        let operation = format!("ask {}.{}", self.name(), message.method);
-        let answer = async {
-            match Arc::clone(&self.to).call(message, options).await? {
-                Answer::Value(value) => Ok(value),
-                Answer::Stream(reader) => last_item(reader).await,
+        let (message, options) = (Arc::new(message), SendOptions { timeout: Some(timeout), ..options });
+        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options) {
+            Call::Ended(Ok(Answer::Value(value))) => return Ok(value),
+            Call::Ended(Ok(Answer::Stream(reader))) => last_item(reader).boxed(),
+            Call::Ended(Err(error)) => return Err(error),
+            Call::Pending(outcome) => async {
+                match outcome.await? {
+                    Answer::Value(value) => Ok(value),
+                    Answer::Stream(reader) => last_item(reader).await,
+                }
             }
+            .boxed(),
         };
-        within(timeout, operation, answer).await
+        self.within(timeout, "ask", &message, answer).await
     }
 
     /// Sends a message and waits for the stream that it answers. A single value becomes a stream of one item.
@@ -222,16 +236,16 @@ impl ActorRef {
     ) -> Result<StreamReader, CallError> {
         let _wait = self.begin_wait(&options.origin)?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let options = SendOptions { timeout: Some(timeout), ..options };
-        let operation = format!("stream {}.{}", self.name(), message.method);
+        let (message, options) = (Arc::new(message), SendOptions { timeout: Some(timeout), ..options });
         let resume_after = message.resume_after.unwrap_or(0);
-        let answer = async {
-            match Arc::clone(&self.to).call(message, options).await? {
-                Answer::Value(value) => Ok(StreamReader::of_one(value, resume_after)),
-                Answer::Stream(reader) => Ok(reader),
-            }
+        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options) {
+            Call::Ended(outcome) => outcome?,
+            Call::Pending(outcome) => self.within(timeout, "stream", &message, outcome).await?,
         };
-        within(timeout, operation, answer).await
+        Ok(match answer {
+            Answer::Value(value) => StreamReader::of_one(value, resume_after),
+            Answer::Stream(reader) => reader,
+        })
     }
 
     /// Puts a message into the mailbox. Whether and how it is handled is not told.
@@ -246,6 +260,20 @@ impl ActorRef {
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
         Arc::clone(&self.to).tell(message, options).await
+    }
+
+    /// Waits for what comes of `message`, for at most `timeout`.
+    async fn within<T>(
+        &self,
+        timeout: Duration,
+        operation: &str,
+        message: &Message,
+        work: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_late| {
+            let operation = format!("{operation} {}.{}", self.name(), message.method);
+            Err(ActorError::Timeout { operation, duration: timeout }.into())
+        })
     }
 
     /// Notes that the actor of `origin` waits for this one until the result is dropped, where it can do nothing
@@ -376,17 +404,6 @@ impl ActorRef {
             Err(_host_gone) => self.status(),
         }
     }
-}
-
-/// Runs `work` for at most `timeout`.
-async fn within<T>(
-    timeout: Duration,
-    operation: String,
-    work: impl Future<Output = Result<T, CallError>>,
-) -> Result<T, CallError> {
-    tokio::time::timeout(timeout, work)
-        .await
-        .unwrap_or_else(|_late| Err(ActorError::Timeout { operation, duration: timeout }.into()))
 }
 
 /// Reads a stream to its end.

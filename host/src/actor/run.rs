@@ -194,7 +194,7 @@ impl<'a> Life<'a> {
             }
             Signal::Cancel(call) => {
                 core.schedule().cancel(call, now, grace);
-                core.work_arrived.notify_one();
+                core.work_arrived.wake();
             }
             Signal::Rearm => {
                 if core.status.borrow().state != State::Starting {
@@ -218,7 +218,7 @@ impl<'a> Life<'a> {
         let error = RuntimeError::new(RuntimeErrorKind::ActorStopped, format!("`{}` {why}", core.name));
         schedule.break_streams(&error.into(), Instant::now(), core.limits.grace);
         drop(schedule);
-        core.work_arrived.notify_one();
+        core.work_arrived.wake();
     }
 
     fn next_due(&mut self) -> Option<Instant> {
@@ -247,7 +247,7 @@ impl<'a> Life<'a> {
             let operation = "reading the stream".to_owned();
             let error = ActorError::Timeout { operation, duration: limits.stream_idle };
             schedule.break_stream(call, error.into(), now, limits.grace);
-            self.core.work_arrived.notify_one();
+            self.core.work_arrived.wake();
         }
         let message = schedule.take_overdue(now)?;
         let overdue = Overdue::Call { method: message.method.clone() };

@@ -175,6 +175,11 @@ impl Schedule {
         self.calls.is_empty()
     }
 
+    /// Whether there may be something to do but messages.
+    pub(super) fn may_have_work(&self) -> bool {
+        !self.drawable.is_empty() || !self.to_close.is_empty() || self.phase != Phase::Working
+    }
+
     pub(super) fn handling(&self) -> usize {
         self.handling
     }

@@ -6,9 +6,9 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -18,21 +18,17 @@ use tokio::task::JoinHandle;
 use super::batch::{BatchPool, thread_time};
 use super::core::Core;
 use super::slices::CALM;
-use crate::exit::{ExitReason, Overdue};
-use crate::observe::Event;
+use super::slot::monotonic_time;
+use crate::exit::ExitReason;
 
 /// A life that is polled, here or elsewhere.
 pub(super) struct Seat {
-    life: Arc<Slot>,
     core: Arc<Core>,
     batch: Option<BatchPool>,
     /// The task in the batch pool that polls the life. It answers how the life ended, or nothing where the life
     /// behaves again.
     away: Option<JoinHandle<Option<ExitReason>>>,
 }
-
-/// Empty once the life has ended.
-type Slot = Mutex<Option<Metered>>;
 
 impl Seat {
     /// Seats a life. An actor that used up its slices before begins where it left off.
@@ -41,9 +37,8 @@ impl Seat {
         batch: Option<BatchPool>,
         life: BoxFuture<'static, ExitReason>,
     ) -> Self {
-        let metered = Metered { core: Arc::clone(core), life };
-        let mut seat =
-            Self { life: Arc::new(Mutex::new(Some(metered))), core: Arc::clone(core), batch, away: None };
+        core.slot.seat(life);
+        let mut seat = Self { core: Arc::clone(core), batch, away: None };
         if core.slices.is_busy(Instant::now) {
             seat.leave();
         }
@@ -52,33 +47,28 @@ impl Seat {
 
     /// Ends the life, wherever it is. Nothing of it goes on afterwards.
     pub(super) async fn end(mut self) {
-        let Some(away) = self.away.take() else { return };
-        away.abort();
-        if !self.try_empty() {
-            // A poll is under way; the task ends with it.
+        let away = self.away.take();
+        if let Some(away) = &away {
+            away.abort();
+        }
+        if self.core.slot.vacate() {
+            return;
+        }
+        // A poll is under way, which ends the life.
+        if let Some(away) = away {
             drop(away.await);
         }
-    }
-
-    /// Empties the slot, unless it is being polled. Answers whether it is empty.
-    fn try_empty(&self) -> bool {
-        let life = match self.life.try_lock() {
-            Ok(mut slot) => slot.take(),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
-            Err(TryLockError::WouldBlock) => return false,
-        };
-        drop(life);
-        true
+        poll_fn(|context| self.core.slot.poll_vacated(context)).await;
     }
 
     /// Hands the life to the batch pool, where there is one.
     fn leave(&mut self) {
         let Some(batch) = &self.batch else { return };
-        let (slot, core, keeper) = (Arc::clone(&self.life), Arc::clone(&self.core), batch.keeper());
+        let (core, keeper) = (Arc::clone(&self.core), batch.keeper());
         // Made here: of the run loop's clock.
         let mut calm = Box::pin(tokio::time::sleep(CALM));
         self.away = Some(batch.spawn(poll_fn(move |context| {
-            let poll = poll_away(&slot, &core, &keeper, context);
+            let poll = poll_away(&core, &keeper, context);
             // An actor that has nothing to do comes back by itself.
             while poll.is_pending() && calm.as_mut().poll(context).is_ready() {
                 if !core.slices.is_busy(Instant::now) {
@@ -107,7 +97,7 @@ impl Future for Seat {
                     Err(error) => return Poll::Ready(ExitReason::HostFault { message: error.to_string() }),
                 }
             }
-            let exit = match poll_slot(&self.life, context, wall_time) {
+            let exit = match self.core.slot.poll(&self.core, context, monotonic_time) {
                 Poll::Ready(Some(exit)) => Poll::Ready(exit),
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             };
@@ -127,67 +117,17 @@ impl Drop for Seat {
         self.core.counters.set_in_batch(false);
         if let Some(away) = self.away.take() {
             away.abort();
-            // Where a poll is under way, the task is the last that holds the life.
-            let _emptied = self.try_empty();
         }
+        // Where a poll is under way, whoever polls ends the life.
+        self.core.slot.vacate();
     }
 }
 
-/// Polls the life in a slot, and empties the slot at its end. None where it is empty already.
-fn poll_slot(slot: &Slot, context: &mut Context<'_>, clock: fn() -> Duration) -> Poll<Option<ExitReason>> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(life) = slot.as_mut() else { return Poll::Ready(None) };
-    let exit = ready!(life.poll_metered(context, clock));
-    *slot = None;
-    Poll::Ready(Some(exit))
-}
-
 /// Polls a life in the batch pool.
-fn poll_away(
-    slot: &Slot,
-    core: &Core,
-    keeper: &Handle,
-    context: &mut Context<'_>,
-) -> Poll<Option<ExitReason>> {
+fn poll_away(core: &Core, keeper: &Handle, context: &mut Context<'_>) -> Poll<Option<ExitReason>> {
     if !core.slices.is_busy(Instant::now) {
         return Poll::Ready(None);
     }
     let _keeper = keeper.enter();
-    poll_slot(slot, context, thread_time)
-}
-
-/// The time since some moment: cheaper than [`thread_time`], and the same where the thread is not kept waiting.
-fn wall_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    Duration::try_from(time).unwrap_or_default()
-}
-
-/// Adds up the time that a life spends on threads, and ends one that computes too long without a break.
-struct Metered {
-    core: Arc<Core>,
-    life: BoxFuture<'static, ExitReason>,
-}
-
-impl Metered {
-    fn poll_metered(&mut self, context: &mut Context<'_>, clock: fn() -> Duration) -> Poll<ExitReason> {
-        let core = &*self.core;
-        core.slices.begin_turn();
-        core.burst.begin_turn();
-        let begun = clock();
-        let poll = self.life.poll_unpin(context);
-        let computed = clock().saturating_sub(begun);
-        core.counters.add_cpu(computed);
-        if poll.is_ready() {
-            return poll;
-        }
-        let burst = core.burst.yielded(computed);
-        if core.slices.end_turn(computed, burst, Instant::now) {
-            core.counters.count(Event::SliceUsedUp);
-        }
-        let limit = core.limits.handler_max_cpu;
-        if burst.is_some_and(|burst| burst > limit) {
-            return Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit });
-        }
-        poll
-    }
+    core.slot.poll(core, context, thread_time)
 }

@@ -4,7 +4,7 @@
 //! while, also where the life waits in between; and lives that fail, since their ends and beginnings take the host's
 //! time. Of the actor, not of one life: whoever crashes does not begin anew as one that behaves.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,20 @@ const SHORT_MAX: Duration = Duration::from_millis(250);
 /// For how long an actor has to behave.
 pub(super) const CALM: Duration = Duration::from_secs(1);
 
+/// For how long a turn is fair to others, whoever polls: shorter ones are not counted, since work comes in portions.
+const FAIR: Duration = Duration::from_micros(100);
+/// How many pieces of work are begun in a turn of their owner, before others get theirs.
+const PORTION: u32 = 32;
+
+/// Who polls a life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Its owner: a portion of what is there is begun.
+    Whole,
+    /// A caller, who wants one message handled: its own.
+    Visit,
+}
+
 /// The slices that an actor used up of late.
 #[derive(Debug, Default)]
 pub(super) struct Slices {
@@ -31,6 +45,10 @@ pub(super) struct Slices {
     busy: AtomicBool,
     /// Whether no work was taken yet since the life was polled.
     fresh: AtomicBool,
+    /// How many pieces of work may be begun in this turn.
+    left: AtomicU32,
+    /// Whether the turn is a visit.
+    visited: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -66,8 +84,26 @@ impl Recent {
 
 impl Slices {
     /// The life gets its turn.
-    pub(super) fn begin_turn(&self) {
+    pub(super) fn begin_turn(&self, turn: Turn) {
         self.fresh.store(true, Ordering::Relaxed);
+        self.left.store(if turn == Turn::Visit { 1 } else { PORTION }, Ordering::Relaxed);
+        self.visited.store(turn == Turn::Visit, Ordering::Relaxed);
+    }
+
+    /// Whether another piece of work may be begun in this turn.
+    pub(super) fn has_work_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > 0
+    }
+
+    /// A piece of work is begun.
+    pub(super) fn begin_work(&self) {
+        // A life is polled by one at a time.
+        self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// Whether the turn is that of a caller.
+    pub(super) fn is_visited(&self) -> bool {
+        self.visited.load(Ordering::Relaxed)
     }
 
     /// Whether this is the first work since the life got its turn.
@@ -86,6 +122,9 @@ impl Slices {
         burst: Option<Duration>,
         now: impl FnOnce() -> Instant,
     ) -> bool {
+        if computed < FAIR && burst.is_none() {
+            return false;
+        }
         let uncounted = Duration::from_nanos(self.uncounted_nanos.load(Ordering::Relaxed)) + computed;
         // A thread of low priority is kept waiting amid a slice: there, only the sum shows.
         let is_long = burst.is_some_and(|burst| burst >= LONG);
@@ -107,6 +146,11 @@ impl Slices {
     pub(super) fn failed(&self, now: Instant) {
         self.recent().busy_until = Some(now + CALM);
         self.busy.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the actor was one that uses up its slices when that was last looked at.
+    pub(super) fn may_be_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Whether the actor is one that uses up its slices. Asks for the time only where it matters.
@@ -198,9 +242,9 @@ mod tests {
     #[test]
     fn only_the_first_work_of_a_turn_has_a_slice_of_its_own() {
         let slices = Slices::default();
-        slices.begin_turn();
+        slices.begin_turn(Turn::Whole);
         assert_eq!([slices.take_fresh(), slices.take_fresh()], [true, false]);
-        slices.begin_turn();
+        slices.begin_turn(Turn::Whole);
         assert!(slices.take_fresh());
     }
 }

@@ -95,6 +95,11 @@ impl Origin {
         own().filter(|sender| schedule.is_handling(sender.call)).take(capacity).count() == capacity
     }
 
+    /// Whether the message comes from no actor.
+    pub(super) fn is_outside(&self) -> bool {
+        self.sender.is_none()
+    }
+
     /// Who sends; none from outside.
     pub(super) fn sender_name(&self) -> Option<ActorName> {
         self.sender.as_ref().map(|sender| sender.name.clone())
