@@ -6,26 +6,35 @@
 #![allow(clippy::print_stdout, reason = "a benchmark talks to the person who started it")]
 
 mod asked;
+mod cliffs;
 mod contest;
+mod density;
+mod http;
 mod isolation;
+mod lives;
 mod messages;
 mod native;
 mod places;
+mod plot;
 mod profile;
 mod raw;
 mod rows;
+mod streams;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use pulsing_host::actor::reference::ActorRef;
-use pulsing_host::engine::{ComponentSource, Engines};
+use pulsing_host::engine::{Allocation, ComponentSource, Engines};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::id::ActorName;
+use pulsing_host::limits::HostLimits;
 
 use crate::places::Places;
+use crate::rows::Row;
 
 #[derive(Parser)]
 struct Arguments {
@@ -43,15 +52,32 @@ struct Arguments {
 enum What {
     /// Asks and tells beside native actors.
     Messages(messages::Options),
+    /// Items of streams beside a channel.
+    Streams(streams::Options),
+    /// Handlers that wait together, and what a crash costs.
+    Lives(lives::Options),
+    /// What a live actor takes of memory.
+    Density(density::Options),
+    /// Asks over HTTP beside a bare server.
+    Http(http::Options),
+    /// How costs grow, as plots.
+    Cliffs(cliffs::Options),
     /// One kind of work over and over, for a profiler.
     Profile(profile::Options),
     /// A healthy actor beside others that loop, grow and crash.
     Isolation(isolation::Options),
+    /// For `density`: starts actors, and prints what each took.
+    #[command(hide = true)]
+    Crowd(density::Options),
+    /// For `http`: serves until it is ended.
+    #[command(hide = true)]
+    BareServer,
 }
 
 /// What every benchmark needs.
 struct Bench {
     guests: PathBuf,
+    output: PathBuf,
     host: Arc<Host>,
     engines: Engines,
     places: Places,
@@ -81,23 +107,48 @@ impl Bench {
 
 fn main() -> Result<()> {
     let Arguments { what, guests, output } = Arguments::parse();
-    let host = Arc::new(Host::builder().cache_dir(output.join("cache")).build()?);
-    let engines = Engines::new(Some(output.join("cache")))?;
-    let bench = Bench { guests, host, engines, places: Places::new()? };
-    let (name, rows) = match what {
-        What::Messages(options) => ("messages", messages::run(&bench, &options)?),
-        What::Profile(options) => ("profile", profile::run(&bench, &options)?),
-        What::Isolation(options) => {
-            // As `pulsing-host run` has it: a worker for each core.
-            let runtime = tokio::runtime::Runtime::new()?;
-            let rows = runtime.block_on(isolation::run(&bench, &options))?;
-            runtime.shutdown_background();
-            ("isolation", rows)
-        }
-    };
+    if let What::BareServer = what {
+        return http::serve_bare();
+    }
+    let cache = output.join("cache");
+    let host = Arc::new(Host::builder().cache_dir(&cache).limits(limits()).pooled().build()?);
+    let engines = Engines::new(Some(cache), Allocation::OnDemand)?;
+    let bench = Bench { guests, output, host, engines, places: Places::new()? };
+    if let What::Crowd(options) = &what {
+        let (kib, micros) = density::crowd(&bench, options)?;
+        println!("{kib} {micros}");
+        return Ok(());
+    }
+    let (name, rows) = measure(&bench, &what)?;
     println!("{}", rows::table(&rows));
-    let file = rows::write(&output, name, &rows)?;
+    let file = rows::write(&bench.output, name, &rows)?;
     println!("written to {}", file.display());
     bench.places.end();
     Ok(())
+}
+
+/// Room for as many actors as any measurement wants.
+fn limits() -> HostLimits {
+    const ACTORS: usize = 20_000;
+    HostLimits { actors: NonZeroUsize::new(ACTORS), ..HostLimits::default() }
+}
+
+fn measure(bench: &Bench, what: &What) -> Result<(&'static str, Vec<Row>)> {
+    Ok(match what {
+        What::Messages(options) => ("messages", messages::run(bench, options)?),
+        What::Streams(options) => ("streams", streams::run(bench, options)?),
+        What::Lives(options) => ("lives", lives::run(bench, options)?),
+        What::Density(options) => ("density", density::run(bench, options)?),
+        What::Http(options) => ("http", http::run(bench, options)?),
+        What::Cliffs(options) => ("cliffs", cliffs::run(bench, options, &bench.output.join("plots"))?),
+        What::Profile(options) => ("profile", profile::run(bench, options)?),
+        What::Isolation(options) => {
+            // As `pulsing-host run` has it: a worker for each core.
+            let runtime = tokio::runtime::Runtime::new()?;
+            let rows = runtime.block_on(isolation::run(bench, options))?;
+            runtime.shutdown_background();
+            ("isolation", rows)
+        }
+        What::Crowd(_) | What::BareServer => ("nothing", Vec::new()),
+    })
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, LazyLock, Weak};
 
 use pulsing_host::budget::Budget;
-use pulsing_host::engine::{ComponentSource, Engines, LoadError, load};
+use pulsing_host::engine::{Allocation, ComponentSource, Engines, LoadError, load};
 use pulsing_host::grants::Grants;
 use pulsing_host::instance::{Linkers, WasmBehavior};
 
@@ -18,7 +18,7 @@ const HEAD: &[u8] = b"\0asm\x0d\0\x01\0";
 const ERROR_MAX_CHARS: usize = 10_000;
 
 static HOST: LazyLock<(Engines, Linkers)> = LazyLock::new(|| {
-    let engines = Engines::new(None).expect("this machine runs the engine");
+    let engines = Engines::new(None, Allocation::OnDemand).expect("this machine runs the engine");
     let linkers = Linkers::new(&engines).expect("the host offers what it offers");
     (engines, linkers)
 });

@@ -20,8 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::failure::Failure;
 use crate::engine::BuildError;
-use crate::host::Host;
-use crate::limits::HostLimits;
+use crate::host::{Host, HostBuilder};
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -75,10 +74,9 @@ struct CacheArgs {
 }
 
 impl CacheArgs {
-    /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
+    /// Has a host keep its compiled code there. Where nobody named a folder and the user's cannot be used, it
     /// keeps none: it starts slower, and that is all.
-    fn host(&self, limits: HostLimits) -> Result<Host, BuildError> {
-        let builder = Host::builder().limits(limits);
+    fn host(&self, builder: HostBuilder) -> Result<Host, BuildError> {
         if let Some(dir) = &self.cache_dir {
             return builder.cache_dir(dir).build();
         }

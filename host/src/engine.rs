@@ -6,6 +6,7 @@
 
 mod component;
 mod error;
+mod pool;
 mod preview;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::actor::behavior::Lane;
 
 pub use self::component::{CodeOrigin, ComponentSource, Loaded, load};
 pub use self::error::{BuildError, LoadError};
+pub use self::pool::Allocation;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
 ///
@@ -35,15 +37,21 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Makes both engines. Compiled code is kept in `cache_dir`, and nowhere without one.
+    /// Makes both engines. Compiled code is kept in `cache_dir`, and nowhere without one. Where there is no room for a
+    /// pool, memory comes from the system each time.
     ///
     /// # Errors
     ///
     /// [`BuildError`] where the folder cannot be used, or this machine lacks what the engine needs.
-    pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, BuildError> {
+    pub fn new(cache_dir: Option<PathBuf>, allocation: Allocation) -> Result<Self, BuildError> {
         let cache = cache_dir.map(open_cache).transpose()?;
-        let engine = |lane| Engine::new(&config(lane, cache.clone())).map_err(BuildError::engine);
-        let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
+        let (serial, overlapping) = match engines(cache.as_ref(), allocation) {
+            Err(error) if allocation != Allocation::OnDemand => {
+                tracing::warn!(%error, "no pool of memory for actors: they start more slowly");
+                engines(cache.as_ref(), Allocation::OnDemand)?
+            }
+            engines => engines?,
+        };
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
         Ok(Self { serial, overlapping, cache, _ticker: Arc::new(ticker) })
     }
@@ -63,8 +71,14 @@ impl Engines {
     }
 }
 
-fn config(lane: Lane, cache: Option<Cache>) -> Config {
+fn engines(cache: Option<&Cache>, allocation: Allocation) -> Result<(Engine, Engine), BuildError> {
+    let engine = |lane| Engine::new(&config(lane, cache.cloned(), allocation)).map_err(BuildError::engine);
+    Ok((engine(Lane::Serial)?, engine(Lane::Overlapping)?))
+}
+
+fn config(lane: Lane, cache: Option<Cache>, allocation: Allocation) -> Config {
     let mut config = Config::new();
+    config.allocation_strategy(allocation.strategy());
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.epoch_interruption(true);
     config.concurrency_support(lane == Lane::Overlapping);

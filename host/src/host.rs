@@ -16,7 +16,7 @@ use crate::actor::behavior::{Behavior, Description, Lane};
 use crate::actor::reference::ActorRef;
 use crate::actor::{BatchPool, Spawn};
 use crate::budget::Budget;
-use crate::engine::{self, BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded};
+use crate::engine::{self, Allocation, BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded};
 use crate::error::RuntimeError;
 use crate::grants::{Grants, Need};
 use crate::id::ActorName;
@@ -32,6 +32,7 @@ use crate::registry::{NoPlace, Registry};
 pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     limits: HostLimits,
+    pooled: bool,
 }
 
 impl HostBuilder {
@@ -49,13 +50,24 @@ impl HostBuilder {
         self
     }
 
+    /// Sets memory aside for as many actors as there may be, so that they start faster and more of them fit. For one
+    /// host of a process: a second one has no room for that, and takes its memory from the system each time.
+    #[must_use]
+    pub fn pooled(mut self) -> Self {
+        self.pooled = true;
+        self
+    }
+
     /// Makes the host.
     ///
     /// # Errors
     ///
     /// [`BuildError`] where the cache's folder cannot be used, or this machine cannot run the engine.
     pub fn build(self) -> Result<Host, BuildError> {
-        let engines = Engines::new(self.cache_dir)?;
+        let actors_max = self.limits.actors_max();
+        let allocation =
+            if self.pooled { Allocation::Pool { actors: actors_max } } else { Allocation::OnDemand };
+        let engines = Engines::new(self.cache_dir, allocation)?;
         let linkers = Linkers::new(&engines)?;
         let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {
@@ -65,7 +77,7 @@ impl HostBuilder {
             tasks: Mutex::default(),
             batch,
             memory: Budget::new(self.limits.memory_max_bytes()),
-            actors_max: self.limits.actors_max(),
+            actors_max,
             compiling: Arc::new(Semaphore::new(1)),
         })
     }

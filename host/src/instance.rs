@@ -12,6 +12,7 @@ mod limiter;
 mod log;
 mod overlapping;
 mod serial;
+mod shortage;
 mod store;
 mod trap;
 

@@ -84,9 +84,9 @@ enum Verb {
     },
     /// Measure, each figure beside its baseline in the same run.
     Bench {
-        /// What is measured.
+        /// What is measured; everything, if this is not given.
         #[arg(value_enum)]
-        benchmark: bench::Benchmark,
+        benchmark: Option<bench::Benchmark>,
         /// Options of the benchmark, after `--`; `--help` is one.
         #[arg(last = true)]
         options: Vec<String>,

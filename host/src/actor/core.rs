@@ -14,7 +14,7 @@ use super::behavior::{Behavior, Description, Lane};
 use super::burst::Burst;
 use super::dead_letters::DeadLetters;
 use super::desk::Schedule;
-use super::envelope::{Envelope, Outcome};
+use super::envelope::{Deadline, Envelope, Outcome};
 use super::lifecycle::{State, Status};
 use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
@@ -168,7 +168,7 @@ impl Core {
     pub(super) fn envelope(
         &self,
         message: Arc<Message>,
-        deadline: Option<Instant>,
+        deadline: Option<Deadline>,
         origin: Origin,
         held: Held,
     ) -> (Envelope, oneshot::Receiver<Outcome>) {

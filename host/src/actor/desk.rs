@@ -4,7 +4,6 @@
 //! guest could lie about (batches that are too long, numbers of streams, sizes) is checked here, once, for
 //! every behavior.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use super::behavior::{Birth, Description, DrawResult, Job, Lane, Reply, Work};
 use super::core::Core;
 use super::envelope::{Answer, Envelope, Outcome};
 use super::lifecycle::State;
-use super::schedule::{Handled, Phase, ReplyTo};
+use super::schedule::{Handled, Methods, Phase, ReplyTo};
 use super::signals::Signal;
 use crate::budget::Held;
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind, nearest};
@@ -76,7 +75,7 @@ impl Desk {
 
     /// Says that the life has started, and what the actor says of itself.
     pub fn ready(&self, birth: &Birth, description: Description) {
-        let kinds: HashMap<_, _> =
+        let kinds: Methods =
             description.methods.iter().map(|method| (method.name.clone(), method.kind)).collect();
         self.core.schedule().methods = Some(Arc::new(kinds)).filter(|kinds| !kinds.is_empty());
         *self.core.description.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
@@ -132,7 +131,7 @@ impl Desk {
         let mut schedule = core.schedule();
         let takes_messages = schedule.takes_messages(core.limits.max_in_flight.get());
         let message_waits = takes_messages && !core.mailbox.is_empty();
-        let work = schedule.next_stream_work(message_waits, Instant::now(), core.limits.grace);
+        let work = schedule.next_stream_work(message_waits, Instant::now, core.limits.grace);
         if let Some(work) = work {
             if matches!(work, Work::Close { .. }) {
                 core.signals.send(Signal::Rearm);
@@ -177,15 +176,17 @@ impl Desk {
 
     /// Begins a message, unless nobody waits for it any more.
     fn take_up(&self, schedule: &mut Schedule, envelope: Envelope) -> Option<Work> {
-        let now = Instant::now();
-        if envelope.is_abandoned() || envelope.deadline.is_some_and(|deadline| deadline <= now) {
+        if envelope.is_abandoned() {
             return None;
         }
-        let job = Job {
-            call: envelope.call,
-            message: Arc::clone(&envelope.message),
-            remaining: envelope.deadline.map(|deadline| deadline - now),
+        let remaining = match envelope.deadline {
+            None => None,
+            Some(deadline) => {
+                let visited = self.core.slices.is_visited();
+                Some(deadline.left(if visited { deadline.sent } else { Instant::now() })?)
+            }
         };
+        let job = Job { call: envelope.call, message: Arc::clone(&envelope.message), remaining };
         let (event, work) = if envelope.reply.is_some() {
             (Event::Asked, Work::Ask(job))
         } else {
@@ -413,9 +414,6 @@ impl Desk {
         self.core.schedule().remaining(call, Instant::now())
     }
 }
-
-/// Methods by name.
-type Methods = HashMap<String, MethodKind>;
 
 /// What there is to do.
 enum Next {

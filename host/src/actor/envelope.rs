@@ -1,6 +1,7 @@
 //! A message on its way, with what its sender waits for.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -32,12 +33,38 @@ pub(super) struct Envelope {
     /// Where the answer goes; none for a tell. Closed when the caller is gone.
     pub(super) reply: Option<oneshot::Sender<Outcome>>,
     /// When the caller stops waiting.
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
     pub(super) origin: Origin,
     /// What it takes of the actor's budget, until it is answered or its stream ends.
     pub(super) held: Held,
     /// Where it has a key that is kept: that it is the first try.
     pub(super) first_try: Option<FirstTry>,
+}
+
+/// When a caller stops waiting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    /// When the message was sent: for whoever takes it up at once, since a clock costs as much as a small message.
+    pub(super) sent: Instant,
+}
+
+impl Deadline {
+    /// None where time has no end.
+    pub(super) fn after(timeout: Duration) -> Option<Self> {
+        let sent = Instant::now();
+        Some(Self { at: sent.checked_add(timeout)?, sent })
+    }
+
+    /// The same, sent now.
+    pub(super) fn sent_now(self) -> Self {
+        Self { sent: Instant::now(), ..self }
+    }
+
+    /// What is left of it; none where it is over.
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        self.at.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
 }
 
 impl Envelope {

@@ -11,10 +11,11 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::dead_letters::DeadLetter;
-use super::envelope::{Answer, Envelope, FirstTry, Outcome};
+use super::envelope::{Answer, Deadline, Envelope, FirstTry, Outcome};
 use super::lifecycle::{State, Status};
 use super::reference::{Call, Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
 use super::signals::Signal;
+use super::slot::Visit;
 use super::waits::{Origin, Wait};
 use super::watch::Watch;
 use crate::budget::{Budget, Held};
@@ -138,14 +139,14 @@ impl Deliver for Core {
 impl Core {
     fn begin_call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Result<Call, CallError> {
         self.check_size(&message)?;
-        let due = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = options.timeout.and_then(Deadline::after);
         let held = self.keep(&message)?;
         if message.idempotency_key.is_some() && self.limits.reply_cache > 0 {
-            return Ok(Call::Pending(self.call_once(message, options, due, held).boxed()));
+            return Ok(Call::Pending(self.call_once(message, options, deadline, held).boxed()));
         }
         self.check_restarting(options.when_restarting)?;
         options.origin.check(&self)?;
-        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
+        let (envelope, outcome) = self.envelope(message, deadline, options.origin.clone(), held);
         self.send(envelope, outcome, options)
     }
 
@@ -154,7 +155,7 @@ impl Core {
         self: Arc<Self>,
         message: Arc<Message>,
         options: SendOptions,
-        due: Option<Instant>,
+        deadline: Option<Deadline>,
         held: Held,
     ) -> Outcome {
         let key = message.idempotency_key.as_deref().unwrap_or_default();
@@ -165,7 +166,8 @@ impl Core {
         };
         self.check_restarting(options.when_restarting)?;
         options.origin.check(&self)?;
-        let (envelope, outcome) = self.envelope(message, due, options.origin.clone(), held);
+        let deadline = deadline.map(Deadline::sent_now);
+        let (envelope, outcome) = self.envelope(message, deadline, options.origin.clone(), held);
         match self.send(Envelope { first_try, ..envelope }, outcome, options)? {
             Call::Ended(outcome) => outcome,
             Call::Pending(outcome) => outcome.await,
@@ -188,13 +190,22 @@ impl Core {
             }
             sent => self.settle_sent(sent)?,
         }
-        // The caller waits, so it has time for the work itself. What another actor waits for is left to its owner: it
-        // would be a part of that one's turn.
-        if !(options.origin.is_outside() && self.slot.visit(&self)) {
-            self.work_arrived.wake();
-        }
         pending.outcome = Some(outcome);
-        Ok(pending.now_or_later())
+        // What another actor waits for is left to its owner: it would be a part of that one's turn.
+        if !options.origin.is_outside() {
+            self.work_arrived.wake();
+            // It may have begun to wait for this very call.
+            options.origin.check(&self)?;
+            return Ok(Call::Pending(pending.wait().boxed()));
+        }
+        Ok(match self.slot.visit(&self) {
+            Visit::Brief => pending.now_or_later(),
+            Visit::Long => Call::Pending(pending.wait_after_others().boxed()),
+            Visit::None => {
+                self.work_arrived.wake();
+                Call::Pending(pending.wait().boxed())
+            }
+        })
     }
 
     /// Puts an ask into the mailbox once it has room, and waits for the answer.
@@ -281,6 +292,12 @@ impl PendingCall {
             }
             Some(Err(_)) | None => Call::Pending(self.wait().boxed()),
         }
+    }
+
+    /// Waits, but not before other tasks had a turn.
+    async fn wait_after_others(self) -> Outcome {
+        tokio::task::yield_now().await;
+        self.wait().await
     }
 
     async fn wait(mut self) -> Outcome {

@@ -8,10 +8,11 @@
 //! | handling | it is taken from the mailbox | its handler returns |
 //! | streaming | its handler answered a stream | the guest said `done`, failed, or closed it |
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,10 @@ use crate::error::CallError;
 use crate::id::{CallId, StreamId};
 use crate::message::{Message, MethodKind};
 use crate::stream::StreamWriter;
+
+/// Methods by name. Its hash is no secret: an actor that names its methods so that they collide, of which there are
+/// few, slows down its own messages alone.
+pub(super) type Methods = FxHashMap<String, MethodKind>;
 
 /// How far a life has got with its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +48,7 @@ pub(super) enum Phase {
 /// What one life works on.
 #[derive(Default)]
 pub(super) struct Schedule {
-    calls: HashMap<CallId, Running>,
+    calls: FxHashMap<CallId, Running>,
     /// How many of `calls` are in the stage of handling.
     handling: usize,
     /// How many of `calls` are in the stage of streaming.
@@ -61,7 +66,7 @@ pub(super) struct Schedule {
     /// Whose turn it is when both a draw and a message could be handed out.
     message_next: bool,
     /// By name; none where the actor does not say what it has.
-    pub(super) methods: Option<Arc<HashMap<String, MethodKind>>>,
+    pub(super) methods: Option<Arc<Methods>>,
 }
 
 /// Where the answer to a call goes; none for a tell.
@@ -192,10 +197,12 @@ impl Schedule {
     pub(super) fn next_stream_work(
         &mut self,
         message_waits: bool,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
         grace: Duration,
     ) -> Option<Work> {
-        if let Some(close) = self.next_close(now, grace) {
+        if !self.to_close.is_empty()
+            && let Some(close) = self.next_close(now(), grace)
+        {
             return Some(close);
         }
         if message_waits && std::mem::replace(&mut self.message_next, false) {
@@ -244,7 +251,7 @@ impl Schedule {
             origin,
             _held: held,
             first_try,
-            deadline,
+            deadline: deadline.map(|deadline| deadline.at),
             cancelled: false,
             overdue_at: None,
             token: None,

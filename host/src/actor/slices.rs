@@ -1,8 +1,8 @@
 //! Whether an actor uses up its slices: how much of them it has taken of late.
 //!
 //! Each of these makes it busy: handlers that compute for long, at once; short ones, once they have kept a core for a
-//! while, also where the life waits in between; and lives that fail, since their ends and beginnings take the host's
-//! time. Of the actor, not of one life: whoever crashes does not begin anew as one that behaves.
+//! while, also where the life waits in between; and lives that fail all the time, since their ends and beginnings take
+//! the host's time. Of the actor, not of one life: whoever crashes does not begin anew as one that behaves.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,11 +18,14 @@ const LONG: Duration = Duration::from_millis(5);
 const LONG_MAX: u32 = 2;
 /// How much time on threads is too much. Half of the time that goes by is not counted.
 const SHORT_MAX: Duration = Duration::from_millis(250);
+/// What a failed life is counted as: more than its end and the next one's beginning take of a thread, since what the
+/// system does for them is not preempted. A hundred in a second are too many.
+const FAILURE: Duration = Duration::from_millis(5);
 /// For how long an actor has to behave.
 pub(super) const CALM: Duration = Duration::from_secs(1);
 
 /// For how long a turn is fair to others, whoever polls: shorter ones are not counted, since work comes in portions.
-const FAIR: Duration = Duration::from_micros(100);
+pub(super) const FAIR: Duration = Duration::from_micros(100);
 /// How many pieces of work are begun in a turn of their owner, before others get theirs.
 const PORTION: u32 = 32;
 
@@ -144,8 +147,11 @@ impl Slices {
 
     /// The life failed.
     pub(super) fn failed(&self, now: Instant) {
-        self.recent().busy_until = Some(now + CALM);
-        self.busy.store(true, Ordering::Relaxed);
+        let mut recent = self.recent();
+        if recent.count_short(FAILURE, now) {
+            recent.busy_until = Some(now + CALM);
+            self.busy.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether the actor was one that uses up its slices when that was last looked at.
@@ -217,19 +223,35 @@ mod tests {
     #[test]
     fn who_was_busy_and_does_a_little_now_and_then_is_so_no_more() {
         let (slices, start) = (Slices::default(), Instant::now());
-        slices.failed(start);
+        crash_often(&slices, start);
         for n in 0..1_000 {
             slices.end_turn(SLICE / 5, None, || start + SLICE * n);
         }
         assert!(!slices.is_busy(|| start + CALM));
     }
 
+    /// Until it is too often.
+    fn crash_often(slices: &Slices, now: Instant) {
+        (0..50).for_each(|_| slices.failed(now));
+        assert!(slices.is_busy(|| now));
+    }
+
     #[test]
-    fn busy_is_whose_life_failed_a_moment_ago() {
+    fn busy_is_whose_lives_fail_all_the_time() {
         let (slices, now) = (Slices::default(), Instant::now());
         slices.failed(now);
-        assert!(slices.is_busy(|| now));
+        assert!(!slices.is_busy(|| now), "anybody fails once");
+        crash_often(&slices, now);
         assert!(!slices.is_busy(|| now + CALM));
+        let busy_if_every = |every: Duration| {
+            let slices = Slices::default();
+            (0..1_000).any(|n| {
+                slices.failed(now + every * n);
+                slices.is_busy(|| now + every * n)
+            })
+        };
+        assert!(busy_if_every(Duration::from_millis(5)));
+        assert!(!busy_if_every(Duration::from_millis(10)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 
 use super::behavior::Lane;
 use super::core::Core;
-use super::slices::Turn;
+use super::slices::{FAIR, Turn};
 use crate::exit::{ExitReason, Overdue};
 use crate::observe::Event;
 
@@ -50,6 +50,17 @@ enum Occupant {
     Life(BoxFuture<'static, ExitReason>),
     /// It ended while it was visited.
     Ended(ExitReason),
+}
+
+/// What came of an attempt to poll a life in the name of its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// It was not polled: the owner has to be woken.
+    None,
+    /// It was polled, for less time than others would notice.
+    Brief,
+    /// It was polled, and other tasks of this thread waited.
+    Long,
 }
 
 impl Slot {
@@ -104,7 +115,9 @@ impl Slot {
             *waker = Some(context.waker().clone());
         }
         let poll = match occupant {
-            Occupant::Life(life) => poll_metered(core, life.as_mut(), context, clock, Turn::Whole).map(Some),
+            Occupant::Life(life) => {
+                poll_metered(core, life.as_mut(), context, clock, Turn::Whole).0.map(Some)
+            }
             Occupant::Nobody => Poll::Ready(None),
             Occupant::Ended(_) => match std::mem::take(occupant) {
                 Occupant::Ended(exit) => Poll::Ready(Some(exit)),
@@ -129,19 +142,20 @@ impl Slot {
     }
 
     /// Polls the life in the name of its owner, if it waits for work alone: once, and for no longer than a slice.
-    /// Answers whether it did; if not, the owner has to be woken.
-    pub(super) fn visit(&self, core: &Core) -> bool {
+    pub(super) fn visit(&self, core: &Core) -> Visit {
         let is_free = self.idle.load(Ordering::Acquire) && !core.slices.may_be_busy();
         // Where handlers overlap, an answer mostly takes the engine more than one poll.
         if !is_free || core.lane == Lane::Overlapping {
-            return false;
+            return Visit::None;
         }
-        let Some(mut state) = self.try_lock() else { return false };
-        let State { occupant, waker: Some(waker), home: Some(home) } = &mut *state else { return false };
-        let Occupant::Life(life) = occupant else { return false };
+        let Some(mut state) = self.try_lock() else { return Visit::None };
+        let State { occupant, waker: Some(waker), home: Some(home) } = &mut *state else {
+            return Visit::None;
+        };
+        let Occupant::Life(life) = occupant else { return Visit::None };
         let home = home.enter();
         let context = &mut Context::from_waker(waker);
-        let poll = poll_metered(core, life.as_mut(), context, monotonic_time, Turn::Visit);
+        let (poll, computed) = poll_metered(core, life.as_mut(), context, monotonic_time, Turn::Visit);
         drop(home);
         if poll.is_ready() || core.slices.may_be_busy() {
             // To end it, or to take it elsewhere.
@@ -153,7 +167,7 @@ impl Slot {
         };
         self.let_go(state);
         drop(gone);
-        true
+        if computed < FAIR { Visit::Brief } else { Visit::Long }
     }
 
     /// Lets go of the life, and does what others came for meanwhile.
@@ -182,13 +196,14 @@ impl Slot {
 }
 
 /// Polls a life, adds up the time that it spends on the thread, and ends one that computes too long without a break.
+/// Answers that time too.
 fn poll_metered(
     core: &Core,
     life: Pin<&mut (dyn Future<Output = ExitReason> + Send)>,
     context: &mut Context<'_>,
     clock: fn() -> Duration,
     turn: Turn,
-) -> Poll<ExitReason> {
+) -> (Poll<ExitReason>, Duration) {
     core.slices.begin_turn(turn);
     core.burst.begin_turn();
     let begun = clock();
@@ -196,7 +211,7 @@ fn poll_metered(
     let computed = clock().saturating_sub(begun);
     core.counters.add_cpu(computed);
     if poll.is_ready() {
-        return poll;
+        return (poll, computed);
     }
     let burst = core.burst.yielded(computed);
     if core.slices.end_turn(computed, burst, Instant::now) {
@@ -204,9 +219,9 @@ fn poll_metered(
     }
     let limit = core.limits.handler_max_cpu;
     if burst.is_some_and(|burst| burst > limit) {
-        return Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit });
+        return (Poll::Ready(ExitReason::Forced { overdue: Overdue::Break, limit }), computed);
     }
-    poll
+    (poll, computed)
 }
 
 /// The time since some moment. Cheaper than the processor time of the thread, and the same where the thread is not kept

@@ -4,6 +4,7 @@ use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::limiter::Refused;
+use super::shortage::shortage;
 use super::store::Guest;
 use crate::exit::ExitReason;
 use crate::text::printable;
@@ -24,6 +25,9 @@ pub(super) fn exit_reason(error: &wasmtime::Error, guest: &Guest) -> ExitReason 
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
+    if let Some(shortage) = shortage(error) {
+        message.push_str(&format!("; {shortage}"));
+    }
     match guest.limiter.refused() {
         None => {}
         Some(Refused::Own(max)) => {

@@ -1,0 +1,196 @@
+//! Over HTTP, with the program as people run it: beside a bare server that echoes, and how soon it answers at all.
+//!
+//! wrk makes the load: it takes little of the two cores that server and client share.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use axum::Router;
+use axum::routing::post;
+use clap::Args;
+
+use crate::Bench;
+use crate::contest::Contest;
+use crate::rows::{Goal, Row};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How many rounds.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// How long each is measured in a round, in seconds.
+    #[arg(long, default_value_t = 2)]
+    round_secs: u64,
+    /// How many connections.
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// The program `pulsing-host`; that beside this one, if it is not given.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// The program `wasmtime`, to measure its `serve` too.
+    #[arg(long, requires = "hello")]
+    wasmtime: Option<PathBuf>,
+    /// A component for `wasmtime serve`.
+    #[arg(long)]
+    hello: Option<PathBuf>,
+}
+
+/// What is sent, and comes back.
+const BODY: &str = r#"["0123456789ab"]"#;
+const PATH: &str = "/v1/actors/echo/ask/say";
+
+/// Runs all of it. Answers the rows.
+pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
+    ensure!(
+        Command::new("wrk").arg("--version").output().is_ok(),
+        "`wrk` is missing; `apt-get install wrk` brings it"
+    );
+    let script = bench.output.join("post.lua");
+    std::fs::create_dir_all(&bench.output)?;
+    std::fs::write(&script, format!("wrk.method = 'POST'\nwrk.body = '{BODY}'\n"))?;
+    let bare = Server::bare()?;
+    let ours = Server::pulsing(bench, options, &["echo"])?;
+    let serve = match (&options.wasmtime, &options.hello) {
+        (Some(program), Some(hello)) => Some(Server::wasmtime(program, hello)?),
+        _ => None,
+    };
+    let load = |server: &Server, path: &str, script: Option<&PathBuf>| {
+        let mut wrk = Command::new("wrk");
+        wrk.args(["--threads", "1", "--connections", &options.connections.to_string()]);
+        wrk.args(["--duration", &format!("{}s", options.round_secs)]);
+        if let Some(script) = script {
+            wrk.arg("--script").arg(script);
+        }
+        requests_per_sec(wrk.arg(format!("http://{}{path}", server.address)))
+    };
+    let mut contest = Contest::default();
+    contest.enter("bare axum echo", || load(&bare, PATH, Some(&script)));
+    contest.enter("ask", || load(&ours, PATH, Some(&script)));
+    if let Some(serve) = &serve {
+        contest.enter("wasmtime serve", || load(serve, "/", None));
+    }
+    contest.enter("run to first answer", || first_answer_millis(bench, options));
+    let series = contest.run(options.rounds)?;
+    let work = format!("ask over HTTP, {} connections", options.connections);
+    let mut rows = vec![series.row(&work, "/s", "ask", "bare axum echo", Some(Goal::AtLeast(0.6)))?];
+    if serve.is_some() {
+        rows.push(series.row(&work, "/s", "ask", "wasmtime serve", Some(Goal::AtLeast(3.0)))?);
+    }
+    let first = series.of("run to first answer")?;
+    let work = "`run` to first answer over HTTP, compiled code cached";
+    rows.push(Row::alone(work, "ms", first).aims_at(Goal::AtMost(30.0)));
+    Ok(rows)
+}
+
+/// A server in a process of its own, which ends with this.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn bare() -> Result<Self> {
+        let mut program = Command::new(std::env::current_exe()?);
+        Self::start(program.arg("bare-server"), "listening http://")
+    }
+
+    fn pulsing(bench: &Bench, options: &Options, guests: &[&str]) -> Result<Self> {
+        let program = match &options.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?.with_file_name("pulsing-host"),
+        };
+        ensure!(program.is_file(), "{} is missing", program.display());
+        let mut program = Command::new(program);
+        program.arg("run");
+        for guest in guests {
+            program.arg(bench.guests.join(guest).with_extension("wasm"));
+        }
+        program.args(["--listen", "127.0.0.1:0"]).arg("--cache-dir").arg(bench.output.join("cache"));
+        Self::start(&mut program, "listening http://")
+    }
+
+    fn wasmtime(program: &PathBuf, component: &PathBuf) -> Result<Self> {
+        let mut program = Command::new(program);
+        program.args(["serve", "-Scli", "--addr", "127.0.0.1:0"]).arg(component);
+        // It says so on stderr.
+        let mut process = program.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        let said = process.stderr.take().context("no stderr")?;
+        let address = announced(BufReader::new(said), "Serving HTTP on http://")?;
+        Ok(Self { process, address })
+    }
+
+    fn start(program: &mut Command, announcement: &str) -> Result<Self> {
+        let mut process = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let said = process.stdout.take().context("no stdout")?;
+        let address = announced(BufReader::new(said), announcement)?;
+        Ok(Self { process, address })
+    }
+
+    /// Asks over a connection of its own.
+    fn ask(&self) -> Result<()> {
+        let mut connection = TcpStream::connect(&self.address)?;
+        let length = BODY.len();
+        write!(
+            connection,
+            "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{BODY}"
+        )?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        ensure!(answer.starts_with("HTTP/1.1 200"), "answered {answer}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Reads up to the line with the address, and goes on reading for nobody, so that the server is never held up.
+fn announced(mut said: impl BufRead + Send + 'static, announcement: &str) -> Result<String> {
+    let mut line = String::new();
+    while said.read_line(&mut line)? > 0 {
+        if let Some((_, address)) = line.split_once(announcement) {
+            let address = address.trim().trim_end_matches('/').to_owned();
+            std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+            return Ok(address);
+        }
+        line.clear();
+    }
+    bail!("the server ended before it listened")
+}
+
+/// From the start of the program to the first answer of an actor, in milliseconds.
+fn first_answer_millis(bench: &Bench, options: &Options) -> Result<f64> {
+    let begun = Instant::now();
+    let server = Server::pulsing(bench, options, &["echo"])?;
+    server.ask()?;
+    Ok(begun.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// What wrk counts.
+fn requests_per_sec(wrk: &mut Command) -> Result<f64> {
+    let output = wrk.output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success() && !text.contains("Non-2xx"), "wrk says: {text}");
+    let rate = text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    rate.context("wrk says no rate")?.trim().parse().context("wrk says no number")
+}
+
+/// Echoes bodies, with the same framework that the host has, until it is ended.
+pub(crate) fn serve_bare() -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        println!("listening http://{}", listener.local_addr()?);
+        let echo = Router::new().route(PATH, post(async |body: bytes::Bytes| body));
+        axum::serve(listener, echo).await.context("the server failed")
+    })
+}
