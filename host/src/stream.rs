@@ -16,7 +16,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,6 +41,11 @@ pub trait Producer: Send + Sync {
     fn wanted(&self, call: CallId);
     /// The reader is gone.
     fn abandoned(&self, call: CallId);
+    /// A reader waits, and has time to make items itself, if there is nobody who does. Answers whether other tasks of
+    /// this thread have waited for that.
+    fn awaited(&self) -> bool {
+        false
+    }
 }
 
 struct Buffer {
@@ -91,7 +96,7 @@ pub fn channel(
         held: None,
     };
     let shared = Arc::new(Shared { buffer: Mutex::new(buffer), capacity, call, producer });
-    (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false })
+    (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false, helps: false })
 }
 
 /// The producer's end.
@@ -217,6 +222,8 @@ pub struct StreamReader {
     shared: Arc<Shared>,
     /// The end was returned.
     over: bool,
+    /// Whether it makes items itself where it can: see [`Producer::awaited`].
+    helps: bool,
 }
 
 /// Up to so many items at once, and whether the stream has ended with them.
@@ -237,6 +244,12 @@ impl Producer for NoProducer {
 }
 
 impl StreamReader {
+    /// Makes items itself where it can.
+    pub(crate) fn helping(mut self) -> Self {
+        self.helps = true;
+        self
+    }
+
     /// A stream of one item, the only one there is; without it, where the reader has it already.
     #[must_use]
     pub fn of_one(payload: Payload, resume_after: u64) -> Self {
@@ -289,6 +302,7 @@ impl StreamReader {
         if self.over {
             return Poll::Ready(Ok((Batch { items: Vec::new(), done: true }, None)));
         }
+        ready!(self.help(context));
         let mut buffer = self.shared.lock();
         buffer.last_read = Instant::now();
         if buffer.items.is_empty() {
@@ -316,6 +330,29 @@ impl StreamReader {
             self.shared.producer.wanted(self.shared.call);
         }
         Poll::Ready(Ok((batch, held)))
+    }
+}
+
+impl StreamReader {
+    /// Makes items, if there are none and that is for this reader to do. Pending for as long as others have their turn.
+    fn help(&self, context: &mut Context<'_>) -> Poll<()> {
+        let is_dry = || {
+            let buffer = self.shared.lock();
+            buffer.items.is_empty() && buffer.end.is_none()
+        };
+        if !self.helps || !is_dry() {
+            return Poll::Ready(());
+        }
+        // Who reads without ever waiting lets others have a turn now and then.
+        let proceeds = ready!(tokio::task::coop::poll_proceed(context));
+        if self.shared.producer.awaited() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !is_dry() {
+            proceeds.made_progress();
+        }
+        Poll::Ready(())
     }
 }
 

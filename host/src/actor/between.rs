@@ -159,7 +159,14 @@ enum Waited {
 
 /// Waits until the next life may begin.
 async fn back_off(core: &Core, after: Duration) -> Waited {
-    let mut delay = pin!(tokio::time::sleep(after));
+    let mut delay = pin!(async {
+        if after.is_zero() {
+            // The clock's shortest time is a millisecond.
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(after).await;
+        }
+    });
     loop {
         tokio::select! {
             biased;

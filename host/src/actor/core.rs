@@ -20,7 +20,7 @@ use super::reference::{ActorRef, SendOptions, WhenFull};
 use super::run;
 use super::signals::{Signal, Signals};
 use super::slices::Slices;
-use super::slot::Slot;
+use super::slot::{Slot, Visit};
 use super::waits::Origin;
 use super::watch::Watchers;
 use crate::budget::{Budget, Held};
@@ -350,5 +350,9 @@ impl Producer for Core {
 
     fn abandoned(&self, call: CallId) {
         self.signals.send(Signal::Cancel(call));
+    }
+
+    fn awaited(&self) -> bool {
+        self.slot.visit(self) == Visit::Long
     }
 }

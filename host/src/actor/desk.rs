@@ -115,7 +115,11 @@ impl Desk {
                 return Poll::Ready(work);
             }
             Next::Nothing => core.slot.set_idle(true),
-            Next::Later => come_back(core, context),
+            Next::Later => {
+                // A reader that visited to open a stream visits again to draw on it.
+                core.slot.set_idle(core.slices.is_visited());
+                come_back(core, context);
+            }
         }
         Poll::Pending
     }
@@ -308,6 +312,7 @@ impl Desk {
         let producer = Arc::clone(&self.core) as Arc<dyn stream::Producer>;
         let resume_after = schedule.message(call)?.resume_after.unwrap_or(0);
         let (writer, reader) = stream::channel(capacity, call, resume_after, producer);
+        let reader = if schedule.origin(call).is_outside() { reader.helping() } else { reader };
         self.core.add_buffer(writer.buffered());
         let open = schedule.streaming();
         let reply = schedule.begin_stream(call, id, writer, Instant::now(), limits.grace)?;

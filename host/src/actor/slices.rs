@@ -25,9 +25,9 @@ const FAILURE: Duration = Duration::from_millis(5);
 pub(super) const CALM: Duration = Duration::from_secs(1);
 
 /// For how long a turn is fair to others, whoever polls: shorter ones are not counted, since work comes in portions.
-pub(super) const FAIR: Duration = Duration::from_micros(100);
+pub(super) const FAIR: Duration = Duration::from_micros(250);
 /// How many pieces of work are begun in a turn of their owner, before others get theirs.
-const PORTION: u32 = 32;
+const PORTION: u32 = 128;
 
 /// Who polls a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ async fn a_serial_guest_handles_one_message_at_a_time() {
 async fn a_thousand_waits_of_one_guest_overlap() {
     let host = host().unwrap();
     let actor = spawn(&host, spec("waiter").unwrap()).await.unwrap();
-    let naps = (0..1000).map(|_| actor.ask::<u64>("nap", &(50,)).into_future());
+    let naps = (0..1000).map(|_| actor.ask::<u64>("nap", &(200,)).into_future());
     let most: Vec<u64> =
         bounded(futures::future::join_all(naps)).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(most.into_iter().max(), Some(1000), "all of them waited at once");
