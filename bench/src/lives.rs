@@ -25,13 +25,15 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// How many crashes and new stores there are in a round.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 40)]
     crashes: u32,
     /// How many handlers wait at once.
     #[arg(long, default_value_t = 1000)]
     handlers: usize,
 }
 
+/// Between two crashes, and two new stores: an actor that crashes all the time is put with those of lower priority.
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 /// For how long handlers wait.
 const NAP: Duration = Duration::from_millis(50);
 
@@ -96,6 +98,7 @@ async fn crash_p50(actor: ActorRef, count: u32, begin: Begin) -> Result<f64> {
     let echo = Sandboxed { actor: actor.clone(), method: "echo", args: Payload::bytes(BODY) };
     let mut took = Histogram::<u64>::new(3)?;
     for _ in 0..count {
+        tokio::time::sleep(PAUSE).await;
         let crashed = Instant::now();
         ensure!(actor.ask::<()>("crash", &()).await.is_err(), "a crash was answered");
         let ended = Instant::now();

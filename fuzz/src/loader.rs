@@ -2,12 +2,10 @@
 //!
 //! Most inputs are given a component's first eight bytes, so that the parser behind them is what is exercised.
 
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock};
 
-use pulsing_host::budget::Budget;
-use pulsing_host::engine::{Allocation, ComponentSource, Engines, LoadError, load};
-use pulsing_host::grants::Grants;
-use pulsing_host::instance::{Linkers, WasmBehavior};
+use pulsing_host::engine::{Allocation, ComponentSource, Engines, LoadError};
+use pulsing_host::instance::{Program, Programs};
 
 use crate::line::{assert_at_most, assert_one_line};
 
@@ -17,10 +15,9 @@ const HEAD: &[u8] = b"\0asm\x0d\0\x01\0";
 /// What an error has at most: eight names of a hundred characters, each perhaps all escapes, and words around them.
 const ERROR_MAX_CHARS: usize = 10_000;
 
-static HOST: LazyLock<(Engines, Linkers)> = LazyLock::new(|| {
+static HOST: LazyLock<Programs> = LazyLock::new(|| {
     let engines = Engines::new(None, Allocation::OnDemand).expect("this machine runs the engine");
-    let linkers = Linkers::new(&engines).expect("the host offers what it offers");
-    (engines, linkers)
+    Programs::new(engines).expect("the host offers what it offers")
 });
 
 /// Loads `data` as it is, and as what follows the head of a component.
@@ -39,10 +36,8 @@ fn check(bytes: &[u8]) {
     }
 }
 
-fn link(bytes: &[u8]) -> Result<WasmBehavior, LoadError> {
-    let (engines, linkers) = &*HOST;
-    let loaded = load(engines, &ComponentSource::Bytes(bytes.into()))?;
+fn link(bytes: &[u8]) -> Result<Arc<Program>, LoadError> {
+    let program = HOST.load(&ComponentSource::Bytes(bytes.into()))?;
     assert!(bytes.starts_with(HEAD), "what does not begin like a component was loaded");
-    let memory = Budget::new(usize::MAX);
-    WasmBehavior::new(linkers, loaded, Grants::default(), Weak::new(), Arc::default(), memory)
+    Ok(program)
 }

@@ -17,7 +17,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
 
 use crate::actor::behavior::Lane;
 
-pub use self::component::{CodeOrigin, ComponentSource, Loaded, load};
+pub use self::component::{CodeOrigin, ComponentSource, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
 pub use self::pool::Allocation;
 

@@ -16,11 +16,11 @@ use crate::actor::behavior::{Behavior, Description, Lane};
 use crate::actor::reference::ActorRef;
 use crate::actor::{BatchPool, Spawn};
 use crate::budget::Budget;
-use crate::engine::{self, Allocation, BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded};
+use crate::engine::{Allocation, BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
 use crate::error::RuntimeError;
 use crate::grants::{Grants, Need};
 use crate::id::ActorName;
-use crate::instance::{Linkers, WasmBehavior, need};
+use crate::instance::{Program, Programs, WasmBehavior, need};
 use crate::limits::{HostLimits, Limits};
 use crate::message::Payload;
 use crate::observe::Counters;
@@ -68,11 +68,10 @@ impl HostBuilder {
         let allocation =
             if self.pooled { Allocation::Pool { actors: actors_max } } else { Allocation::OnDemand };
         let engines = Engines::new(self.cache_dir, allocation)?;
-        let linkers = Linkers::new(&engines)?;
+        let programs = Arc::new(Programs::new(engines)?);
         let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {
-            engines,
-            linkers,
+            programs,
             registry: Arc::default(),
             tasks: Mutex::default(),
             batch,
@@ -85,8 +84,7 @@ impl HostBuilder {
 
 /// Runs actors.
 pub struct Host {
-    engines: Engines,
-    linkers: Linkers,
+    programs: Arc<Programs>,
     registry: Arc<Registry>,
     tasks: Mutex<Tasks>,
     batch: BatchPool,
@@ -217,17 +215,17 @@ impl Host {
     ///
     /// Dropping the future spawns nothing; a compilation under way goes on, into the cache.
     pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
-        let loaded = self.load(spec.component).await?;
+        let program = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
         let callers = spec.grants.from.clone();
         let behavior = WasmBehavior::new(
-            &self.linkers,
-            loaded,
+            &self.programs,
+            program,
             spec.grants,
             Arc::downgrade(&self.registry),
             Arc::clone(&counters),
             self.memory.clone(),
-        )?;
+        );
         let (actor, run) = Spawn {
             name: spec.name,
             behavior: Arc::new(behavior),
@@ -249,12 +247,12 @@ impl Host {
         Ok(actor)
     }
 
-    async fn load(&self, source: ComponentSource) -> Result<Loaded, LoadError> {
-        let engines = self.engines.clone();
+    async fn load(&self, source: ComponentSource) -> Result<Arc<Program>, LoadError> {
+        let programs = Arc::clone(&self.programs);
         let permit = Arc::clone(&self.compiling).acquire_owned().await;
         let load = move || {
             let _permit = permit;
-            engine::load(&engines, &source)
+            programs.load(&source)
         };
         match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded,
@@ -271,18 +269,19 @@ impl Host {
     ///
     /// [`LoadError`] says why it cannot run, in one line.
     pub async fn check(&self, component: ComponentSource) -> Result<Report, LoadError> {
-        let loaded = self.load(component).await?;
-        let (name, origin) = (loaded.name.clone(), loaded.origin);
+        let name = component.name();
+        let program = self.load(component).await?;
+        let origin = program.origin;
         let import = |name: &String| Import { name: name.clone(), need: need(name) };
-        let imports = loaded.imports.iter().map(import).collect();
+        let imports = program.imports.iter().map(import).collect();
         let behavior = WasmBehavior::new(
-            &self.linkers,
-            loaded,
+            &self.programs,
+            program,
             Grants::default(),
             Arc::downgrade(&self.registry),
             Arc::default(),
             self.memory.clone(),
-        )?;
+        );
         let description =
             behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;
         Ok(Report { lane: behavior.lane(), description, imports, origin })

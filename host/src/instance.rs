@@ -11,10 +11,12 @@ mod imports;
 mod limiter;
 mod log;
 mod overlapping;
+mod program;
 mod serial;
 mod shortage;
 mod store;
 mod trap;
 
-pub use self::behavior::{Linkers, WasmBehavior};
+pub use self::behavior::WasmBehavior;
 pub use self::imports::need;
+pub use self::program::{Program, Programs};

@@ -9,4 +9,5 @@ mod quarantine;
 mod replies;
 mod restarts;
 mod streams;
+mod visits;
 mod waits;

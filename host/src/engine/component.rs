@@ -27,10 +27,26 @@ pub enum ComponentSource {
 
 impl ComponentSource {
     /// What messages call it.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Bytes(_) => "the component".to_owned(),
+        }
+    }
+
+    /// The component.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] where its file cannot be read, or is none.
+    ///
+    /// # Blocking
+    ///
+    /// Reads the file.
+    pub fn read(&self) -> Result<Arc<[u8]>, LoadError> {
+        match self {
+            Self::File(path) => read(&self.name(), path).map(Into::into),
+            Self::Bytes(bytes) => Ok(Arc::clone(bytes)),
         }
     }
 }
@@ -70,14 +86,23 @@ pub enum CodeOrigin {
 ///
 /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
 pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadError> {
-    let name = source.name();
-    let bytes = match source {
-        ComponentSource::File(path) => read(&name, path)?,
-        ComponentSource::Bytes(bytes) => bytes.to_vec(),
-    };
-    let preview = preview(&name, &bytes)?;
+    compile(engines, &source.name(), &source.read()?)
+}
+
+/// The same, for a component that was read already.
+///
+/// # Errors
+///
+/// As of [`load`].
+///
+/// # Blocking
+///
+/// As of [`load`].
+pub fn compile(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
+    let name = name.to_owned();
+    let preview = preview(&name, bytes)?;
     let (begun, hits) = (Instant::now(), engines.cache_hits());
-    let component = Component::from_binary(engines.of(preview.lane), &bytes)
+    let component = Component::from_binary(engines.of(preview.lane), bytes)
         .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
     let origin = if engines.cache_hits() > hits { CodeOrigin::Cache } else { CodeOrigin::Compiled };
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");

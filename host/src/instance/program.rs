@@ -1,0 +1,109 @@
+//! The code of components, linked and ready for instances: that of the same component is shared by all its actors.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Linker;
+
+use super::bindings::overlapping::OverlappingPre;
+use super::bindings::serial::SerialPre;
+use super::imports::http::Network;
+use super::imports::{is_offered, linker};
+use super::store::Guest;
+use crate::actor::behavior::Lane;
+use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded, compile};
+
+/// A component's code, linked to what the host offers.
+pub struct Program {
+    /// What it imports, in its own order.
+    pub imports: Vec<String>,
+    /// Where its compiled code came from when it was loaded.
+    pub origin: CodeOrigin,
+    pub(super) code: Code,
+}
+
+pub(super) enum Code {
+    Serial(SerialPre<Guest>),
+    Overlapping(OverlappingPre<Guest>),
+}
+
+impl Program {
+    /// How its handlers share an instance.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        match self.code {
+            Code::Serial(_) => Lane::Serial,
+            Code::Overlapping(_) => Lane::Overlapping,
+        }
+    }
+}
+
+/// The programs of a host, and what they are linked to.
+pub struct Programs {
+    engines: Engines,
+    serial: Linker<Guest>,
+    overlapping: Linker<Guest>,
+    pub(super) network: Network,
+    /// Those that actors run now, by the digest of their components.
+    loaded: Mutex<HashMap<[u8; 32], Weak<Program>>>,
+}
+
+impl Programs {
+    /// Links what the host offers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Engine`]: a bug in the host.
+    pub fn new(engines: Engines) -> Result<Self, BuildError> {
+        let linker =
+            |lane| linker(engines.of(lane), lane).map_err(|error| BuildError::Engine(format!("{error:#}")));
+        let (serial, overlapping) = (linker(Lane::Serial)?, linker(Lane::Overlapping)?);
+        Ok(Self { engines, serial, overlapping, network: Network::new(), loaded: Mutex::default() })
+    }
+
+    /// The program of a component: that which other actors run already, or a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] names the imports that the host does not offer, or what else does not fit.
+    ///
+    /// # Blocking
+    ///
+    /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
+    pub fn load(&self, source: &ComponentSource) -> Result<Arc<Program>, LoadError> {
+        let bytes = source.read()?;
+        let digest = Sha256::digest(&bytes).into();
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = loaded.get(&digest).and_then(Weak::upgrade) {
+            return Ok(program);
+        }
+        drop(loaded);
+        let program = Arc::new(self.link(compile(&self.engines, &source.name(), &bytes)?)?);
+        loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.retain(|_, program| program.strong_count() > 0);
+        loaded.insert(digest, Arc::downgrade(&program));
+        Ok(program)
+    }
+
+    fn link(&self, loaded: Loaded) -> Result<Program, LoadError> {
+        let Loaded { name, component, lane, imports, origin } = loaded;
+        let missing: Vec<_> = imports.iter().filter(|import| !is_offered(lane, import)).cloned().collect();
+        if !missing.is_empty() {
+            return Err(LoadError::Imports { name, imports: missing });
+        }
+        let unfit =
+            |error: wasmtime::Error| LoadError::Unfit { name: name.clone(), error: format!("{error:#}") };
+        let code = match lane {
+            Lane::Serial => {
+                let pre = self.serial.instantiate_pre(&component).map_err(unfit)?;
+                Code::Serial(SerialPre::new(pre).map_err(unfit)?)
+            }
+            Lane::Overlapping => {
+                let pre = self.overlapping.instantiate_pre(&component).map_err(unfit)?;
+                Code::Overlapping(OverlappingPre::new(pre).map_err(unfit)?)
+            }
+        };
+        Ok(Program { imports, origin, code })
+    }
+}
