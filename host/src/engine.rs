@@ -109,3 +109,18 @@ fn start_ticker(engines: [Engine; 2]) -> Result<mpsc::SyncSender<()>, BuildError
     let thread = std::thread::Builder::new().name("pulsing-epochs".to_owned()).spawn(tick);
     thread.map(|_| alive).map_err(|error| BuildError::Thread(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test, since both want most of the addresses that the process has.
+    #[test]
+    fn a_process_has_room_for_one_pool_and_a_host_without_one_runs_all_the_same() {
+        let actors = crate::limits::HostLimits::default().actors_max();
+        let pooled = engines(None, Allocation::Pool { actors }).unwrap();
+        assert!(engines(None, Allocation::Pool { actors }).is_err(), "there is room for one");
+        Engines::new(None, Allocation::Pool { actors }).unwrap();
+        drop(pooled);
+    }
+}

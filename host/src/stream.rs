@@ -96,7 +96,7 @@ pub fn channel(
         held: None,
     };
     let shared = Arc::new(Shared { buffer: Mutex::new(buffer), capacity, call, producer });
-    (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false, helps: false })
+    (StreamWriter(Arc::clone(&shared)), StreamReader { shared, over: false, helps: false, helped: false })
 }
 
 /// The producer's end.
@@ -224,6 +224,8 @@ pub struct StreamReader {
     over: bool,
     /// Whether it makes items itself where it can: see [`Producer::awaited`].
     helps: bool,
+    /// It did so when it last found none.
+    helped: bool,
 }
 
 /// Up to so many items at once, and whether the stream has ended with them.
@@ -334,25 +336,25 @@ impl StreamReader {
 }
 
 impl StreamReader {
-    /// Makes items, if there are none and that is for this reader to do. Pending for as long as others have their turn.
-    fn help(&self, context: &mut Context<'_>) -> Poll<()> {
-        let is_dry = || {
+    /// Makes items, if there are none and that is for this reader to do. Pending for as long as others have their turn:
+    /// other readers too want items, and each batch is a turn.
+    fn help(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_dry = {
             let buffer = self.shared.lock();
             buffer.items.is_empty() && buffer.end.is_none()
         };
-        if !self.helps || !is_dry() {
+        if !self.helps || !is_dry {
             return Poll::Ready(());
         }
-        // Who reads without ever waiting lets others have a turn now and then.
-        let proceeds = ready!(tokio::task::coop::poll_proceed(context));
-        if self.shared.producer.awaited() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+        let is_its_turn = !std::mem::replace(&mut self.helped, false);
+        if is_its_turn {
+            self.helped = true;
+            if !self.shared.producer.awaited() {
+                return Poll::Ready(());
+            }
         }
-        if !is_dry() {
-            proceeds.made_progress();
-        }
-        Poll::Ready(())
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -3,7 +3,7 @@
 //! A pool is addresses, not memory: 4 GiB for each linear memory, so that code need not check its bounds. A life that
 //! ends leaves its place to the next one, which saves the system most of its work: restarts are faster, and many
 //! actors fit in one process. A process has 128 TiB of addresses, and both engines have a pool, so there is one such
-//! host in a process, and a limit to it.
+//! host in a process, and a limit to it; what is beyond that limit does not start.
 
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -22,8 +22,8 @@ pub enum Allocation {
 
 /// What wasm32 can address.
 const MEMORY_MAX_BYTES: usize = 4 << 30;
-/// The most places for memories in each of the two pools: 48 TiB.
-const PLACES_MAX: usize = 12_000;
+/// The most places for memories in each of the two pools: 41 TiB each, of the 85 TiB that Linux leaves in one piece.
+const PLACES_MAX: usize = 10_200;
 /// What a table grows to. The largest components of today, Python's, have less than a tenth.
 const TABLE_ENTRIES_MAX: usize = 128 << 10;
 /// As many core instances, memories and tables as the limiter lets a component have at most.
