@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use axum::Router;
@@ -41,6 +41,9 @@ pub(crate) struct Options {
 
 /// What is sent, and comes back.
 const BODY: &str = r#"["0123456789ab"]"#;
+/// How long the first answer may take at most, and how often it is asked for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_micros(500);
 const PATH: &str = "/v1/actors/echo/ask/say";
 
 /// Runs all of it. Answers the rows.
@@ -52,6 +55,7 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     let script = bench.output.join("post.lua");
     std::fs::create_dir_all(&bench.output)?;
     std::fs::write(&script, format!("wrk.method = 'POST'\nwrk.body = '{BODY}'\n"))?;
+    let started = Instant::now();
     let bare = Server::bare()?;
     let ours = Server::pulsing(bench, options, &["echo"])?;
     let serve = match (&options.wasmtime, &options.hello) {
@@ -67,6 +71,11 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         }
         requests_per_sec(wrk.arg(format!("http://{}{path}", server.address)))
     };
+    // The actor is there before it is measured.
+    while let Err(error) = ours.ask() {
+        ensure!(started.elapsed() < PATIENCE, "no answer: {error}");
+        std::thread::sleep(AGAIN);
+    }
     let mut contest = Contest::default();
     contest.enter("bare axum echo", || load(&bare, PATH, Some(&script)));
     contest.enter("ask", || load(&ours, PATH, Some(&script)));
@@ -171,7 +180,11 @@ fn announced(mut said: impl BufRead + Send + 'static, announcement: &str) -> Res
 fn first_answer_millis(bench: &Bench, options: &Options) -> Result<f64> {
     let begun = Instant::now();
     let server = Server::pulsing(bench, options, &["echo"])?;
-    server.ask()?;
+    // It listens before it has loaded the component.
+    while let Err(error) = server.ask() {
+        ensure!(begun.elapsed() < PATIENCE, "no answer: {error}");
+        std::thread::sleep(AGAIN);
+    }
     Ok(begun.elapsed().as_secs_f64() * 1000.0)
 }
 

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use pulsing_host::actor::reference::ActorRef;
-use pulsing_host::engine::{Allocation, ComponentSource, Engines};
+use pulsing_host::engine::{ComponentSource, Engines};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::id::ActorName;
 use pulsing_host::limits::HostLimits;
@@ -111,8 +111,8 @@ fn main() -> Result<()> {
         return http::serve_bare();
     }
     let cache = output.join("cache");
-    let host = Arc::new(Host::builder().cache_dir(&cache).limits(limits()).pooled().build()?);
-    let engines = Engines::new(Some(cache), Allocation::OnDemand)?;
+    let host = Arc::new(Host::builder().cache_dir(&cache).limits(limits()).build()?);
+    let engines = Engines::new(Some(cache))?;
     let bench = Bench { guests, output, host, engines, places: Places::new()? };
     if let What::Crowd(options) = &what {
         let (kib, micros) = density::crowd(&bench, options)?;

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use pulsing_host::engine::{Allocation, ComponentSource, Engines, LoadError};
+use pulsing_host::engine::{ComponentSource, Engines, LoadError};
 use pulsing_host::instance::{Program, Programs};
 
 use crate::line::{assert_at_most, assert_one_line};
@@ -16,7 +16,7 @@ const HEAD: &[u8] = b"\0asm\x0d\0\x01\0";
 const ERROR_MAX_CHARS: usize = 10_000;
 
 static HOST: LazyLock<Programs> = LazyLock::new(|| {
-    let engines = Engines::new(None, Allocation::OnDemand).expect("this machine runs the engine");
+    let engines = Engines::new(None).expect("this machine runs the engine");
     Programs::new(engines).expect("the host offers what it offers")
 });
 

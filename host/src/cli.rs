@@ -20,7 +20,8 @@ use clap::{Args, Parser, Subcommand};
 
 use self::failure::Failure;
 use crate::engine::BuildError;
-use crate::host::{Host, HostBuilder};
+use crate::host::Host;
+use crate::limits::HostLimits;
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -74,9 +75,10 @@ struct CacheArgs {
 }
 
 impl CacheArgs {
-    /// Has a host keep its compiled code there. Where nobody named a folder and the user's cannot be used, it
+    /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
     /// keeps none: it starts slower, and that is all.
-    fn host(&self, builder: HostBuilder) -> Result<Host, BuildError> {
+    fn host(&self, limits: HostLimits) -> Result<Host, BuildError> {
+        let builder = Host::builder().limits(limits);
         if let Some(dir) = &self.cache_dir {
             return builder.cache_dir(dir).build();
         }

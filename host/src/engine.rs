@@ -6,7 +6,6 @@
 
 mod component;
 mod error;
-mod pool;
 mod preview;
 
 use std::path::PathBuf;
@@ -19,7 +18,6 @@ use crate::actor::behavior::Lane;
 
 pub use self::component::{CodeOrigin, ComponentSource, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
-pub use self::pool::Allocation;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
 ///
@@ -37,21 +35,15 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Makes both engines. Compiled code is kept in `cache_dir`, and nowhere without one. Where there is no room for a
-    /// pool, memory comes from the system each time.
+    /// Makes both engines. Compiled code is kept in `cache_dir`, and nowhere without one.
     ///
     /// # Errors
     ///
     /// [`BuildError`] where the folder cannot be used, or this machine lacks what the engine needs.
-    pub fn new(cache_dir: Option<PathBuf>, allocation: Allocation) -> Result<Self, BuildError> {
+    pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, BuildError> {
         let cache = cache_dir.map(open_cache).transpose()?;
-        let (serial, overlapping) = match engines(cache.as_ref(), allocation) {
-            Err(error) if allocation != Allocation::OnDemand => {
-                tracing::warn!(%error, "no pool of memory for actors: they start more slowly");
-                engines(cache.as_ref(), Allocation::OnDemand)?
-            }
-            engines => engines?,
-        };
+        let engine = |lane| Engine::new(&config(lane, cache.clone())).map_err(BuildError::engine);
+        let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
         Ok(Self { serial, overlapping, cache, _ticker: Arc::new(ticker) })
     }
@@ -71,14 +63,8 @@ impl Engines {
     }
 }
 
-fn engines(cache: Option<&Cache>, allocation: Allocation) -> Result<(Engine, Engine), BuildError> {
-    let engine = |lane| Engine::new(&config(lane, cache.cloned(), allocation)).map_err(BuildError::engine);
-    Ok((engine(Lane::Serial)?, engine(Lane::Overlapping)?))
-}
-
-fn config(lane: Lane, cache: Option<Cache>, allocation: Allocation) -> Config {
+fn config(lane: Lane, cache: Option<Cache>) -> Config {
     let mut config = Config::new();
-    config.allocation_strategy(allocation.strategy());
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.epoch_interruption(true);
     config.concurrency_support(lane == Lane::Overlapping);
@@ -108,19 +94,4 @@ fn start_ticker(engines: [Engine; 2]) -> Result<mpsc::SyncSender<()>, BuildError
     };
     let thread = std::thread::Builder::new().name("pulsing-epochs".to_owned()).spawn(tick);
     thread.map(|_| alive).map_err(|error| BuildError::Thread(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// One test, since both want most of the addresses that the process has.
-    #[test]
-    fn a_process_has_room_for_one_pool_and_a_host_without_one_runs_all_the_same() {
-        let actors = crate::limits::HostLimits::default().actors_max();
-        let pooled = engines(None, Allocation::Pool { actors }).unwrap();
-        assert!(engines(None, Allocation::Pool { actors }).is_err(), "there is room for one");
-        Engines::new(None, Allocation::Pool { actors }).unwrap();
-        drop(pooled);
-    }
 }

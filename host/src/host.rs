@@ -16,7 +16,7 @@ use crate::actor::behavior::{Behavior, Description, Lane};
 use crate::actor::reference::ActorRef;
 use crate::actor::{BatchPool, Spawn};
 use crate::budget::Budget;
-use crate::engine::{Allocation, BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
+use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
 use crate::error::RuntimeError;
 use crate::grants::{Grants, Need};
 use crate::id::ActorName;
@@ -32,7 +32,6 @@ use crate::registry::{NoPlace, Registry};
 pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     limits: HostLimits,
-    pooled: bool,
 }
 
 impl HostBuilder {
@@ -50,24 +49,13 @@ impl HostBuilder {
         self
     }
 
-    /// Sets memory aside for as many actors as there may be, so that they start faster and more of them fit. For one
-    /// host of a process: a second one has no room for that, and takes its memory from the system each time.
-    #[must_use]
-    pub fn pooled(mut self) -> Self {
-        self.pooled = true;
-        self
-    }
-
     /// Makes the host.
     ///
     /// # Errors
     ///
     /// [`BuildError`] where the cache's folder cannot be used, or this machine cannot run the engine.
     pub fn build(self) -> Result<Host, BuildError> {
-        let actors_max = self.limits.actors_max();
-        let allocation =
-            if self.pooled { Allocation::Pool { actors: actors_max } } else { Allocation::OnDemand };
-        let engines = Engines::new(self.cache_dir, allocation)?;
+        let engines = Engines::new(self.cache_dir)?;
         let programs = Arc::new(Programs::new(engines)?);
         let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {
@@ -76,7 +64,7 @@ impl HostBuilder {
             tasks: Mutex::default(),
             batch,
             memory: Budget::new(self.limits.memory_max_bytes()),
-            actors_max,
+            actors_max: self.limits.actors_max(),
             compiling: Arc::new(Semaphore::new(1)),
         })
     }

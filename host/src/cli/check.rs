@@ -9,7 +9,8 @@ use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
 use crate::grants::Need;
-use crate::host::{Host, Import, Report};
+use crate::host::{Import, Report};
+use crate::limits::HostLimits;
 use crate::message::Method;
 use crate::text::printable;
 
@@ -26,7 +27,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
-    let host = args.cache.host(Host::builder())?;
+    let host = args.cache.host(HostLimits::default())?;
     let report = host.check(ComponentSource::File(args.component.clone())).await?;
     host.shutdown().await;
     if args.json { print_json(&report) } else { print_text(&args, &report) }

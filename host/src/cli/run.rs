@@ -109,7 +109,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let cache = args.cache.clone();
     let Plan { listen, token, limits, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
-    let host = cache.host(Host::builder().limits(limits).pooled())?;
+    let host = cache.host(limits)?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(Failure::usage)?;
     let address = gateway.local_addr();

@@ -4,13 +4,9 @@ use std::error::Error;
 use std::fs;
 
 use rustix::io::Errno;
-use wasmtime::PoolConcurrencyLimitError;
 
 /// Names what was short, and what to do about it; none where it was nothing of the kind.
 pub(super) fn shortage(error: &wasmtime::Error) -> Option<String> {
-    if error.is::<PoolConcurrencyLimitError>() {
-        return Some("as many instances run as there is room for in the pool of this host".to_owned());
-    }
     if !is_out_of_memory(error.root_cause()) {
         return None;
     }
@@ -29,12 +25,12 @@ fn is_out_of_memory(cause: &(dyn Error + 'static)) -> bool {
 
 /// An instance needs several maps, and the system gives only so many.
 fn too_many_maps(maps: usize, max: usize) -> Option<String> {
-    /// More than one instance takes.
-    const NEAR: usize = 64;
+    /// Those of the instance that could not be made are gone again.
+    const NEAR: usize = 1024;
     (maps.saturating_add(NEAR) > max).then(|| {
         format!(
             "the process has {maps} of the {max} memory maps that the system allows, and each actor takes about \
-             six; `sysctl vm.max_map_count` sets that"
+             seven; `sysctl vm.max_map_count` sets that"
         )
     })
 }

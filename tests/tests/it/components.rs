@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pulsing_host::engine::{Allocation, CodeOrigin, ComponentSource, Engines, load};
+use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, load};
 use pulsing_host::grants::Need;
 use pulsing_host::host::{ActorSpec, SpawnError};
 use pulsing_host::id::ActorName;
@@ -69,7 +69,7 @@ async fn a_component_is_compiled_once_and_then_taken_from_the_cache() {
     let dir = tempfile::tempdir().unwrap();
     let source = ComponentSource::File(guest_file("rogue").unwrap());
     let origin = || {
-        let engines = Engines::new(Some(dir.path().join("cache")), Allocation::OnDemand).unwrap();
+        let engines = Engines::new(Some(dir.path().join("cache"))).unwrap();
         load(&engines, &source).unwrap().origin
     };
     assert_eq!(origin(), CodeOrigin::Compiled);
