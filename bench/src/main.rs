@@ -115,9 +115,7 @@ fn main() -> Result<()> {
     let engines = Engines::new(Some(cache))?;
     let bench = Bench { guests, output, host, engines, places: Places::new()? };
     if let What::Crowd(options) = &what {
-        let (kib, micros) = density::crowd(&bench, options)?;
-        println!("{kib} {micros}");
-        return Ok(());
+        return density::crowd(&bench, options);
     }
     let (name, rows) = measure(&bench, &what)?;
     println!("{}", rows::table(&rows));
