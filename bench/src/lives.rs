@@ -76,7 +76,7 @@ pub(crate) fn crashing(spec: ActorSpec) -> ActorSpec {
 }
 
 /// How long it takes until all of so many have waited, in milliseconds.
-async fn naps(actor: ActorRef, count: usize) -> Result<f64> {
+pub(crate) async fn naps(actor: ActorRef, count: usize) -> Result<f64> {
     let millis = u64::try_from(NAP.as_millis())?;
     let begun = Instant::now();
     let naps = (0..count).map(|_| actor.ask::<()>("nap", &(millis,)).into_future());

@@ -22,15 +22,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use self::problem::Refusal;
 pub(crate) use self::serve::connection;
@@ -137,8 +137,7 @@ pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
         .route("/v1/actors/{name}/stream/{method}", post(calls::stream))
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_verb)
-        .layer(from_fn_with_state(token, access::guard))
-        .layer(from_fn(traced))
+        .layer(from_fn_with_state(token, guarded))
         .with_state(registry)
 }
 
@@ -165,21 +164,35 @@ async fn wrong_verb(request: Request) -> Refusal {
     Refusal::Request { status: StatusCode::METHOD_NOT_ALLOWED, message }
 }
 
-/// Runs a request in a span that carries its caller's trace (W3C Trace Context).
-async fn traced(request: Request, next: Next) -> Response {
-    /// The length of version 00, the only one there is.
-    const TRACEPARENT_BYTES: usize = 55;
-    let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
-    let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
-    let parent = parent.filter(|parent| parent.len() == TRACEPARENT_BYTES);
-    let span = tracing::info_span!("request", verb = %request.method(), path, traceparent = parent);
-    async {
-        let response = next.run(request).await;
+/// Answers a request, if its sender may send any.
+async fn guarded(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {
+    let span = span(&request);
+    let answer = async {
+        let response = match access::check(token.as_ref(), &request) {
+            Ok(()) => next.run(request).await,
+            Err(response) => response,
+        };
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
+    };
+    // One that nobody records takes time all the same.
+    if span.is_disabled() { answer.await } else { answer.instrument(span).await }
+}
+
+/// The span of a request: it carries its caller's trace (W3C Trace Context). Requests without one have none, unless
+/// the log is to be detailed.
+fn span(request: &Request) -> Span {
+    /// The length of version 00, the only one there is.
+    const TRACEPARENT_BYTES: usize = 55;
+    let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
+    let parent = parent.filter(|parent| parent.len() == TRACEPARENT_BYTES);
+    let path = || printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
+    match parent {
+        Some(parent) => {
+            tracing::info_span!("request", verb = %request.method(), path = path(), traceparent = parent)
+        }
+        None => tracing::debug_span!("request", verb = %request.method(), path = path()),
     }
-    .instrument(span)
-    .await
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 //! may, but no page in a browser: a page from elsewhere is known by its `Origin`, and one whose name was made
 //! to point here (DNS rebinding) by the `Host` that the browser thinks it talks to.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{Problem, Refusal};
@@ -21,16 +20,13 @@ pub(super) const HEALTH_PATH: &str = "/healthz";
 /// How much of a header is shown to its sender.
 const SHOWN_MAX_CHARS: usize = 100;
 
-/// Lets a request through, or answers it.
-pub(super) async fn guard(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {
-    let checked = match &token {
+/// Whether a request may come in; if not, what it is answered.
+#[expect(clippy::result_large_err, reason = "a response is what the caller needs, at once")]
+pub(super) fn check(token: Option<&Token>, request: &Request) -> Result<(), Response> {
+    match token {
         Some(_) if request.uri().path() == HEALTH_PATH => Ok(()),
         Some(token) => check_token(token, request.headers()),
-        None => check_local(&request).map_err(IntoResponse::into_response),
-    };
-    match checked {
-        Ok(()) => next.run(request).await,
-        Err(response) => response,
+        None => check_local(request).map_err(IntoResponse::into_response),
     }
 }
 
