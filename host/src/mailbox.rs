@@ -1,6 +1,6 @@
 //! A bounded queue of messages that outlives its reader's lives.
 //!
-//! Senders are many, the reader is the actor's run loop. Bounded by its capacity; a sender that finds it full
+//! Senders are many, the reader is the actor's life, whoever polls it. Bounded by its capacity; a sender that finds it full
 //! waits, is refused, or displaces a message, as [`Overflow`] says. Closing and opening it again keeps the
 //! capacity; what was in it when it closed stays for [`Mailbox::pop`]. Generic over the message, so nothing
 //! here knows what one is.
@@ -55,7 +55,10 @@ pub enum SendError<T> {
 #[must_use]
 pub enum Sent<T> {
     /// It is in the mailbox.
-    Queued,
+    Queued {
+        /// No other message waits there.
+        alone: bool,
+    },
     /// It is in the mailbox, in the place of this older one.
     Displaced(T),
     /// It was dropped, as the overflow policy wants.
@@ -111,7 +114,7 @@ impl<T> Mailbox<T> {
             }
         };
         match answer.await.expect("who waits is answered, or leaves the line with this future") {
-            Ok(()) => Ok(Sent::Queued),
+            Ok(()) => Ok(Sent::Queued { alone: false }),
             Err(message) => Err(SendError::Closed(message)),
         }
     }
@@ -199,8 +202,9 @@ impl<T> Mailbox<T> {
             return Err(SendError::Closed(message));
         }
         if state.queue.len() < self.capacity.get() {
+            let alone = state.queue.is_empty();
             state.queue.push_back(message);
-            return Ok(Sent::Queued);
+            return Ok(Sent::Queued { alone });
         }
         match self.overflow {
             Overflow::Wait | Overflow::Reject => Err(SendError::Full(message)),
@@ -263,7 +267,7 @@ mod tests {
     fn filled(capacity: u32, overflow: Overflow) -> Mailbox<u32> {
         let mailbox = mailbox(capacity as usize, overflow);
         for n in 0..capacity {
-            assert_eq!(mailbox.try_send(n), Ok(Sent::Queued));
+            assert!(matches!(mailbox.try_send(n), Ok(Sent::Queued { .. })));
         }
         mailbox
     }
@@ -297,9 +301,9 @@ mod tests {
         assert_eq!(mailbox.pop(), Some(0));
         assert_eq!(mailbox.try_send(12), Err(SendError::Full(12)), "the place is the first waiter's");
         assert!(second.as_mut().now_or_never().is_none());
-        assert_eq!(first.await, Ok(Sent::Queued));
+        assert!(matches!(first.await, Ok(Sent::Queued { .. })));
         assert_eq!(mailbox.pop(), Some(10));
-        assert_eq!(second.await, Ok(Sent::Queued));
+        assert!(matches!(second.await, Ok(Sent::Queued { .. })));
         assert_eq!(mailbox.pop(), Some(11));
     }
 
@@ -309,9 +313,9 @@ mod tests {
         let mut waiting = Box::pin(mailbox.send(10));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!((mailbox.pop(), mailbox.pop()), (Some(0), Some(1)));
-        assert_eq!(mailbox.try_send(11), Ok(Sent::Queued), "there is room for both");
+        assert!(matches!(mailbox.try_send(11), Ok(Sent::Queued { .. })), "there is room for both");
         assert_eq!((mailbox.pop(), mailbox.pop()), (Some(10), Some(11)));
-        assert_eq!(waiting.await, Ok(Sent::Queued));
+        assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
     }
 
     #[tokio::test(start_paused = true)]
@@ -319,7 +323,7 @@ mod tests {
         let mailbox = filled(1, Overflow::Wait);
         assert!(mailbox.send(10).now_or_never().is_none());
         assert_eq!(mailbox.pop(), Some(0));
-        assert_eq!(mailbox.try_send(11), Ok(Sent::Queued));
+        assert!(matches!(mailbox.try_send(11), Ok(Sent::Queued { .. })));
         assert_eq!((mailbox.pop(), mailbox.pop()), (Some(11), None));
     }
 
@@ -336,7 +340,7 @@ mod tests {
         assert_eq!(mailbox.send(11).await, Err(SendError::Closed(11)));
         assert_eq!((mailbox.pop(), mailbox.pop()), (Some(0), None));
         mailbox.open();
-        assert_eq!(mailbox.send(12).await, Ok(Sent::Queued));
+        assert!(matches!(mailbox.send(12).await, Ok(Sent::Queued { .. })));
     }
 
     #[tokio::test]
@@ -347,6 +351,9 @@ mod tests {
             assert_eq!(mailbox.try_send(1), Err(SendError::Closed(1)));
             mailbox.open();
         }
-        assert_eq!((mailbox.try_send(1), mailbox.try_send(2)), (Ok(Sent::Queued), Ok(Sent::Queued)));
+        assert!(matches!(
+            (mailbox.try_send(1), mailbox.try_send(2)),
+            (Ok(Sent::Queued { .. }), Ok(Sent::Queued { .. }))
+        ));
     }
 }

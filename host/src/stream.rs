@@ -1,6 +1,6 @@
 //! The buffer between the producer of a stream and its reader.
 //!
-//! One producer (an actor's run loop), one reader. Bounded by its capacity in items; each item is bounded by
+//! One producer (an actor's life, whoever polls it), one reader. Bounded by its capacity in items; each item is bounded by
 //! the actor's `message_max`. The producer asks its guest for more only while there is room, so back-pressure
 //! reaches the guest. Items are numbered here, from 1 or from where the reader takes the stream up again,
 //! without gaps.
@@ -14,7 +14,7 @@
 //! | reader gone | – | is told by [`Producer::abandoned`] |
 
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -41,11 +41,21 @@ pub trait Producer: Send + Sync {
     fn wanted(&self, call: CallId);
     /// The reader is gone.
     fn abandoned(&self, call: CallId);
-    /// A reader waits, and has time to make items itself, if there is nobody who does. Answers whether other tasks of
-    /// this thread have waited for that.
-    fn awaited(&self) -> bool {
-        false
+    /// A reader waits, and has time to make items itself, if there is nobody who does.
+    fn awaited(&self) -> Help {
+        Help::None
     }
+}
+
+/// How a reader helped its producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// It could not: somebody else makes items.
+    None,
+    /// It did, and took little time.
+    Brief,
+    /// It did, and other tasks of its thread have waited for that.
+    Long,
 }
 
 struct Buffer {
@@ -348,12 +358,14 @@ impl StreamReader {
         }
         let is_its_turn = !std::mem::replace(&mut self.helped, false);
         if is_its_turn {
-            self.helped = true;
-            if !self.shared.producer.awaited() {
+            let help = self.shared.producer.awaited();
+            self.helped = help != Help::None;
+            if help != Help::Long {
                 return Poll::Ready(());
             }
         }
-        context.waker().wake_by_ref();
+        // Unlike a task that wakes itself, it comes after timers and sockets too.
+        let _pending = pin!(tokio::task::yield_now()).poll(context);
         Poll::Pending
     }
 }

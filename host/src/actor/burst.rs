@@ -58,7 +58,7 @@ impl Burst {
         // What came before a break in this turn is no part of it; how much that was is not known.
         let counts = !self.had_break.load(Ordering::Relaxed);
         let computed = if counts { nanos(computed) } else { 0 };
-        // A life is polled by one task: nothing else adds.
+        // A life is polled by one at a time: nothing else adds.
         let nanos = self.nanos.load(Ordering::Relaxed).saturating_add(computed);
         self.nanos.store(nanos, Ordering::Relaxed);
         Some(Duration::from_nanos(nanos))

@@ -34,7 +34,7 @@ use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
 use crate::quarantine::Quarantine;
 use crate::reply_cache::ReplyCache;
-use crate::stream::{Buffered, Producer};
+use crate::stream::{Buffered, Help, Producer};
 use crate::text::printable;
 
 /// An actor that is about to run.
@@ -261,15 +261,24 @@ impl Core {
         envelope: Envelope,
         options: &SendOptions,
     ) -> Result<(), RuntimeError> {
-        let sent = match self.mailbox.try_send(envelope) {
-            Err(SendError::Full(envelope)) if self.may_wait(options) => {
-                return self.deliver_with_room(envelope, options).await;
-            }
-            sent => sent,
+        match self.try_deliver(envelope, options)? {
+            None => Ok(()),
+            Some(envelope) => self.deliver_with_room(envelope, options).await,
+        }
+    }
+
+    /// The same without waiting. Gives the envelope back where it has to wait for room.
+    pub(super) fn try_deliver(
+        &self,
+        envelope: Envelope,
+        options: &SendOptions,
+    ) -> Result<Option<Envelope>, RuntimeError> {
+        match self.mailbox.try_send(envelope) {
+            Err(SendError::Full(envelope)) if self.may_wait(options) => return Ok(Some(envelope)),
+            sent => self.settle_sent(sent)?,
         };
-        self.settle_sent(sent)?;
         self.work_arrived.wake();
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the sender is to wait while the mailbox is full.
@@ -290,16 +299,16 @@ impl Core {
         Ok(())
     }
 
-    /// Does what became of an envelope asks for.
+    /// Does what became of an envelope asks for. Answers whether it waits alone.
     pub(super) fn settle_sent(
         &self,
         sent: Result<Sent<Envelope>, SendError<Envelope>>,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<bool, RuntimeError> {
         match sent {
-            Ok(Sent::Queued) => Ok(()),
+            Ok(Sent::Queued { alone }) => Ok(alone),
             Ok(Sent::Displaced(other) | Sent::Dropped(other)) => {
                 self.drop_for_room(other);
-                Ok(())
+                Ok(false)
             }
             Err(SendError::Full(_)) => Err(self.mailbox_full()),
             Err(SendError::Closed(_)) => Err(self.stopped_error()),
@@ -352,7 +361,11 @@ impl Producer for Core {
         self.signals.send(Signal::Cancel(call));
     }
 
-    fn awaited(&self) -> bool {
-        self.slot.visit(self) == Visit::Long
+    fn awaited(&self) -> Help {
+        match self.slot.visit(self) {
+            Visit::None => Help::None,
+            Visit::Brief => Help::Brief,
+            Visit::Long => Help::Long,
+        }
     }
 }

@@ -111,7 +111,10 @@ impl Desk {
         let next = if core.slices.has_work_left() { self.try_next() } else { self.later() };
         match next {
             Next::Work(work) => {
-                core.slices.begin_work();
+                // Streams that lost their readers go before what a visitor came for.
+                if !(core.slices.is_visited() && matches!(work, Work::Close { .. })) {
+                    core.slices.begin_work();
+                }
                 return Poll::Ready(work);
             }
             Next::Nothing => core.slot.set_idle(true),

@@ -61,6 +61,13 @@ impl Deadline {
         Self { sent: Instant::now(), ..self }
     }
 
+    /// Whether it is so near that its caller's own clock is not to be kept waiting.
+    pub(super) fn is_near(self) -> bool {
+        /// Two slices.
+        const NEAR: Duration = Duration::from_millis(10);
+        self.at.duration_since(self.sent) < NEAR
+    }
+
     /// What is left of it; none where it is over.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         self.at.checked_duration_since(now).filter(|left| !left.is_zero())

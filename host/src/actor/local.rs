@@ -13,7 +13,7 @@ use super::core::Core;
 use super::dead_letters::DeadLetter;
 use super::envelope::{Answer, Deadline, Envelope, FirstTry, Outcome};
 use super::lifecycle::{State, Status};
-use super::reference::{Call, Deliver, Inspection, SendOptions, WhenFull, WhenRestarting};
+use super::reference::{Call, Deliver, Inspection, SendOptions, Told, WhenFull, WhenRestarting};
 use super::signals::Signal;
 use super::slot::Visit;
 use super::waits::{Origin, Wait};
@@ -32,25 +32,26 @@ impl Deliver for Core {
         &self.name
     }
 
-    fn call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Call {
-        match self.begin_call(message, options) {
+    fn call(
+        self: Arc<Self>,
+        message: Arc<Message>,
+        options: SendOptions,
+        deadline: Option<Deadline>,
+    ) -> Call {
+        match self.begin_call(message, options, deadline) {
             Ok(call) => call,
             Err(error) => Call::Ended(Err(error)),
         }
     }
 
-    fn tell(
-        self: Arc<Self>,
-        message: Message,
-        options: SendOptions,
-    ) -> BoxFuture<'static, Result<(), RuntimeError>> {
-        async move {
-            self.check_size(&message)?;
-            self.check_restarting(options.when_restarting)?;
-            let held = self.keep(&message)?;
-            self.deliver(self.tell_envelope(Arc::new(message), held), &options).await
+    fn tell(self: Arc<Self>, message: Message, options: SendOptions) -> Told {
+        match self.begin_tell(message, &options) {
+            Ok(None) => Told::Ended(Ok(())),
+            Err(error) => Told::Ended(Err(error)),
+            Ok(Some(envelope)) => {
+                Told::Pending(async move { self.deliver_with_room(envelope, &options).await }.boxed())
+            }
         }
-        .boxed()
     }
 
     fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError> {
@@ -137,9 +138,21 @@ impl Deliver for Core {
 }
 
 impl Core {
-    fn begin_call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Result<Call, CallError> {
+    /// Puts a tell into the mailbox. Answers it where it has to wait for room.
+    fn begin_tell(&self, message: Message, options: &SendOptions) -> Result<Option<Envelope>, RuntimeError> {
         self.check_size(&message)?;
-        let deadline = options.timeout.and_then(Deadline::after);
+        self.check_restarting(options.when_restarting)?;
+        let held = self.keep(&message)?;
+        self.try_deliver(self.tell_envelope(Arc::new(message), held), options)
+    }
+
+    fn begin_call(
+        self: Arc<Self>,
+        message: Arc<Message>,
+        options: SendOptions,
+        deadline: Option<Deadline>,
+    ) -> Result<Call, CallError> {
+        self.check_size(&message)?;
         let held = self.keep(&message)?;
         if message.idempotency_key.is_some() && self.limits.reply_cache > 0 {
             return Ok(Call::Pending(self.call_once(message, options, deadline, held).boxed()));
@@ -181,15 +194,15 @@ impl Core {
         outcome: oneshot::Receiver<Outcome>,
         options: SendOptions,
     ) -> Result<Call, CallError> {
-        let call = envelope.call;
+        let (call, is_near) = (envelope.call, envelope.deadline.is_some_and(Deadline::is_near));
         let mut pending = PendingCall { call, core: Arc::clone(&self), outcome: None };
-        match self.mailbox.try_send(envelope) {
+        let is_alone = match self.mailbox.try_send(envelope) {
             Err(SendError::Full(envelope)) if self.may_wait(&options) => {
                 pending.outcome = Some(outcome);
                 return Ok(Call::Pending(self.send_with_room(envelope, pending, options).boxed()));
             }
             sent => self.settle_sent(sent)?,
-        }
+        };
         pending.outcome = Some(outcome);
         // What another actor waits for is left to its owner: it would be a part of that one's turn.
         if !options.origin.is_outside() {
@@ -198,7 +211,8 @@ impl Core {
             options.origin.check(&self)?;
             return Ok(Call::Pending(pending.wait().boxed()));
         }
-        Ok(match self.slot.visit(&self) {
+        let visit = if is_alone && !is_near { self.slot.visit(&self) } else { Visit::None };
+        Ok(match visit {
             Visit::Brief => pending.now_or_later(),
             Visit::Long => Call::Pending(pending.wait_after_others().boxed()),
             Visit::None => {

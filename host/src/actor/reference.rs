@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::behavior::{Description, Lane};
 use super::core::Core;
 use super::dead_letters::DeadLetter;
-use super::envelope::{Answer, Outcome};
+use super::envelope::{Answer, Deadline, Outcome};
 use super::lifecycle::{State, Status};
 use super::request::{Ask, Open, Request, Tell};
 use super::signals::Signal;
@@ -67,12 +67,9 @@ pub struct SendOptions {
 /// What brings messages and control to one actor, wherever it is.
 pub(super) trait Deliver: Send + Sync {
     fn name(&self) -> &ActorName;
-    fn call(self: Arc<Self>, message: Arc<Message>, options: SendOptions) -> Call;
-    fn tell(
-        self: Arc<Self>,
-        message: Message,
-        options: SendOptions,
-    ) -> BoxFuture<'static, Result<(), RuntimeError>>;
+    fn call(self: Arc<Self>, message: Arc<Message>, options: SendOptions, deadline: Option<Deadline>)
+    -> Call;
+    fn tell(self: Arc<Self>, message: Message, options: SendOptions) -> Told;
     fn begin_wait(self: Arc<Self>, origin: &Origin) -> Result<Option<Wait>, RuntimeError>;
     fn status(&self) -> watch::Receiver<Status>;
     /// Answers how often somebody has wanted the actor to end by then.
@@ -96,6 +93,14 @@ pub(super) enum Call {
     Ended(Outcome),
     /// Dropping this cancels it.
     Pending(BoxFuture<'static, Outcome>),
+}
+
+/// A tell that was sent, or waits for room.
+pub(super) enum Told {
+    /// It came to its end at once.
+    Ended(Result<(), RuntimeError>),
+    /// It waits for room.
+    Pending(BoxFuture<'static, Result<(), RuntimeError>>),
 }
 
 /// What one holds to talk to an actor. Cheap to clone; good over restarts.
@@ -200,15 +205,18 @@ impl ActorRef {
     /// Dropping the future cancels the call: one that waits in the mailbox is not handled, a handler that
     /// runs is told to stop.
     pub async fn ask_message(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
+        let answer = self.ask_once(message, options).await;
+        // Also where nothing was waited for, who asks in a loop lets others have a turn now and then.
+        tokio::task::consume_budget().await;
+        answer
+    }
+
+    async fn ask_once(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
         let _wait = self.begin_wait(&options.origin)?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let (message, options) = (Arc::new(message), SendOptions { timeout: Some(timeout), ..options });
-        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options) {
-            Call::Ended(Ok(Answer::Value(value))) => {
-                // Nothing was waited for: who asks in a loop lets others have a turn now and then.
-                tokio::task::consume_budget().await;
-                return Ok(value);
-            }
+        let (message, deadline) = (Arc::new(message), Deadline::after(timeout));
+        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options, deadline) {
+            Call::Ended(Ok(Answer::Value(value))) => return Ok(value),
             Call::Ended(Ok(Answer::Stream(reader))) => last_item(reader).boxed(),
             Call::Ended(Err(error)) => return Err(error),
             Call::Pending(outcome) => async {
@@ -219,7 +227,10 @@ impl ActorRef {
             }
             .boxed(),
         };
-        self.within(timeout, "ask", &message, answer).await
+        let Some(deadline) = deadline else { return answer.await };
+        tokio::time::timeout_at(deadline.at, answer)
+            .await
+            .unwrap_or_else(|_late| Err(self.late("ask", &message, timeout)))
     }
 
     /// Sends a message and waits for the stream that it answers. A single value becomes a stream of one item.
@@ -238,18 +249,28 @@ impl ActorRef {
         message: Message,
         options: SendOptions,
     ) -> Result<StreamReader, CallError> {
-        let _wait = self.begin_wait(&options.origin)?;
-        let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let (message, options) = (Arc::new(message), SendOptions { timeout: Some(timeout), ..options });
         let resume_after = message.resume_after.unwrap_or(0);
-        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options) {
-            Call::Ended(outcome) => outcome?,
-            Call::Pending(outcome) => self.within(timeout, "stream", &message, outcome).await?,
-        };
-        Ok(match answer {
+        let answer = self.open_once(message, options).await;
+        // As of an ask.
+        tokio::task::consume_budget().await;
+        Ok(match answer? {
             Answer::Value(value) => StreamReader::of_one(value, resume_after),
             Answer::Stream(reader) => reader,
         })
+    }
+
+    async fn open_once(&self, message: Message, options: SendOptions) -> Outcome {
+        let _wait = self.begin_wait(&options.origin)?;
+        let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
+        let (message, deadline) = (Arc::new(message), Deadline::after(timeout));
+        let answer = match Arc::clone(&self.to).call(Arc::clone(&message), options, deadline) {
+            Call::Ended(outcome) => return outcome,
+            Call::Pending(answer) => answer,
+        };
+        let Some(deadline) = deadline else { return answer.await };
+        tokio::time::timeout_at(deadline.at, answer)
+            .await
+            .unwrap_or_else(|_late| Err(self.late("stream", &message, timeout)))
     }
 
     /// Puts a message into the mailbox. Whether and how it is handled is not told.
@@ -263,21 +284,19 @@ impl ActorRef {
     ///
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
-        Arc::clone(&self.to).tell(message, options).await
+        let told = match Arc::clone(&self.to).tell(message, options) {
+            Told::Ended(told) => told,
+            Told::Pending(told) => told.await,
+        };
+        // Who tells in a loop lets the actor have a turn now and then.
+        tokio::task::consume_budget().await;
+        told
     }
 
-    /// Waits for what comes of `message`, for at most `timeout`.
-    async fn within<T>(
-        &self,
-        timeout: Duration,
-        operation: &str,
-        message: &Message,
-        work: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, CallError> {
-        tokio::time::timeout(timeout, work).await.unwrap_or_else(|_late| {
-            let operation = format!("{operation} {}.{}", self.name(), message.method);
-            Err(ActorError::Timeout { operation, duration: timeout }.into())
-        })
+    /// What the caller of `message` is told once its `timeout` is over.
+    fn late(&self, operation: &str, message: &Message, timeout: Duration) -> CallError {
+        let operation = format!("{operation} {}.{}", self.name(), message.method);
+        ActorError::Timeout { operation, duration: timeout }.into()
     }
 
     /// Notes that the actor of `origin` waits for this one until the result is dropped, where it can do nothing

@@ -1,8 +1,8 @@
 //! Where a life is polled: by its run loop, or, while it uses up its slices, by the batch pool.
 //!
 //! The run loop itself stays where it is: it hears signals and keeps deadlines also while many busy lives share
-//! the batch pool. A life that is elsewhere stays in the seat, so that the run loop can end it without waiting
-//! for its turn: only for a poll under way, which lasts a slice.
+//! the batch pool. A life that is polled elsewhere stays in its actor's slot, so that the run loop can end it without
+//! waiting for its turn: only for a poll under way, which lasts a slice.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,12 +18,13 @@ use tokio::task::JoinHandle;
 use super::batch::{BatchPool, thread_time};
 use super::core::Core;
 use super::slices::CALM;
-use super::slot::monotonic_time;
+use super::slot::{LifeNumber, monotonic_time};
 use crate::exit::ExitReason;
 
 /// A life that is polled, here or elsewhere.
 pub(super) struct Seat {
     core: Arc<Core>,
+    life: LifeNumber,
     batch: Option<BatchPool>,
     /// The task in the batch pool that polls the life. It answers how the life ended, or nothing where the life
     /// behaves again.
@@ -37,8 +38,8 @@ impl Seat {
         batch: Option<BatchPool>,
         life: BoxFuture<'static, ExitReason>,
     ) -> Self {
-        core.slot.seat(life);
-        let mut seat = Self { core: Arc::clone(core), batch, away: None };
+        let life = core.slot.seat(life);
+        let mut seat = Self { core: Arc::clone(core), life, batch, away: None };
         if core.slices.is_busy(Instant::now) {
             seat.leave();
         }
@@ -64,11 +65,11 @@ impl Seat {
     /// Hands the life to the batch pool, where there is one.
     fn leave(&mut self) {
         let Some(batch) = &self.batch else { return };
-        let (core, keeper) = (Arc::clone(&self.core), batch.keeper());
+        let (core, life, keeper) = (Arc::clone(&self.core), self.life, batch.keeper());
         // Made here: of the run loop's clock.
         let mut calm = Box::pin(tokio::time::sleep(CALM));
         self.away = Some(batch.spawn(poll_fn(move |context| {
-            let poll = poll_away(&core, &keeper, context);
+            let poll = poll_away(&core, life, &keeper, context);
             // An actor that has nothing to do comes back by itself.
             while poll.is_pending() && calm.as_mut().poll(context).is_ready() {
                 if !core.slices.is_busy(Instant::now) {
@@ -97,7 +98,7 @@ impl Future for Seat {
                     Err(error) => return Poll::Ready(ExitReason::HostFault { message: error.to_string() }),
                 }
             }
-            let exit = match self.core.slot.poll(&self.core, context, monotonic_time) {
+            let exit = match self.core.slot.poll(&self.core, self.life, context, monotonic_time) {
                 Poll::Ready(Some(exit)) => Poll::Ready(exit),
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             };
@@ -124,10 +125,15 @@ impl Drop for Seat {
 }
 
 /// Polls a life in the batch pool.
-fn poll_away(core: &Core, keeper: &Handle, context: &mut Context<'_>) -> Poll<Option<ExitReason>> {
+fn poll_away(
+    core: &Core,
+    life: LifeNumber,
+    keeper: &Handle,
+    context: &mut Context<'_>,
+) -> Poll<Option<ExitReason>> {
     if !core.slices.is_busy(Instant::now) {
         return Poll::Ready(None);
     }
     let _keeper = keeper.enter();
-    core.slot.poll(core, context, thread_time)
+    core.slot.poll(core, life, context, thread_time)
 }

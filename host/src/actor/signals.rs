@@ -3,7 +3,8 @@
 //! Bounded without a capacity: every kind but `cancel` is a flag, and a call is cancelled at most once, by
 //! its caller, while it waits in the mailbox (bounded), runs (bounded), or has just ended.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -43,6 +44,10 @@ struct Pending {
 pub(super) struct Signals {
     pending: Mutex<Pending>,
     arrived: Notify,
+    /// Whether a life is to end, as far as the run loop has not seen to that yet.
+    pressing: AtomicBool,
+    /// Whether calls are cancelled.
+    cancels: AtomicBool,
 }
 
 impl Signals {
@@ -50,7 +55,14 @@ impl Signals {
     /// be forgotten.
     pub(super) fn send(&self, signal: Signal) -> u64 {
         let ends = {
-            let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.lock();
+            match &signal {
+                Signal::Kill | Signal::Fault(_) | Signal::Stop | Signal::Restart => {
+                    self.pressing.store(true, Ordering::Release);
+                }
+                Signal::Cancel(_) => self.cancels.store(true, Ordering::Release),
+                Signal::Rearm => {}
+            }
             match signal {
                 // What comes later stands: a restart that was asked for before is not wanted any more.
                 Signal::Kill => {
@@ -74,7 +86,7 @@ impl Signals {
 
     /// How often somebody wanted the actor to end.
     pub(super) fn ends(&self) -> u64 {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).ends
+        self.lock().ends
     }
 
     /// Waits for the most urgent signal. For one run loop alone.
@@ -94,14 +106,36 @@ impl Signals {
 
     /// Forgets what was meant for a life that has ended.
     pub(super) fn forget_life(&self) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.lock();
         pending.fault = None;
         pending.cancelled.clear();
         pending.rearm = false;
     }
 
+    /// Whether a life is to end: then nobody but the run loop polls it.
+    pub(super) fn is_pressing(&self) -> bool {
+        self.pressing.load(Ordering::Acquire)
+    }
+
+    /// The next call that is cancelled, for whoever polls a life before its run loop has heard of that.
+    pub(super) fn take_cancel(&self) -> Option<CallId> {
+        if !self.cancels.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut pending = self.lock();
+        let call = pending.cancelled.pop();
+        if call.is_none() {
+            self.cancels.store(false, Ordering::Release);
+        }
+        call
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Option<Signal> {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.lock();
         if std::mem::take(&mut pending.kill) {
             return Some(Signal::Kill);
         }
@@ -114,9 +148,12 @@ impl Signals {
         if std::mem::take(&mut pending.restart) {
             return Some(Signal::Restart);
         }
+        // Only now: the run loop has done what it was told before.
+        self.pressing.store(false, Ordering::Release);
         if let Some(call) = pending.cancelled.pop() {
             return Some(Signal::Cancel(call));
         }
+        self.cancels.store(false, Ordering::Release);
         std::mem::take(&mut pending.rearm).then_some(Signal::Rearm)
     }
 }

@@ -25,9 +25,9 @@ const FAILURE: Duration = Duration::from_millis(5);
 pub(super) const CALM: Duration = Duration::from_secs(1);
 
 /// For how long a turn is fair to others, whoever polls: shorter ones are not counted, since work comes in portions.
-pub(super) const FAIR: Duration = Duration::from_micros(250);
+pub(super) const FAIR: Duration = Duration::from_micros(100);
 /// How many pieces of work are begun in a turn of their owner, before others get theirs.
-const PORTION: u32 = 128;
+const PORTION: u32 = 32;
 
 /// Who polls a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) enum Turn {
 #[derive(Debug, Default)]
 pub(super) struct Slices {
     recent: Mutex<Recent>,
-    /// Time on a thread that is not counted yet. Only the task that polls the life stores it.
+    /// Time on a thread that is not counted yet. Only whoever polls the life stores it, one at a time.
     uncounted_nanos: AtomicU64,
     /// Whether it was busy when that was last looked at.
     busy: AtomicBool,
@@ -111,7 +111,7 @@ impl Slices {
 
     /// Whether this is the first work since the life got its turn.
     pub(super) fn take_fresh(&self) -> bool {
-        // A life is polled by one task: nothing else stores.
+        // A life is polled by one at a time: nothing else stores.
         let fresh = self.fresh.load(Ordering::Relaxed);
         self.fresh.store(false, Ordering::Relaxed);
         fresh

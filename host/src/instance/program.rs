@@ -18,9 +18,11 @@ use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError,
 pub struct Program {
     /// What it imports, in its own order.
     pub imports: Vec<String>,
-    /// Where its compiled code came from when it was loaded.
+    /// Where its compiled code came from when it was loaded: before, perhaps, for another actor.
     pub origin: CodeOrigin,
     pub(super) code: Code,
+    /// Their clock ends guests that loop: it goes on for as long as there is one that could.
+    _engines: Engines,
 }
 
 pub(super) enum Code {
@@ -104,6 +106,6 @@ impl Programs {
                 Code::Overlapping(OverlappingPre::new(pre).map_err(unfit)?)
             }
         };
-        Ok(Program { imports, origin, code })
+        Ok(Program { imports, origin, code, _engines: self.engines.clone() })
     }
 }

@@ -109,3 +109,25 @@ async fn many_short_messages_do_not_hold_up_the_neighbours() {
     }
     host.shutdown().await;
 }
+
+/// The caller's first poll runs the handler itself, for a slice; the rest of it is its actor's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_goes_on_when_the_runtime_of_the_caller_that_began_it_has_ended() {
+    const STEPS: u64 = 60_000_000;
+    let host = host().unwrap();
+    let rogue = spawn(&host, spec("rogue").unwrap()).await.unwrap();
+    eventually(|| async { rogue.inspect().counted }, |counted| !counted.in_batch).await;
+    let actor = rogue.clone();
+    let asking = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut ask = Box::pin(actor.ask::<u64>("compute", &(STEPS,)).into_future());
+            assert!(futures::poll!(&mut ask).is_pending());
+            Some(ask)
+        })
+    });
+    // Kept: dropped, it would be cancelled.
+    let _ask = asking.join().unwrap();
+    eventually(|| async { rogue.inspect().in_flight }, |in_flight| *in_flight == 0).await;
+    host.shutdown().await;
+}

@@ -92,6 +92,73 @@ async fn who_asks_or_reads_in_a_loop_lets_others_have_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_refused_in_a_loop_lets_others_have_their_turn() {
+    let fixture = idle(Setup::default()).await;
+    for (method, streams) in [("refuse", false), ("no-such-method", false), ("count", true)] {
+        let (actor, tries) = (fixture.actor.clone(), Arc::new(AtomicU64::new(0)));
+        let counter = Arc::clone(&tries);
+        let trying = tokio::spawn(async move {
+            loop {
+                counter.fetch_add(1, Ordering::Relaxed);
+                if streams {
+                    drop(actor.stream(method, &json!(3)).await);
+                } else {
+                    actor.ask::<Value>(method, &json!(1)).await.unwrap_err();
+                }
+            }
+        });
+        while tries.load(Ordering::Relaxed) < 10 {
+            tokio::task::yield_now().await;
+        }
+        trying.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_a_life_goes_ahead_of_a_visit() {
+    let fixture = idle(Setup::default()).await;
+    let mut restart = Box::pin(fixture.actor.restart());
+    assert!((&mut restart).now_or_never().is_none());
+    let ask = fixture.actor.ask::<Value>("echo", &json!(1)).into_future();
+    let (restarted, answer) = futures::join!(restart, ask);
+    restarted.unwrap();
+    assert_eq!(answer.unwrap(), json!(1));
+    assert_eq!(fixture.journal.of("echo").len(), 1);
+    let kill = fixture.actor.kill();
+    let ask = fixture.actor.ask::<Value>("echo", &json!(2)).into_future();
+    let (_, answer) = futures::join!(kill, ask);
+    answer.unwrap_err();
+    assert_eq!(fixture.journal.of("echo").len(), 1, "the message came after the kill");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_is_gone_is_told_of_before_the_next_message() {
+    let fixture = idle(Setup::default()).await;
+    let reader = fixture.actor.stream("count", &json!(100)).await.unwrap();
+    drop(reader);
+    let answer = fixture.actor.ask::<Value>("echo", &json!(1)).into_future().now_or_never();
+    assert_eq!(answer.unwrap().unwrap(), json!(1));
+    let journal = fixture.journal.read();
+    let place = |what: &str| journal.iter().position(|line| line.starts_with(what));
+    assert!(place("close").unwrap() < place("echo").unwrap(), "{journal:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_little_time_or_is_not_the_first_does_not_visit() {
+    let fixture = idle(Setup::default()).await;
+    let mut hurried =
+        fixture.actor.ask::<Value>("echo", &json!(1)).timeout(Duration::from_millis(5)).into_future();
+    assert!((&mut hurried).now_or_never().is_none());
+    assert_eq!(hurried.await.unwrap(), json!(1));
+    settle().await;
+    let tell = fixture.actor.tell("log", &json!(1)).into_future().now_or_never();
+    tell.unwrap().unwrap();
+    let mut second = fixture.actor.ask::<Value>("echo", &json!(2)).into_future();
+    assert!((&mut second).now_or_never().is_none(), "another message waits");
+    assert_eq!(second.await.unwrap(), json!(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_draws_on_an_idle_actor_by_itself() {
     let fixture = idle(Setup::default()).await;
     let opened = fixture.actor.stream("count", &json!(40)).into_future().now_or_never();
