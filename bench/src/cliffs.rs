@@ -212,7 +212,8 @@ fn storms(bench: &Bench, options: &Options) -> Result<Plot> {
     // The next measurement wants their room.
     bench.places.at_home(async move {
         let ends = actors.iter().map(ActorRef::kill);
-        Ok(drop(futures::future::join_all(ends).await))
+        futures::future::join_all(ends).await;
+        Ok(())
     })?;
     Ok(Plot {
         name: "restart-storm",
