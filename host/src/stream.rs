@@ -311,55 +311,58 @@ impl StreamReader {
         max: usize,
         max_bytes: usize,
     ) -> Poll<Result<(Batch, Option<Held>), CallError>> {
-        if self.over {
+        let Self { shared, over, helps, helped } = self;
+        if *over {
             return Poll::Ready(Ok((Batch { items: Vec::new(), done: true }, None)));
         }
-        ready!(self.help(context));
-        let mut buffer = self.shared.lock();
-        buffer.last_read = Instant::now();
-        if buffer.items.is_empty() {
-            return match buffer.end.clone() {
-                None => {
-                    buffer.reader = Some(context.waker().clone());
-                    Poll::Pending
-                }
-                Some(end) => {
-                    self.over = true;
-                    Poll::Ready(end.map(|()| (Batch { items: Vec::new(), done: true }, None)))
-                }
-            };
-        }
+        let mut buffer = match ready!(shared.poll_readable(*helps, helped, context)) {
+            Ok(buffer) => buffer,
+            Err(end) => {
+                *over = true;
+                return Poll::Ready(end.map(|()| (Batch { items: Vec::new(), done: true }, None)));
+            }
+        };
         let (batch, held) = buffer.take(max.max(1), max_bytes);
-        self.over = batch.done;
-        let wanted = buffer.parked
-            && buffer.end.is_none()
-            && self.shared.capacity.saturating_sub(buffer.items.len()) >= self.shared.wanted_from();
-        if wanted {
-            buffer.parked = false;
-        }
-        drop(buffer);
-        if wanted {
-            self.shared.producer.wanted(self.shared.call);
-        }
+        shared.let_go(buffer);
+        *over = batch.done;
         Poll::Ready(Ok((batch, held)))
     }
 }
 
-impl StreamReader {
-    /// Makes items, if there are none and that is for this reader to do. Pending for as long as others have their turn:
-    /// other readers too want items, and each batch is a turn.
-    fn help(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let is_dry = {
-            let buffer = self.shared.lock();
-            buffer.items.is_empty() && buffer.end.is_none()
-        };
-        if !self.helps || !is_dry {
-            return Poll::Ready(());
+impl Shared {
+    /// The buffer once there is an item in it, or how the stream has ended. A reader that helps makes items itself.
+    fn poll_readable(
+        &self,
+        helps: bool,
+        helped: &mut bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<MutexGuard<'_, Buffer>, Result<(), CallError>>> {
+        let mut buffer = self.lock();
+        if helps && buffer.items.is_empty() && buffer.end.is_none() {
+            drop(buffer);
+            ready!(self.help(helped, context));
+            buffer = self.lock();
         }
-        let is_its_turn = !std::mem::replace(&mut self.helped, false);
+        buffer.last_read = Instant::now();
+        if !buffer.items.is_empty() {
+            return Poll::Ready(Ok(buffer));
+        }
+        match buffer.end.clone() {
+            None => {
+                buffer.reader = Some(context.waker().clone());
+                Poll::Pending
+            }
+            Some(end) => Poll::Ready(Err(end)),
+        }
+    }
+
+    /// Makes items, if that is for this reader to do. Pending for as long as others have their turn: other readers too
+    /// want items, and each batch is a turn.
+    fn help(&self, helped: &mut bool, context: &mut Context<'_>) -> Poll<()> {
+        let is_its_turn = !std::mem::replace(helped, false);
         if is_its_turn {
-            let help = self.shared.producer.awaited();
-            self.helped = help != Help::None;
+            let help = self.producer.awaited();
+            *helped = help != Help::None;
             if help != Help::Long {
                 return Poll::Ready(());
             }
@@ -367,6 +370,18 @@ impl StreamReader {
         // Unlike a task that wakes itself, it comes after timers and sockets too.
         let _pending = pin!(tokio::task::yield_now()).poll(context);
         Poll::Pending
+    }
+
+    /// Lets go of the buffer after something was read, and tells the producer if it waits for that.
+    fn let_go(&self, mut buffer: MutexGuard<'_, Buffer>) {
+        let wanted = buffer.parked
+            && buffer.end.is_none()
+            && self.capacity.saturating_sub(buffer.items.len()) >= self.wanted_from();
+        buffer.parked &= !wanted;
+        drop(buffer);
+        if wanted {
+            self.producer.wanted(self.call);
+        }
     }
 }
 
@@ -380,6 +395,16 @@ impl Drop for Waiting {
 }
 
 impl Buffer {
+    fn take_one(&mut self) -> Option<Item> {
+        let payload = self.items.pop_front()?;
+        if let Some(held) = &mut self.held {
+            held.give_back(payload.kept_bytes());
+        }
+        let number = self.next_number;
+        self.next_number = number.saturating_add(1);
+        Some(Item { number, payload })
+    }
+
     fn take(&mut self, max: usize, max_bytes: usize) -> (Batch, Option<Held>) {
         let together = self.items.iter().take(max).scan(0_usize, |bytes, item| {
             *bytes = bytes.saturating_add(item.kept_bytes());
@@ -400,10 +425,20 @@ impl futures::Stream for StreamReader {
     type Item = Result<Item, CallError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_batch(context, 1, usize::MAX).map(|batch| match batch {
-            Ok((batch, _held)) => batch.items.into_iter().next().map(Ok),
-            Err(error) => Some(Err(error)),
-        })
+        let Self { shared, over, helps, helped } = &mut *self;
+        if *over {
+            return Poll::Ready(None);
+        }
+        let mut buffer = match ready!(shared.poll_readable(*helps, helped, context)) {
+            Ok(buffer) => buffer,
+            Err(end) => {
+                *over = true;
+                return Poll::Ready(end.err().map(Err));
+            }
+        };
+        let item = buffer.take_one();
+        shared.let_go(buffer);
+        Poll::Ready(item.map(Ok))
     }
 }
 
