@@ -32,11 +32,8 @@ pub(crate) struct Options {
     #[arg(long)]
     program: Option<PathBuf>,
     /// The program `wasmtime`, to measure its `serve` too.
-    #[arg(long, requires = "hello")]
-    wasmtime: Option<PathBuf>,
-    /// A component for `wasmtime serve`.
     #[arg(long)]
-    hello: Option<PathBuf>,
+    wasmtime: Option<PathBuf>,
 }
 
 /// What is sent, and comes back.
@@ -58,10 +55,8 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     let started = Instant::now();
     let bare = Server::bare()?;
     let ours = Server::pulsing(bench, options, &["echo"])?;
-    let serve = match (&options.wasmtime, &options.hello) {
-        (Some(program), Some(hello)) => Some(Server::wasmtime(program, hello)?),
-        _ => None,
-    };
+    let hello = bench.guests.join("hello-http.wasm");
+    let serve = options.wasmtime.as_ref().map(|program| Server::wasmtime(program, &hello)).transpose()?;
     let load = |server: &Server, path: &str, script: Option<&PathBuf>| {
         let mut wrk = Command::new("wrk");
         wrk.args(["--threads", "1", "--connections", &options.connections.to_string()]);
@@ -80,14 +75,20 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     contest.enter("bare axum echo", || load(&bare, PATH, Some(&script)));
     contest.enter("ask", || load(&ours, PATH, Some(&script)));
     if let Some(serve) = &serve {
-        contest.enter("wasmtime serve", || load(serve, "/", None));
+        contest.enter("wasmtime serve of a greeting", || load(serve, "/", None));
     }
     contest.enter("run to first answer", || first_answer_millis(bench, options));
     let series = contest.run(options.rounds)?;
     let work = format!("ask over HTTP, {} connections", options.connections);
     let mut rows = vec![series.row(&work, "/s", "ask", "bare axum echo", Some(Goal::AtLeast(0.6)))?];
     if serve.is_some() {
-        rows.push(series.row(&work, "/s", "ask", "wasmtime serve", Some(Goal::AtLeast(3.0)))?);
+        rows.push(series.row(
+            &work,
+            "/s",
+            "ask",
+            "wasmtime serve of a greeting",
+            Some(Goal::AtLeast(3.0)),
+        )?);
     }
     let first = series.of("run to first answer")?;
     let work = "`run` to first answer over HTTP, compiled code cached";

@@ -17,6 +17,7 @@ mod native;
 mod places;
 mod plot;
 mod profile;
+mod pulsing;
 mod raw;
 mod rows;
 mod streams;
@@ -62,6 +63,8 @@ enum What {
     Http(http::Options),
     /// How costs grow, as plots.
     Cliffs(cliffs::Options),
+    /// Beside Pulsing, which is to be installed.
+    Pulsing(pulsing::Options),
     /// One kind of work over and over, for a profiler.
     Profile(profile::Options),
     /// A healthy actor beside others that loop, grow and crash.
@@ -139,6 +142,7 @@ fn measure(bench: &Bench, what: &What) -> Result<(&'static str, Vec<Row>)> {
         What::Density(options) => ("density", density::run(bench, options)?),
         What::Http(options) => ("http", http::run(bench, options)?),
         What::Cliffs(options) => ("cliffs", cliffs::run(bench, options, &bench.output.join("plots"))?),
+        What::Pulsing(options) => ("pulsing", pulsing::run(bench, options)?),
         What::Profile(options) => ("profile", profile::run(bench, options)?),
         What::Isolation(options) => {
             // As `pulsing-host run` has it: a worker for each core.

@@ -29,6 +29,8 @@ pub(crate) enum Benchmark {
     Cliffs,
     /// A healthy actor beside others that loop, grow and crash, and how exactly loops are ended.
     Isolation,
+    /// Asks, tells and streams beside Pulsing: `bench pulsing -- --python PATH`. Not a part of all.
+    Pulsing,
 }
 
 impl Benchmark {
@@ -41,6 +43,7 @@ impl Benchmark {
             Self::Http => "http",
             Self::Cliffs => "cliffs",
             Self::Isolation => "isolation",
+            Self::Pulsing => "pulsing",
         }
     }
 }
@@ -59,7 +62,9 @@ pub(crate) fn run(tree: &Tree, benchmark: Option<Benchmark>, options: &[String])
         process::run(process::cargo(&tree.root).args(["build", "--release"]).args(packages))
     })?;
     let folder = tree.target.join("bench");
-    for benchmark in benchmark.map_or_else(|| Benchmark::value_variants().to_vec(), |one| vec![one]) {
+    let all =
+        || Benchmark::value_variants().iter().copied().filter(|one| *one != Benchmark::Pulsing).collect();
+    for benchmark in benchmark.map_or_else(all, |one| vec![one]) {
         step(&format!("measure {}", benchmark.as_str()), || {
             let mut program = Command::new(tree.target.join("release/pulsing-bench"));
             program.arg(benchmark.as_str()).arg("--guests").arg(tree.guests_dir());
