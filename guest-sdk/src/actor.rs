@@ -20,6 +20,9 @@ pub trait Actor: Sized + 'static {
     /// The place of this type's one instance.
     fn cell() -> &'static LocalKey<ActorCell<Self>>;
 
+    /// Whether its memory may be lost whenever it has nothing to do.
+    const MAY_PASSIVATE: bool;
+
     /// Its methods.
     fn methods() -> Vec<Method>;
 }

@@ -84,6 +84,9 @@
 //!
 //! [`spawn`] begins work that goes on beside the handlers.
 //!
+//! `#[actor(may_passivate)]` says that the actor's memory may be lost whenever it has nothing to do: a host that is told
+//! to (`passivate_after`) then ends it with `#[stop]`, and begins it again with the next message.
+//!
 //! What waits for anything but the host freezes the whole actor: `std::thread::sleep`, blocking reads.
 //!
 //! # Streams

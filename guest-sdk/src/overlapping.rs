@@ -43,6 +43,9 @@ impl<A: OverlappingActor> Guest for Export<A> {
     }
 
     async fn start(options: StartOptions) -> Result<(), ActorError> {
+        if A::MAY_PASSIVATE {
+            async_system::may_passivate();
+        }
         actor::install(A::start(actor::begin(options)).await?);
         Ok(())
     }

@@ -26,6 +26,9 @@ impl<A: SerialActor> Guest for Export<A> {
     }
 
     fn start(options: StartOptions) -> Result<(), ActorError> {
+        if A::MAY_PASSIVATE {
+            system::may_passivate();
+        }
         actor::install(A::start(actor::begin(options))?);
         Ok(())
     }

@@ -18,6 +18,7 @@ mod burst;
 mod core;
 mod dead_letters;
 mod envelope;
+mod idleness;
 mod local;
 mod schedule;
 mod seat;

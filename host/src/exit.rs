@@ -17,6 +17,8 @@ pub enum ExitReason {
     Killed,
     /// It was ended to be started again, because somebody asked for that.
     RestartRequested,
+    /// It had nothing to do, and another follows with the next message.
+    Passivated,
     /// The guest trapped: a panic, an unreachable instruction, a stack overflow, memory that it may not have.
     Trapped {
         /// The trap, with what the guest wrote to stderr just before it.
@@ -71,7 +73,7 @@ impl ExitReason {
     #[must_use]
     pub fn is_failure(&self) -> bool {
         match self {
-            Self::Stopped | Self::Killed | Self::RestartRequested => false,
+            Self::Stopped | Self::Killed | Self::RestartRequested | Self::Passivated => false,
             Self::Trapped { .. }
             | Self::Exited { .. }
             | Self::StartFailed(_)
@@ -88,6 +90,7 @@ impl ExitReason {
             Self::Stopped => "stopped",
             Self::Killed => "killed",
             Self::RestartRequested => "restart-requested",
+            Self::Passivated => "passivated",
             Self::Trapped { .. } => "trapped",
             Self::Exited { .. } => "exited",
             Self::StartFailed(_) => "start-failed",
@@ -104,6 +107,7 @@ impl fmt::Display for ExitReason {
             Self::Stopped => f.write_str("stopped"),
             Self::Killed => f.write_str("killed"),
             Self::RestartRequested => f.write_str("restarted by request"),
+            Self::Passivated => f.write_str("was passivated"),
             Self::Trapped { message, .. } => write!(f, "crashed: {message}"),
             Self::Exited { code } => write!(f, "exited with code {code}"),
             Self::StartFailed(error) => write!(f, "start failed: {error}"),

@@ -65,6 +65,10 @@ pub struct Limits {
     /// How long a stop takes at most: what is in the mailbox, what is in flight and `stop` together.
     #[serde(with = "humantime_serde")]
     pub stop_timeout: Duration,
+    /// After how long without anything to do an actor that lets that happen gives up its instance, and its memory with
+    /// it, until the next message; never, where it is none.
+    #[serde(with = "humantime_serde")]
+    pub passivate_after: Option<Duration>,
     /// How long a life computes without waiting or ending a piece of work, before it is ended.
     #[serde(with = "humantime_serde")]
     pub handler_max_cpu: Duration,
@@ -100,6 +104,7 @@ impl Default for Limits {
             grace: Duration::from_secs(1),
             start_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(30),
+            passivate_after: None,
             handler_max_cpu: Duration::from_secs(30),
             dead_letters: 100,
             reply_cache: 0,

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::parse::Parser;
-use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Result, Type};
+use syn::parse::{ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Result, Token, Type};
 
 use crate::attribute::{Marker, take_marker};
 use crate::hook::{Start, Stop};
@@ -23,6 +24,7 @@ pub(crate) struct Actor {
     pub(crate) item: ItemImpl,
     pub(crate) ty: Type,
     pub(crate) world: World,
+    pub(crate) may_passivate: bool,
     pub(crate) methods: Vec<Method>,
     pub(crate) start: Option<Start>,
     pub(crate) stop: Option<Stop>,
@@ -30,7 +32,7 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) fn parse(options: TokenStream, item: TokenStream) -> Result<Self> {
-        let asked_for = world.parse2(options)?;
+        let Options { world: asked_for, may_passivate } = self::options.parse2(options)?;
         let mut item = impl_block(item)?;
         let mut found = Found::default();
         for member in &mut item.items {
@@ -45,6 +47,7 @@ impl Actor {
             ty: (*item.self_ty).clone(),
             item,
             world: asked_for.unwrap_or(found.world),
+            may_passivate,
             methods: found.methods,
             start: found.start,
             stop: found.stop,
@@ -64,16 +67,28 @@ pub(crate) fn without_markers(item: TokenStream) -> TokenStream {
     parsed.into_token_stream()
 }
 
-fn world(input: syn::parse::ParseStream<'_>) -> Result<Option<World>> {
-    if input.is_empty() {
-        return Ok(None);
+/// What stands in the brackets of `#[actor(…)]`.
+#[derive(Default)]
+struct Options {
+    world: Option<World>,
+    may_passivate: bool,
+}
+
+fn options(input: ParseStream<'_>) -> Result<Options> {
+    let mut options = Options::default();
+    for option in Punctuated::<Ident, Token![,]>::parse_terminated(input)? {
+        match option.to_string().as_str() {
+            "serial" if options.world.is_none() => options.world = Some(World::Serial),
+            "overlapping" if options.world.is_none() => options.world = Some(World::Overlapping),
+            "may_passivate" => options.may_passivate = true,
+            _ => {
+                let message =
+                    "the options of `#[actor]` are one of `serial` and `overlapping`, and `may_passivate`";
+                return Err(Error::new_spanned(option, message));
+            }
+        }
     }
-    let option: Ident = input.parse()?;
-    match option.to_string().as_str() {
-        "serial" => Ok(Some(World::Serial)),
-        "overlapping" => Ok(Some(World::Overlapping)),
-        _ => Err(Error::new_spanned(option, "the options of `#[actor]` are `serial` and `overlapping`")),
-    }
+    Ok(options)
 }
 
 fn impl_block(item: TokenStream) -> Result<ItemImpl> {

@@ -13,7 +13,7 @@ use crate::method::{Answer, Method};
 
 /// The whole expansion.
 pub(crate) fn actor(actor: &Actor) -> TokenStream {
-    let Actor { item, ty, .. } = actor;
+    let Actor { item, ty, may_passivate, .. } = actor;
     let methods = actor.methods.iter().map(describe);
     let world = match actor.world {
         World::Serial => serial(actor),
@@ -34,6 +34,8 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
                     }
                     &ACTOR
                 }
+
+                const MAY_PASSIVATE: bool = #may_passivate;
 
                 fn methods() -> ::std::vec::Vec<private::Method> {
                     let mut methods = ::std::vec::Vec::new();

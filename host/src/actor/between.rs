@@ -1,7 +1,9 @@
 //! What happens between two lives: who is answered, whether another life follows, and when.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -45,6 +47,9 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
     if exit.is_failure() && !restart_requested {
         note_culprit(core, &exit);
     }
+    if exit == ExitReason::Passivated && !stopping {
+        return rest(core, tracker).await;
+    }
     let verdict = match &exit {
         ExitReason::Killed => Verdict::Stop,
         // However it ended then: what was asked for is not held against the actor.
@@ -86,7 +91,44 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
         status.backoff = Some(after);
     });
     end_calls(core, &exit, true);
-    match back_off(core, after).await {
+    let delay = async {
+        if after.is_zero() {
+            // The clock's shortest time is a millisecond.
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(after).await;
+        }
+    };
+    wait_for_next(core, tracker, &exit, delay).await
+}
+
+/// Waits for a message, without a life.
+async fn rest(core: &Arc<Core>, tracker: &mut RestartTracker) -> Next {
+    let (exit, generation) = (ExitReason::Passivated, core.status.borrow().generation);
+    tracing::info!(actor = %core.name, %generation, "the actor {exit}");
+    core.watchers.tell(|| LifeEnd { generation, exit: exit.clone(), restarts: true });
+    core.counters.set_memory_bytes(0);
+    core.status.send_modify(|status| {
+        status.state = State::Passive;
+        status.last_exit = Some(exit.clone());
+    });
+    end_calls(core, &exit, true);
+    let message = poll_fn(|context| {
+        // First: whoever brings a message after this has looked wakes us.
+        core.work_arrived.register(context.waker());
+        if core.mailbox.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    });
+    wait_for_next(core, tracker, &exit, message).await
+}
+
+/// Waits until the next life may begin, or somebody wants none.
+async fn wait_for_next(
+    core: &Arc<Core>,
+    tracker: &mut RestartTracker,
+    exit: &ExitReason,
+    ready: impl Future<Output = ()>,
+) -> Next {
+    match wait(core, ready).await {
         Waited::Out => Next::Life,
         Waited::Restart => {
             begin_anew(core, tracker);
@@ -96,7 +138,7 @@ pub(super) async fn conclude(core: &Arc<Core>, tracker: &mut RestartTracker, end
             // The life that was promised ends before it began.
             let generation = core.status.borrow().generation.next();
             core.watchers.tell(|| LifeEnd { generation, exit: order, restarts: false });
-            settle(core, State::Stopped, &exit, generation)
+            settle(core, State::Stopped, exit, generation)
         }
     }
 }
@@ -149,7 +191,7 @@ fn settle(core: &Core, state: State, exit: &ExitReason, generation: Generation) 
 
 /// What ended the wait for the next life.
 enum Waited {
-    /// Its time.
+    /// What was waited for.
     Out,
     /// Somebody who wants it now.
     Restart,
@@ -157,16 +199,8 @@ enum Waited {
     Stop(ExitReason),
 }
 
-/// Waits until the next life may begin.
-async fn back_off(core: &Core, after: Duration) -> Waited {
-    let mut delay = pin!(async {
-        if after.is_zero() {
-            // The clock's shortest time is a millisecond.
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(after).await;
-        }
-    });
+async fn wait(core: &Core, ready: impl Future<Output = ()>) -> Waited {
+    let mut ready = pin!(ready);
     loop {
         tokio::select! {
             biased;
@@ -176,7 +210,7 @@ async fn back_off(core: &Core, after: Duration) -> Waited {
                 Signal::Restart => return Waited::Restart,
                 Signal::Fault(_) | Signal::Cancel(_) | Signal::Rearm => {}
             },
-            () = &mut delay => return Waited::Out,
+            () = &mut ready => return Waited::Out,
         }
     }
 }

@@ -105,6 +105,8 @@ pub(super) struct Core {
     pub(super) watchers: Watchers,
     /// Whether its run loop has ended: nothing becomes of it any more.
     pub(super) is_gone: AtomicBool,
+    /// Whether the life that runs lets itself be ended for want of work.
+    pub(super) may_passivate: AtomicBool,
     next_call: AtomicU64,
 }
 
@@ -142,6 +144,7 @@ impl Core {
             quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
             watchers: Watchers::default(),
             is_gone: AtomicBool::new(false),
+            may_passivate: AtomicBool::new(false),
             next_call: AtomicU64::new(1),
             limits,
         })

@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -87,6 +88,11 @@ impl Desk {
         });
         tracing::info!(actor = %birth.name, generation = %birth.generation, "running");
         self.core.signals.send(Signal::Rearm);
+    }
+
+    /// Says that this life may end whenever it has nothing to do, where the host wants that.
+    pub fn may_passivate(&self) {
+        self.core.may_passivate.store(true, Ordering::Relaxed);
     }
 
     /// Waits for the next piece of work. After [`Work::Stop`] it waits for ever.

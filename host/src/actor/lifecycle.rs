@@ -8,6 +8,9 @@
 //! | `starting`, `running` | `stopping` | somebody asked |
 //! | `stopping`, `running` | `stopped` | the life ended, and none follows |
 //! | `starting`, `running`, `restarting` | `failed` | the life failed, and policy or budget allow no other |
+//! | `running` | `passive` | nothing was to do for `passivate_after`, and the actor lets that happen |
+//! | `passive` | `starting` | a message came, or somebody asked for a restart |
+//! | `passive` | `stopped` | somebody asked |
 //! | `stopped`, `failed` | `starting` | somebody asked for a restart |
 
 use std::time::Duration;
@@ -27,6 +30,8 @@ pub enum State {
     Running,
     /// Between two lives; messages wait.
     Restarting,
+    /// Between two lives, with nothing to do; the next message begins one.
+    Passive,
     /// The last messages are handled; no new ones are taken.
     Stopping,
     /// Ended in good order.
@@ -41,7 +46,7 @@ impl State {
     pub fn is_final(self) -> bool {
         match self {
             Self::Stopped | Self::Failed => true,
-            Self::Starting | Self::Running | Self::Restarting | Self::Stopping => false,
+            Self::Starting | Self::Running | Self::Restarting | Self::Passive | Self::Stopping => false,
         }
     }
 
@@ -52,6 +57,7 @@ impl State {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Restarting => "restarting",
+            Self::Passive => "passive",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::Failed => "failed",
@@ -66,7 +72,7 @@ pub struct Status {
     pub state: State,
     /// Which life it is in, or was in last.
     pub generation: Generation,
-    /// How many lives were followed by another, whoever asked for it.
+    /// How many lives were followed by another, whoever asked for it; but for those that ended for want of work.
     pub restarts: u64,
     /// How the life before this one ended; or the last one, where none runs.
     pub last_exit: Option<ExitReason>,

@@ -357,9 +357,10 @@ impl ActorRef {
     ///
     /// Dropping the future changes nothing.
     pub async fn ready(&self) -> Result<(), ExitReason> {
-        let status = self.wait_for(|status| status.state == State::Running || status.state.is_final()).await;
+        let is_ready = |state| matches!(state, State::Running | State::Passive);
+        let status = self.wait_for(|status| is_ready(status.state) || status.state.is_final()).await;
         match status.state {
-            State::Running => Ok(()),
+            state if is_ready(state) => Ok(()),
             _ended => Err(status.last_exit.unwrap_or(ExitReason::Killed)),
         }
     }

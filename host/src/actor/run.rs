@@ -18,6 +18,7 @@ use super::behavior::{Behavior, Birth};
 use super::between::{End, Next, begin_anew, begin_next, conclude, end_calls, refuse_waiting};
 use super::core::Core;
 use super::desk::Desk;
+use super::idleness::Idleness;
 use super::lifecycle::State;
 use super::schedule::Phase;
 use super::seat::Seat;
@@ -91,7 +92,8 @@ impl Drop for CloseOnDrop {
         // A life that ran ends with it; between two lives, the end was told.
         let (generation, lives) = {
             let status = core.status.borrow();
-            (status.generation, !status.state.is_final() && status.state != State::Restarting)
+            let between = matches!(status.state, State::Restarting | State::Passive);
+            (status.generation, !status.state.is_final() && !between)
         };
         if lives {
             core.watchers.tell(|| LifeEnd { generation, exit: ExitReason::Killed, restarts: false });
@@ -114,6 +116,10 @@ struct Life<'a> {
     stop_due: Option<Instant>,
     /// When to look for idle streams.
     idle_due: Option<Instant>,
+    /// Where it is to end for want of work.
+    idleness: Option<Idleness>,
+    /// Whether it ends for want of work.
+    passivates: bool,
     /// Whether another life was asked for.
     restart: bool,
     /// Whether another life was asked for after the stop.
@@ -129,12 +135,24 @@ impl<'a> Life<'a> {
     ) -> Self {
         let (behavior, desk) = (Arc::clone(behavior), Desk::new(Arc::clone(core)));
         core.burst.broken();
+        core.may_passivate.store(false, Ordering::Relaxed);
         // The inner call too may panic, and ends this actor alone if it does.
         let life = AssertUnwindSafe(async move { behavior.live(birth, desk).await }).catch_unwind();
         let life = life.map(|end| end.unwrap_or_else(|panic| host_fault(&*panic))).boxed();
         let start_due = Instant::now().checked_add(core.limits.start_timeout);
         let seat = Seat::new(core, batch, life);
-        Self { core, seat, start_due, stop_due: None, idle_due: None, restart: false, revive: false }
+        let idleness = core.limits.passivate_after.map(Idleness::new);
+        Self {
+            core,
+            seat,
+            start_due,
+            stop_due: None,
+            idle_due: None,
+            idleness,
+            passivates: false,
+            restart: false,
+            revive: false,
+        }
     }
 
     /// Runs the life to its end. Answers also whether another was asked for.
@@ -146,6 +164,7 @@ impl<'a> Life<'a> {
         }
         match exit {
             ExitReason::Stopped if self.restart => (ExitReason::RestartRequested, true),
+            ExitReason::Stopped if self.passivates => (ExitReason::Passivated, false),
             exit => (exit, self.restart),
         }
     }
@@ -184,7 +203,7 @@ impl<'a> Life<'a> {
                 core.mailbox.close();
                 core.status.send_modify(|status| status.state = State::Stopping);
                 // What comes later stands.
-                (self.restart, self.revive) = (false, false);
+                (self.restart, self.revive, self.passivates) = (false, false, false);
                 self.drain(Phase::Draining { mailbox: true });
             }
             Signal::Restart if core.status.borrow().state == State::Stopping => self.revive = true,
@@ -214,7 +233,7 @@ impl<'a> Life<'a> {
         if schedule.phase != Phase::Stopping {
             schedule.phase = phase;
         }
-        let why = if self.restart { "is being restarted" } else { "is stopping" };
+        let why = if self.restart || self.passivates { "is being restarted" } else { "is stopping" };
         let error = RuntimeError::new(RuntimeErrorKind::ActorStopped, format!("`{}` {why}", core.name));
         schedule.break_streams(&error.into(), Instant::now(), core.limits.grace);
         drop(schedule);
@@ -230,7 +249,11 @@ impl<'a> Life<'a> {
             let every = (self.core.limits.stream_idle / 8).max(IDLE_CHECK_MIN);
             self.idle_due = Instant::now().checked_add(every);
         }
-        [self.start_due, self.stop_due, schedule.next_due(), self.idle_due].into_iter().flatten().min()
+        let next_look = self.idleness.as_ref().and_then(Idleness::next_look);
+        [self.start_due, self.stop_due, schedule.next_due(), self.idle_due, next_look]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn check_overdue(&mut self, now: Instant) -> Option<ExitReason> {
@@ -242,6 +265,7 @@ impl<'a> Life<'a> {
         if self.stop_due.is_some_and(|due| due <= now) {
             return Some(ExitReason::Forced { overdue: Overdue::Stop, limit: limits.stop_timeout });
         }
+        self.look_for_work(now);
         let mut schedule = self.core.schedule();
         for call in schedule.idle_streams(now, limits.stream_idle) {
             let operation = "reading the stream".to_owned();
@@ -252,6 +276,24 @@ impl<'a> Life<'a> {
         let message = schedule.take_overdue(now)?;
         let overdue = Overdue::Call { method: message.method.clone() };
         Some(ExitReason::Forced { overdue, limit: limits.grace })
+    }
+}
+
+impl Life<'_> {
+    /// Ends the life in good order, if there is nothing to do, has not been for long, and the actor lets that happen.
+    fn look_for_work(&mut self, now: Instant) {
+        let Some(idleness) = &mut self.idleness else { return };
+        if !idleness.look(self.core, now) {
+            return;
+        }
+        self.idleness = None;
+        if self.core.may_passivate.load(Ordering::Relaxed) {
+            self.passivates = true;
+            self.drain(Phase::Draining { mailbox: false });
+        } else {
+            let actor = &self.core.name;
+            tracing::warn!(%actor, "passivate_after is set, but the actor does not say that it may be passivated");
+        }
     }
 }
 

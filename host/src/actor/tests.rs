@@ -4,6 +4,7 @@ mod budgets;
 mod deadlines;
 mod messages;
 mod native;
+mod passivation;
 mod properties;
 mod quarantine;
 mod replies;

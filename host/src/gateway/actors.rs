@@ -139,6 +139,7 @@ impl From<&ExitReason> for ExitView {
             ExitReason::Stopped
             | ExitReason::Killed
             | ExitReason::RestartRequested
+            | ExitReason::Passivated
             | ExitReason::Exited { .. }
             | ExitReason::StartFailed(_)
             | ExitReason::Faulted { .. }

@@ -1,5 +1,10 @@
 //! How handlers share an instance.
 
+use std::time::Duration;
+
+use pulsing_host::actor::lifecycle::State;
+use pulsing_host::actor::reference::SendOptions;
+use pulsing_host::message::{Message, Payload};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 
@@ -80,6 +85,24 @@ async fn background_work_goes_on_after_its_handler_and_ends_with_the_life() {
         let asks = asked.inspect().counted.asks;
         bounded(actor.ask::<u64>("nap", &(20,)).into_future()).await.unwrap();
         assert_eq!((counted().await.unwrap(), asked.inspect().counted.asks), (0, asks));
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_guest_that_may_be_passivated_loses_its_memory_and_nothing_else() {
+    let host = host().unwrap();
+    for guest in ["echo", "echo-overlapping"] {
+        let mut spec = spec(guest).unwrap();
+        spec.limits.passivate_after = Some(Duration::from_millis(50));
+        let actor = spawn(&host, spec).await.unwrap();
+        let note = Message::new("note", Payload::bytes("x"));
+        actor.tell_message(note, SendOptions::default()).await.unwrap();
+        bounded(actor.wait_for(|status| status.state == State::Passive)).await;
+        assert_eq!(actor.inspect().counted.memory_bytes, 0, "{guest}");
+        // It takes what comes, and begins anew.
+        assert_eq!(bounded(actor.ask::<u64>("told", &()).into_future()).await.unwrap(), 0, "{guest}");
+        assert!(actor.status().generation.0 >= 1, "{guest}");
     }
     host.shutdown().await;
 }

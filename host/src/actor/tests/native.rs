@@ -52,6 +52,8 @@ pub(super) struct Setup {
     pub(super) restart: RestartSettings,
     /// How many lives fail to start, the first ones.
     pub(super) failing_starts: u64,
+    /// Whether it lets itself be passivated.
+    pub(super) may_passivate: bool,
 }
 
 impl Default for Setup {
@@ -61,6 +63,7 @@ impl Default for Setup {
             limits: Limits::default(),
             restart: RestartSettings::default(),
             failing_starts: 0,
+            may_passivate: false,
         }
     }
 }
@@ -72,8 +75,8 @@ impl Setup {
 
     pub(super) fn spawn(self) -> Fixture {
         let journal = Journal::default();
-        let behavior =
-            Native { lane: self.lane, journal: journal.clone(), failing_starts: self.failing_starts };
+        let Self { lane, failing_starts, may_passivate, .. } = self;
+        let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate };
         let (actor, run) = Spawn {
             name: ActorName::new("native").unwrap(),
             behavior: Arc::new(behavior),
@@ -121,6 +124,7 @@ struct Native {
     lane: Lane,
     journal: Journal,
     failing_starts: u64,
+    may_passivate: bool,
 }
 
 /// One life: how far each open stream has got, and how.
@@ -159,6 +163,9 @@ impl Behavior for Native {
             self.journal.note(format!("start {}", birth.generation));
             if birth.generation.0 < self.failing_starts {
                 return ExitReason::StartFailed(ActorError::system("not yet"));
+            }
+            if self.may_passivate {
+                desk.may_passivate();
             }
             desk.ready(&birth, description());
             let life = NativeLife { journal: &self.journal, desk, streams: Mutex::default() };

@@ -27,6 +27,11 @@ impl Host for Guest {
         Ok(self.desk.is_cancelled(CallId(call)))
     }
 
+    fn may_passivate(&mut self) -> wasmtime::Result<()> {
+        self.desk.may_passivate();
+        Ok(())
+    }
+
     fn unpark(&mut self, key: u64) -> wasmtime::Result<()> {
         self.parking.unpark(key);
         Ok(())

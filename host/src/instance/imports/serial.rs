@@ -102,6 +102,11 @@ impl system::Host for Guest {
     async fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
         Ok(self.desk.is_cancelled(CallId(call)))
     }
+
+    async fn may_passivate(&mut self) -> wasmtime::Result<()> {
+        self.desk.may_passivate();
+        Ok(())
+    }
 }
 
 fn cancelled() -> error::RuntimeError {

@@ -9,7 +9,7 @@ struct Echo {
     told: u64,
 }
 
-#[pulsing_guest::actor(overlapping)]
+#[pulsing_guest::actor(overlapping, may_passivate)]
 impl Echo {
     /// Answers the same bytes.
     fn echo(&self, body: Bytes) -> Bytes {

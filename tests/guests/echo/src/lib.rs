@@ -7,7 +7,7 @@ struct Echo {
     told: u64,
 }
 
-#[pulsing_guest::actor]
+#[pulsing_guest::actor(may_passivate)]
 impl Echo {
     /// Answers the same bytes.
     fn echo(&self, body: Bytes) -> Bytes {
