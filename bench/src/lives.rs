@@ -42,9 +42,14 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     let napping = bench.start(bench.spec("echo-overlapping", "napping")?)?;
     let crashing = bench.start(crashing(bench.spec("echo", "crashing")?))?;
     let raw = Arc::new(Raw::new(&bench.engines, &bench.component("echo")?, BODY)?);
+    let raw_overlapping = Arc::new(Raw::new(&bench.engines, &bench.component("echo-overlapping")?, BODY)?);
     let (places, handlers, crashes) = (&bench.places, options.handlers, options.crashes);
     let mut contest = Contest::default();
     contest.enter("naps", || places.run(Placement::Same, naps(napping.clone(), handlers)));
+    contest.enter("raw naps", || {
+        let raw = Arc::clone(&raw_overlapping);
+        places.at_home(async move { raw.naps(handlers, NAP).await })
+    });
     contest.enter("nap", || Ok(NAP.as_secs_f64() * 1000.0));
     contest.enter("new store and first call", || {
         let raw = Arc::clone(&raw);
@@ -57,6 +62,7 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     let raw = "new store and first call";
     Ok(vec![
         series.row(&format!("{handlers} handlers of 50 ms"), "ms", "naps", "nap", Some(Goal::AtMost(1.2)))?,
+        series.row(&format!("{handlers} handlers of 50 ms"), "ms", "naps", "raw naps", None)?,
         series.row("end of a life to next answer, no backoff", "ns", "end", raw, Some(Goal::AtMost(2.0)))?,
         series.row("the same with the panic and its report", "ns", "crash", raw, None)?,
     ])

@@ -14,7 +14,7 @@ use crate::asked::{Counting, Sandboxed, ask_p50, asks_per_sec, tells_per_sec};
 use crate::contest::Contest;
 use crate::native::{KameoEcho, RactorEcho, TokioEcho};
 use crate::places::Placement;
-use crate::raw::Raw;
+use crate::raw::{Raw, RawLoop};
 use crate::rows::{Goal, Row};
 
 #[derive(Args)]
@@ -100,6 +100,14 @@ fn one_caller(bench: &Bench, options: &Options, actors: &Actors, placement: Plac
             places.at_home(async move { raw.call_p50(time).await })
         });
     }
+    let (asks, asked) = tokio::sync::mpsc::channel(1);
+    let serving = Arc::clone(&concurrent);
+    places.at_home(async move {
+        tokio::spawn(async move { serving.serve(asked).await });
+        Ok(())
+    })?;
+    let bare = RawLoop(asks);
+    contest.enter("bare loop", move || places.run(placement, ask_p50(bare.clone(), time)));
     for (name, actor, args, method) in [
         ("bytes", &actors.echo, bytes(), "echo"),
         ("text", &actors.echo, json(), "say"),
@@ -137,6 +145,7 @@ fn one_caller(bench: &Bench, options: &Options, actors: &Actors, placement: Plac
             &overlapping,
             same(Goal::AtMost(1.25)),
         ),
+        row("ask, overlapping, bytes", "overlapping", "bare loop", None)?,
     ])
 }
 

@@ -1,19 +1,25 @@
 //! Calls into a guest without a host around them: a store, an instance, and nothing else.
 //!
-//! The engines are the host's own, and so is the guest. What the host offers to guests beyond wasi is missing: a
-//! guest that uses it traps.
+//! The engines are the host's own, and so is the guest. Of what the host offers to guests beyond wasi there is what the
+//! measured ones use; all else traps.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
 use pulsing_host::actor::behavior::Lane;
 use pulsing_host::engine::{ComponentSource, Engines, load};
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::asked::Asked;
 use crate::lives::PAUSE;
 
 mod serial {
@@ -40,7 +46,12 @@ use serial::pulsing::actor::types::{Encoding, Message, Payload, StartOptions};
 struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
+    /// Calls whose end somebody waits for.
+    watched: Watched,
 }
+
+/// By number; dropped when the call ends.
+type Watched = Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>;
 
 impl WasiView for Wasi {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -64,6 +75,7 @@ impl Raw {
         let loaded = load(engines, guest)?;
         let mut linker = Linker::<Wasi>::new(engines.of(loaded.lane));
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        add_system(&mut linker, loaded.lane)?;
         linker.define_unknown_imports_as_traps(&loaded.component)?;
         let pre = linker.instantiate_pre(&loaded.component)?;
         let code = match loaded.lane {
@@ -129,8 +141,75 @@ impl Raw {
         Ok(f64::from(u32::try_from(took.value_at_quantile(0.5))?))
     }
 
+    /// So many handlers that wait at once. Answers how long it takes until all have returned, in milliseconds. For
+    /// overlapping guests.
+    pub(crate) async fn naps(&self, count: usize, nap: Duration) -> Result<f64> {
+        let Code::Overlapping(pre) = &self.code else { anyhow::bail!("not an overlapping guest") };
+        let mut store = self.store(pre.engine());
+        let watched = Arc::clone(&store.data().watched);
+        let instance = pre.instantiate_async(&mut store).await?;
+        let actor = instance.pulsing_actor_async_actor();
+        let args = format!("[{}]", nap.as_millis()).into_bytes();
+        store
+            .run_concurrent(async |accessor| {
+                let started = actor.call_start(accessor, start_options()).await?;
+                started.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                let begun = Instant::now();
+                let naps = (1..=count).map(async |call| -> Result<()> {
+                    let call = u64::try_from(call)?;
+                    let args = Payload { encoding: Encoding::Json, body: args.clone() };
+                    let message = Message { call, method: "nap".to_owned(), args, ..self.message() };
+                    let reply = actor.call_handle(accessor, message).await?;
+                    reply.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                    drop(lock(&watched).remove(&call));
+                    Ok(())
+                });
+                futures::future::try_join_all(naps).await?;
+                Ok(begun.elapsed().as_secs_f64() * 1000.0)
+            })
+            .await?
+    }
+
+    /// The least loop that answers over a channel and lets calls overlap: it echoes for as long as somebody may ask. For
+    /// overlapping guests.
+    pub(crate) async fn serve(&self, mut asks: mpsc::Receiver<oneshot::Sender<()>>) -> Result<()> {
+        let Code::Overlapping(pre) = &self.code else { anyhow::bail!("not an overlapping guest") };
+        let mut store = self.store(pre.engine());
+        let instance = pre.instantiate_async(&mut store).await?;
+        let actor = instance.pulsing_actor_async_actor();
+        store
+            .run_concurrent(async |accessor| {
+                let started = actor.call_start(accessor, start_options()).await?;
+                started.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                let mut running = FuturesUnordered::new();
+                loop {
+                    tokio::select! {
+                        biased;
+                        Some(ended) = running.next(), if !running.is_empty() => {
+                            let _: Result<()> = ended;
+                        }
+                        ask = asks.recv() => {
+                            let Some(answer) = ask else { return Ok(()) };
+                            running.push(async move {
+                                let reply = actor.call_handle(accessor, self.message()).await?;
+                                reply.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+                                // Whoever asked waits for it.
+                                let _gone = answer.send(());
+                                Ok(())
+                            });
+                        }
+                    }
+                }
+            })
+            .await?
+    }
+
     fn store(&self, engine: &wasmtime::Engine) -> Store<Wasi> {
-        let wasi = Wasi { ctx: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let wasi = Wasi {
+            ctx: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+            watched: Watched::default(),
+        };
         let mut store = Store::new(engine, wasi);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| {
@@ -149,6 +228,50 @@ impl Raw {
             remaining_ms: None,
         }
     }
+}
+
+/// Asks a [`Raw::serve`].
+#[derive(Clone)]
+pub(crate) struct RawLoop(pub(crate) mpsc::Sender<oneshot::Sender<()>>);
+
+impl Asked for RawLoop {
+    async fn ask(&self) -> Result<()> {
+        let (answer, wait) = oneshot::channel();
+        self.0.send(answer).await.context("the loop has ended")?;
+        wait.await.context("the loop has ended")
+    }
+}
+
+/// What the measured guests use of the host, as short as it can be.
+fn add_system(linker: &mut Linker<Wasi>, lane: Lane) -> Result<()> {
+    let name = match lane {
+        Lane::Serial => "pulsing:actor/system@0.1.0",
+        Lane::Overlapping => "pulsing:actor/async-system@0.1.0",
+    };
+    let mut system = linker.instance(name)?;
+    system.func_wrap("may-passivate", |_, ()| Ok(()))?;
+    if lane == Lane::Overlapping {
+        system.func_wrap_concurrent("sleep", |_, (ms,): (u64,)| {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(())
+            })
+        })?;
+        system.func_wrap_concurrent("cancelled", |accessor, (call,): (u64,)| {
+            Box::pin(async move {
+                let (ended, wait) = oneshot::channel();
+                accessor.with(|mut store| lock(&store.get().watched).insert(call, ended));
+                // It errs where the call has ended, which is all there is to know.
+                drop(wait.await);
+                Ok(())
+            })
+        })?;
+    }
+    Ok(())
+}
+
+fn lock(watched: &Watched) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
+    watched.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start_options() -> StartOptions {
