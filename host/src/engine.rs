@@ -7,6 +7,7 @@
 mod component;
 mod error;
 mod preview;
+mod progress;
 
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};

@@ -4,17 +4,21 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::Component;
 
 use super::Engines;
 use super::error::LoadError;
 use super::preview::preview;
+use super::progress::telling;
 use crate::actor::behavior::Lane;
 
 /// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
 const COMPONENT_MAX_BYTES: u64 = 256 << 20;
+
+/// How often people are told that a component is still being compiled. Small ones are done before the first time.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Where a component comes from.
 #[derive(Debug, Clone)]
@@ -102,8 +106,12 @@ pub fn compile(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, Lo
     let name = name.to_owned();
     let preview = preview(&name, bytes)?;
     let (begun, hits) = (Instant::now(), engines.cache_hits());
-    let component = Component::from_binary(engines.of(preview.lane), bytes)
-        .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
+    let tell = |so_far: Duration| {
+        tracing::info!(component = %name, bytes = bytes.len(), ?so_far, "compiling: the first start of a large component takes seconds");
+    };
+    let compiled = telling(TOLD_EVERY, tell, || Component::from_binary(engines.of(preview.lane), bytes));
+    let component =
+        compiled.map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
     let origin = if engines.cache_hits() > hits { CodeOrigin::Cache } else { CodeOrigin::Compiled };
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
     Ok(Loaded { name, component, lane: preview.lane, imports: preview.imports, origin })
