@@ -106,8 +106,9 @@ pub fn compile(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, Lo
     let name = name.to_owned();
     let preview = preview(&name, bytes)?;
     let (begun, hits) = (Instant::now(), engines.cache_hits());
-    let tell = |so_far: Duration| {
-        tracing::info!(component = %name, bytes = bytes.len(), ?so_far, "compiling: the first start of a large component takes seconds");
+    let tell = || {
+        let so_far = begun.elapsed();
+        tracing::info!(component = %name, ?so_far, "compiling, which takes seconds at a large component's first start");
     };
     let compiled = telling(TOLD_EVERY, tell, || Component::from_binary(engines.of(preview.lane), bytes));
     let component =
