@@ -44,8 +44,11 @@ pub mod overlapping {
         pub_export_macro: true,
         export_macro_name: "export_overlapping",
         default_bindings_module: "pulsing_guest::__private::overlapping_bindings",
-        with: { "pulsing:actor/types@0.1.0": super::serial::pulsing::actor::types },
+        with: {
+            "pulsing:actor/types@0.1.0": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types@0.1.0": super::serial::pulsing::actor::http_types,
+        },
     });
 }
 
-pub(crate) use serial::pulsing::actor::types;
+pub(crate) use serial::pulsing::actor::{http_types, types};

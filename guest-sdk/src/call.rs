@@ -32,8 +32,11 @@ thread_local! {
 }
 
 impl Call {
+    /// Names no call. What a handler waits for is dropped with it, so that the host need not cut it short.
+    pub(crate) const NO_ID: u64 = 0;
+
     const NONE: Self = Self {
-        id: 0,
+        id: Self::NO_ID,
         idempotency_key: None,
         resume_after: None,
         timeout: None,

@@ -149,7 +149,7 @@ async fn draw(stream: u64, max_items: u32) -> Result<StreamBatch, Error> {
 ///
 /// Dropping the future ends the wait. The SDK does so when the call is told to stop.
 pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
-    async_system::sleep(wire::milliseconds(duration))
+    async_system::sleep(Call::NO_ID, wire::milliseconds(duration))
 }
 
 /// Begins work that nobody waits for: it goes on beside the handlers, after this one has answered too, and ends with

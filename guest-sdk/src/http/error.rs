@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bindings::overlapping::pulsing::actor::async_http::{Error as WireError, ErrorCode};
+use crate::bindings::http_types::{Error as WireError, ErrorCode};
 
 /// Why a request has no response, or its body no end. `?` makes an [`Error`](crate::Error) of the right class of it.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::exchange::Exchange;
 use super::{Error, ErrorKind, Response};
-use crate::bindings::overlapping::pulsing::actor::async_http::{self, Body as WireBody, Header};
+use crate::bindings::http_types::{Body as WireBody, Header, Request as WireRequest};
+use crate::bindings::overlapping::pulsing::actor::async_http;
 use crate::{Call, wire};
 
 const REDIRECTS_DEFAULT: u32 = 10;
@@ -135,7 +136,7 @@ impl Request {
             Body::Whole(bytes) => (WireBody::Whole(bytes), None),
             Body::Streamed(stream) => (WireBody::Streamed, Some(stream)),
         };
-        let request = async_http::Request {
+        let request = WireRequest {
             method: self.method,
             url: self.url,
             headers: self.headers,

@@ -13,9 +13,8 @@ use super::exchange::Exchange;
 use super::lines::Lines;
 use super::text::Parsed;
 use super::{Error, ErrorKind};
-use crate::bindings::overlapping::pulsing::actor::async_http::{
-    self, Error as WireError, Header, ResponseHead as Head,
-};
+use crate::bindings::http_types::{Error as WireError, Header, ResponseHead as Head};
+use crate::bindings::overlapping::pulsing::actor::async_http;
 
 /// The most that `json`, `text` and `bytes` read, unless they are told otherwise.
 const LIMIT_BYTES: usize = 4 << 20;

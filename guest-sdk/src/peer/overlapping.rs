@@ -99,7 +99,7 @@ impl ActorRef {
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
         let key = self.options.idempotency_key.clone();
-        let told = async_system::tell(self.name.clone(), method.into(), args.into_args()?, key);
+        let told = async_system::tell(Call::NO_ID, self.name.clone(), method.into(), args.into_args()?, key);
         told.await.map_err(wire::runtime_error)
     }
 
@@ -165,7 +165,8 @@ pub struct PeerStream<T> {
 
 impl<T> PeerStream<T> {
     fn poll_batch(&mut self, id: u64, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let draw = self.draw.get_or_insert_with(|| Box::pin(async_system::stream_next(id, DRAW_ITEMS)));
+        let draw =
+            self.draw.get_or_insert_with(|| Box::pin(async_system::stream_next(Call::NO_ID, id, DRAW_ITEMS)));
         let drawn = std::task::ready!(draw.as_mut().poll(cx));
         self.draw = None;
         match drawn {

@@ -28,8 +28,36 @@ pub(super) mod overlapping {
         world: "overlapping",
         imports: { default: trappable },
         exports: { default: async | store },
-        with: { "pulsing:actor/types": super::serial::pulsing::actor::types },
+        with: {
+            "pulsing:actor/types": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types": super::serial::pulsing::actor::http_types,
+        },
     });
 }
 
-pub(super) use serial::pulsing::actor::types;
+/// What overlapping actors import whose tools know futures, but no async imports.
+pub(super) mod by_futures {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "overlapping-by-futures",
+        imports: {
+            "pulsing:actor/future-system.ask": store | trappable,
+            "pulsing:actor/future-system.tell": store | trappable,
+            "pulsing:actor/future-system.stream-open": store | trappable,
+            "pulsing:actor/future-system.stream-next": store | trappable,
+            "pulsing:actor/future-system.sleep": store | trappable,
+            "pulsing:actor/future-system.park": store | trappable,
+            "pulsing:actor/future-http.write": store | trappable,
+            "pulsing:actor/future-http.response": store | trappable,
+            "pulsing:actor/future-http.read": store | trappable,
+            default: trappable,
+        },
+        exports: { default: async | store },
+        with: {
+            "pulsing:actor/types": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types": super::serial::pulsing::actor::http_types,
+        },
+    });
+}
+
+pub(super) use serial::pulsing::actor::{http_types, types};

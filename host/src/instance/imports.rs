@@ -3,11 +3,13 @@
 //! A failure that a guest can expect is a WIT `result`. A broken rule (more than the guest may hold) is a trap,
 //! and ends that life alone.
 
+mod by_futures;
 pub(super) mod http;
 mod overlapping;
 mod parking;
 pub(super) mod peers;
 mod serial;
+mod waits;
 
 use std::pin::pin;
 
@@ -16,6 +18,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Accessor, HasSelf, Linker};
 
 use super::bindings;
+use super::bindings::by_futures::pulsing::actor::{future_http, future_system};
 use super::store::Guest;
 use crate::actor::behavior::Lane;
 use crate::grants::Need;
@@ -27,6 +30,16 @@ const WASI: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:
 
 /// Offered too, since guests of some tools import them without use: nothing can be reached through them.
 const WASI_WITHOUT_USE: &str = "wasi:sockets/";
+
+/// What the host itself offers, by lane; and the words of it.
+const SERIAL: [&str; 2] = ["pulsing:actor/system@0.1.0", "pulsing:actor/http@0.1.0"];
+const OVERLAPPING: [&str; 4] = [
+    "pulsing:actor/async-system@0.1.0",
+    "pulsing:actor/async-http@0.1.0",
+    "pulsing:actor/future-system@0.1.0",
+    "pulsing:actor/future-http@0.1.0",
+];
+const TYPES: [&str; 2] = ["pulsing:actor/types@0.1.0", "pulsing:actor/http-types@0.1.0"];
 
 /// Does what a handler waits for. Once it does not end at once, what the guest computed until then was not without
 /// a break.
@@ -42,13 +55,13 @@ async fn wait<T>(accessor: &Accessor<Guest, HasSelf<Guest>>, work: impl Future<O
 /// Whether the host offers what a component imports under this name.
 pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
     let own: &[&str] = match lane {
-        Lane::Serial => &["pulsing:actor/system@0.1.0"],
-        Lane::Overlapping => &["pulsing:actor/async-system@0.1.0", "pulsing:actor/async-http@0.1.0"],
+        Lane::Serial => &SERIAL,
+        Lane::Overlapping => &OVERLAPPING,
     };
     // Where handlers overlap, whoever waits in it would hold up all of them: there is `async-http`.
     let http = lane == Lane::Serial && import.starts_with("wasi:http/");
     let wasi = http || WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
-    own.contains(&import) || import == "pulsing:actor/types@0.1.0" || (wasi && import.contains("@0.2."))
+    own.contains(&import) || TYPES.contains(&import) || (wasi && import.contains("@0.2."))
 }
 
 /// What an import of a component is of no use without.
@@ -57,13 +70,18 @@ pub fn need(import: &str) -> Need {
     let of = |prefixes: &[&str]| prefixes.iter().any(|prefix| import.starts_with(prefix));
     if of(&[WASI_WITHOUT_USE]) {
         Need::Never
-    } else if of(&["wasi:http/", "pulsing:actor/async-http@"]) {
+    } else if of(&[
+        "wasi:http/",
+        "pulsing:actor/http@",
+        "pulsing:actor/async-http@",
+        "pulsing:actor/future-http@",
+    ]) {
         Need::Http
     } else if of(&["wasi:filesystem/"]) {
         Need::Dir
     } else if of(&["wasi:cli/environment@"]) {
         Need::Env
-    } else if of(&["pulsing:actor/system@", "pulsing:actor/async-system@"]) {
+    } else if of(&["pulsing:actor/system@", "pulsing:actor/async-system@", "pulsing:actor/future-system@"]) {
         Need::Ask
     } else {
         Need::Nothing
@@ -81,6 +99,9 @@ pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Gue
         }
         Lane::Overlapping => {
             bindings::overlapping::Overlapping::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+            let actor = &mut linker;
+            future_system::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+            future_http::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
         }
     }
     Ok(linker)

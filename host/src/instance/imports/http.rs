@@ -1,4 +1,4 @@
-//! `async-http`: HTTP to other machines, for overlapping guests. Only to hosts that were granted.
+//! `http`, `async-http` and `future-http`: HTTP to other machines. Only to hosts that were granted.
 //!
 //! Each exchange has a task of its own, which ends with the exchange: when the guest closes it, when the call that
 //! it is part of is told to stop or has ended, or with the guest's life. Bounded: `http_requests` exchanges, the
@@ -21,9 +21,9 @@ use self::exchange::Exchange;
 use self::failure::Failure;
 use super::wait;
 use crate::id::CallId;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::{
-    Error, ErrorCode, Host, HostWithStore, Request, ResponseHead,
-};
+use crate::instance::bindings::http_types::{self, Error, ErrorCode, Request, ResponseHead};
+use crate::instance::bindings::overlapping::pulsing::actor::async_http;
+use crate::instance::bindings::serial::pulsing::actor::http;
 use crate::instance::store::Guest;
 
 pub(in crate::instance) use self::client::HttpClient;
@@ -67,7 +67,7 @@ impl Exchanges {
         self.open.get(&id).cloned().ok_or_else(unknown)
     }
 
-    fn close(&mut self, id: u64) {
+    pub(super) fn close(&mut self, id: u64) {
         if let Some(exchange) = self.open.remove(&id) {
             exchange.end();
         }
@@ -75,7 +75,7 @@ impl Exchanges {
 }
 
 impl Guest {
-    fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
+    pub(super) fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
         let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
         self.http.allow(self.desk.name(), &prepared.url)?;
         self.exchanges.make_room()?;
@@ -88,16 +88,82 @@ impl Guest {
             Exchange::begin(self.desk.clone(), CallId(within), Arc::clone(&self.http), prepared, held);
         Ok(self.exchanges.add(exchange))
     }
+
+    pub(super) fn finish_exchange(&self, exchange: u64) -> Result<(), Error> {
+        self.exchanges.get(exchange).map(|exchange| exchange.finish()).map_err(Failure::into_wit)
+    }
+
+    pub(super) fn writing(
+        &self,
+        exchange: u64,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let exchange = self.exchanges.get(exchange);
+        async { async { exchange?.write(bytes).await }.await.map_err(Failure::into_wit) }
+    }
+
+    pub(super) fn responding(
+        &self,
+        exchange: u64,
+    ) -> impl Future<Output = Result<ResponseHead, Error>> + Send + use<> {
+        let exchange = self.exchanges.get(exchange);
+        async { async { exchange?.response().await }.await.map_err(Failure::into_wit) }
+    }
+
+    pub(super) fn reading(
+        &self,
+        exchange: u64,
+        max_bytes: u32,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>, Error>> + Send + use<> {
+        let exchange = self.exchanges.get(exchange);
+        async move { async { exchange?.read(max_bytes).await }.await.map_err(Failure::into_wit) }
+    }
 }
 
-impl Host for Guest {
+impl http_types::Host for Guest {}
+
+/// For guests whose handlers run one at a time.
+impl http::Host for Guest {
+    async fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
+        // What runs is known, whatever the guest says.
+        let within = if self.current == CallId::NONE { within } else { self.current.0 };
+        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+    }
+
+    async fn write(&mut self, exchange: u64, bytes: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.writing(exchange, bytes).await)
+    }
+
+    async fn finish(&mut self, exchange: u64) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.finish_exchange(exchange))
+    }
+
+    async fn response(&mut self, exchange: u64) -> wasmtime::Result<Result<ResponseHead, Error>> {
+        Ok(self.responding(exchange).await)
+    }
+
+    async fn read(
+        &mut self,
+        exchange: u64,
+        max_bytes: u32,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        Ok(self.reading(exchange, max_bytes).await)
+    }
+
+    async fn close(&mut self, exchange: u64) -> wasmtime::Result<()> {
+        self.exchanges.close(exchange);
+        Ok(())
+    }
+}
+
+/// For guests whose handlers overlap.
+impl async_http::Host for Guest {
     fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
         Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
     }
 
     fn finish(&mut self, exchange: u64) -> wasmtime::Result<Result<(), Error>> {
-        let finished = self.exchanges.get(exchange).map(|exchange| exchange.finish());
-        Ok(finished.map_err(Failure::into_wit))
+        Ok(self.finish_exchange(exchange))
     }
 
     fn close(&mut self, exchange: u64) -> wasmtime::Result<()> {
@@ -106,28 +172,22 @@ impl Host for Guest {
     }
 }
 
-impl HostWithStore<Guest> for HasSelf<Guest> {
+impl async_http::HostWithStore<Guest> for HasSelf<Guest> {
     async fn write(
         accessor: &Accessor<Guest, Self>,
         exchange: u64,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let written = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
-            Ok(exchange) => wait(accessor, exchange.write(bytes)).await,
-            Err(error) => Err(error),
-        };
-        Ok(written.map_err(Failure::into_wit))
+        let writing = accessor.with(|mut store| store.get().writing(exchange, bytes));
+        Ok(wait(accessor, writing).await)
     }
 
     async fn response(
         accessor: &Accessor<Guest, Self>,
         exchange: u64,
     ) -> wasmtime::Result<Result<ResponseHead, Error>> {
-        let response = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
-            Ok(exchange) => wait(accessor, exchange.response()).await,
-            Err(error) => Err(error),
-        };
-        Ok(response.map_err(Failure::into_wit))
+        let responding = accessor.with(|mut store| store.get().responding(exchange));
+        Ok(wait(accessor, responding).await)
     }
 
     async fn read(
@@ -135,10 +195,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let read = match accessor.with(|mut store| store.get().exchanges.get(exchange)) {
-            Ok(exchange) => wait(accessor, exchange.read(max_bytes)).await,
-            Err(error) => Err(error),
-        };
-        Ok(read.map_err(Failure::into_wit))
+        let reading = accessor.with(|mut store| store.get().reading(exchange, max_bytes));
+        Ok(wait(accessor, reading).await)
     }
 }

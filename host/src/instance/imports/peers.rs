@@ -104,6 +104,12 @@ impl Guest {
     }
 }
 
+/// Why a tell did not find room.
+pub(super) fn told_to_stop() -> RuntimeError {
+    let text = "the call was told to stop while it waited for room in the mailbox";
+    RuntimeError::new(RuntimeErrorKind::MailboxFull, text)
+}
+
 impl Guest {
     /// Begins to watch another actor.
     pub(super) fn watch_peer(&mut self, target: &str) -> Result<u64, CallError> {

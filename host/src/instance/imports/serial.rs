@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::{self, ActorError, RuntimeErrorKind};
+use super::peers::told_to_stop;
+use crate::error::ActorError;
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
 use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
@@ -42,7 +43,7 @@ impl system::Host for Guest {
                 tokio::select! {
                     biased;
                     told = Self::tell_in_time(&peer, message, origin) => told,
-                    () = self.desk.cancelled(self.current) => Err(cancelled()),
+                    () = self.desk.cancelled(self.current) => Err(told_to_stop()),
                 }
             }
             Err(error) => Err(error),
@@ -107,9 +108,4 @@ impl system::Host for Guest {
         self.desk.may_passivate();
         Ok(())
     }
-}
-
-fn cancelled() -> error::RuntimeError {
-    let text = "the call was told to stop while it waited for room in the mailbox";
-    error::RuntimeError::new(RuntimeErrorKind::MailboxFull, text)
 }

@@ -20,7 +20,7 @@ use super::network::{Lookups, Network};
 use super::request::url as read_url;
 use crate::grants::http::{Denied, HttpGrant, Reach, is_public, reach};
 use crate::id::ActorName;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::ErrorCode;
+use crate::instance::bindings::http_types::ErrorCode;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);

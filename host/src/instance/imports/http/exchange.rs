@@ -16,7 +16,7 @@ use super::request::{HEADERS_MAX_BYTES, Prepared, PreparedBody, WRITE_MAX_BYTES}
 use crate::actor::desk::Desk;
 use crate::budget::Held;
 use crate::id::CallId;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::{ErrorCode, Header, ResponseHead};
+use crate::instance::bindings::http_types::{ErrorCode, Header, ResponseHead};
 
 /// The response's beginning, once it is there.
 type Head = Option<Result<ResponseHead, Failure>>;
@@ -273,7 +273,7 @@ mod tests {
     use crate::actor::behavior::Lane;
     use crate::budget::Budget;
     use crate::id::ActorName;
-    use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Body as WireBody, Request};
+    use crate::instance::bindings::http_types::{Body as WireBody, Request};
     use crate::limits::Limits;
 
     /// A request with a streamed body to a server that accepts connections and reads nothing.

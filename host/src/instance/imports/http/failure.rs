@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use crate::grants::http::Denied;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Error, ErrorCode};
+use crate::instance::bindings::http_types::{Error, ErrorCode};
 use crate::text::printable;
 
 /// How much a message says: a server's text may be in it.
@@ -66,7 +66,7 @@ impl Failure {
         Self::new(ErrorCode::HttpProtocolError, text)
     }
 
-    pub(super) fn into_wit(self) -> Error {
+    pub(in crate::instance) fn into_wit(self) -> Error {
         Error { code: self.code, message: printable(&self.message, MESSAGE_MAX_CHARS) }
     }
 }

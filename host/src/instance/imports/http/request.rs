@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::failure::Failure;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::{Body, ErrorCode, Header, Request};
+use crate::instance::bindings::http_types::{Body, ErrorCode, Header, Request};
 
 /// The longest URL. Servers take 8 to 16 KiB.
 pub(super) const URL_MAX_BYTES: usize = 16 << 10;

@@ -32,7 +32,7 @@ use super::request;
 use crate::actor::desk::Desk;
 use crate::budget::{Budget, Held};
 use crate::id::CallId;
-use crate::instance::bindings::overlapping::pulsing::actor::async_http::ErrorCode;
+use crate::instance::bindings::http_types::ErrorCode;
 use crate::instance::store::Guest;
 
 pub(in crate::instance::imports) use self::limited::add_to_linker;

@@ -1,0 +1,133 @@
+//! What an overlapping guest can wait for, in two steps: what needs the guest's store is taken out of it at once,
+//! and what is waited for then needs it no more. One way for imports that are async, and for those that are futures.
+
+use std::time::Duration;
+
+use crate::actor::desk::Desk;
+use crate::actor::waits::Origin;
+use crate::error;
+use crate::id::CallId;
+use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
+use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
+use crate::instance::store::Guest;
+use crate::message::Message;
+use crate::stream::Batch;
+
+use super::peers::{Source, told_to_stop};
+
+/// Waits until the call is told to stop; without end, where no call is named.
+async fn told(desk: &Desk, within: CallId) {
+    if within == CallId::NONE {
+        return std::future::pending().await;
+    }
+    desk.cancelled(within).await;
+}
+
+/// Does `work`, unless the call is told to stop before: then true.
+async fn is_cut_short(desk: Desk, within: u64, work: impl Future) -> bool {
+    tokio::select! {
+        biased;
+        _done = work => false,
+        () = told(&desk, CallId(within)) => true,
+    }
+}
+
+impl Guest {
+    pub(super) fn asking(
+        &self,
+        within: u64,
+        target: &str,
+        method: String,
+        args: Payload,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<Payload, CallError>> + Send + use<> {
+        let message = Message::new(method, payload_in(args));
+        let outgoing = self.outgoing(within, target, message, options);
+        async { async { outgoing?.ask().await }.await.map(payload_out).map_err(call_error_out) }
+    }
+
+    pub(super) fn telling(
+        &self,
+        within: u64,
+        target: &str,
+        method: String,
+        args: Payload,
+        idempotency_key: Option<String>,
+    ) -> impl Future<Output = Result<(), RuntimeError>> + Send + use<> {
+        let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
+        let held = self.peer(target).and_then(|peer| Ok((peer, self.hold(&message)?)));
+        let desk = self.desk.clone();
+        async move {
+            let (peer, _held) = held.map_err(runtime_error_out)?;
+            let told = tokio::select! {
+                biased;
+                told = Self::tell_in_time(&peer, message, Origin::default()) => told,
+                () = told(&desk, CallId(within)) => Err(told_to_stop()),
+            };
+            told.map_err(runtime_error_out)
+        }
+    }
+
+    pub(super) fn opening(
+        &self,
+        within: u64,
+        target: &str,
+        method: String,
+        args: Payload,
+        resume_after: Option<u64>,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<Source, error::CallError>> + Send + use<> {
+        let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
+        let outgoing = self.outgoing(within, target, message, options);
+        async { outgoing?.open().await }
+    }
+
+    /// Keeps what was opened.
+    pub(super) fn opened(&mut self, opened: Result<Source, error::CallError>) -> Result<u64, CallError> {
+        opened.and_then(|source| self.peer_streams.add(source)).map_err(call_error_out)
+    }
+
+    pub(super) fn drawing(
+        &self,
+        within: u64,
+        stream: u64,
+        max_items: u32,
+    ) -> impl Future<Output = Result<Batch, error::CallError>> + Send + use<> {
+        let source = self.peer_streams.get(stream);
+        let desk = self.desk.clone();
+        async move {
+            let (source, origin) = (source?, Origin::default());
+            tokio::select! {
+                biased;
+                batch = source.draw(max_items, &origin) => batch,
+                () = told(&desk, CallId(within)) => Err(error::ActorError::Cancelled.into()),
+            }
+        }
+    }
+
+    /// Lets go of a stream that ended with what was drawn.
+    pub(super) fn drawn(
+        &mut self,
+        stream: u64,
+        drawn: Result<Batch, error::CallError>,
+    ) -> Result<StreamBatch, CallError> {
+        self.peer_streams.let_go_if_ended(stream, &drawn);
+        drawn.map(batch_out).map_err(call_error_out)
+    }
+
+    /// Whether the wait was cut short.
+    pub(super) fn sleeping(&self, within: u64, ms: u64) -> impl Future<Output = bool> + Send + use<> {
+        is_cut_short(self.desk.clone(), within, tokio::time::sleep(Duration::from_millis(ms)))
+    }
+
+    /// Whether the wait was cut short.
+    pub(super) fn parked(
+        &mut self,
+        within: u64,
+        key: u64,
+    ) -> wasmtime::Result<impl Future<Output = bool> + Send + use<>> {
+        let Some(woken) = self.parking.park(key) else { wasmtime::bail!("too many handlers are parked") };
+        // The other end goes away only with the whole life.
+        Ok(is_cut_short(self.desk.clone(), within, woken))
+    }
+}
