@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::process;
 
 /// Folders whose packages are guests: built for wasm32-wasip2, and natively only checked.
-const GUEST_FOLDERS: [&str; 2] = ["examples/rust", "tests/guests"];
+const GUEST_FOLDERS: [&str; 3] = ["examples/rust", "tests/guests", "tests/polyglot"];
 
 /// Reading a dozen manifests takes milliseconds; a minute also covers another cargo that holds the lock.
 const METADATA_BOUND: Duration = Duration::from_secs(60);

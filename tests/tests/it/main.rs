@@ -25,6 +25,7 @@ mod ledgers;
 mod neighbours;
 mod outgoing_http;
 mod peers;
+mod polyglot;
 mod program;
 mod properties;
 mod readmes;
