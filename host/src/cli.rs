@@ -6,9 +6,11 @@
 mod arguments;
 mod check;
 mod client;
+mod compile;
 mod event_stream;
 pub mod exit_code;
 mod failure;
+mod log;
 mod output;
 mod run;
 mod verbs;
@@ -20,8 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::failure::Failure;
 use crate::engine::BuildError;
-use crate::host::Host;
-use crate::limits::HostLimits;
+use crate::host::{Host, HostBuilder};
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
 #[derive(Debug, Parser)]
@@ -53,6 +54,8 @@ enum Verb {
     DeadLetters(verbs::DeadLettersArgs),
     /// Say what a component is and what it asks of a host, or why it cannot run.
     Check(check::CheckArgs),
+    /// Compile a component ahead, for hosts that are to start at once.
+    Compile(compile::CompileArgs),
 }
 
 /// Which host a client speaks to.
@@ -77,8 +80,7 @@ struct CacheArgs {
 impl CacheArgs {
     /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
     /// keeps none: it starts slower, and that is all.
-    fn host(&self, limits: HostLimits) -> Result<Host, BuildError> {
-        let builder = Host::builder().limits(limits);
+    fn host(&self, builder: HostBuilder) -> Result<Host, BuildError> {
         if let Some(dir) = &self.cache_dir {
             return builder.cache_dir(dir).build();
         }
@@ -129,7 +131,7 @@ pub(crate) fn events<'a>(
 /// A host uses all cores; a client needs one thread.
 fn runtime(verb: &Verb) -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = match verb {
-        Verb::Run(_) | Verb::Check(_) => tokio::runtime::Builder::new_multi_thread(),
+        Verb::Run(_) | Verb::Check(_) | Verb::Compile(_) => tokio::runtime::Builder::new_multi_thread(),
         _client => tokio::runtime::Builder::new_current_thread(),
     };
     builder.enable_all().build().map_err(|error| Failure::system(format!("cannot start: {error}")))
@@ -147,6 +149,7 @@ async fn carry_out(verb: Verb) -> Result<(), Failure> {
         Verb::Restart(args) => verbs::restart(args).await,
         Verb::DeadLetters(args) => verbs::dead_letters(args).await,
         Verb::Check(args) => check::check(args).await,
+        Verb::Compile(args) => compile::compile(args).await,
     }
 }
 

@@ -4,6 +4,7 @@
 //! for concurrent calls, because a plain call is two to four times as fast there. One thread ticks both
 //! engines' epochs; it ends with the last clone of [`Engines`]. Nothing here runs a guest.
 
+mod ahead;
 mod component;
 mod error;
 mod preview;
@@ -17,6 +18,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
 
 use crate::actor::behavior::Lane;
 
+pub use self::ahead::compile_ahead;
 pub use self::component::{CodeOrigin, ComponentSource, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
 
@@ -31,6 +33,7 @@ pub struct Engines {
     serial: Engine,
     overlapping: Engine,
     cache: Option<Cache>,
+    trusts_compiled: bool,
     /// Its end ends the ticker's thread.
     _ticker: Arc<mpsc::SyncSender<()>>,
 }
@@ -46,7 +49,17 @@ impl Engines {
         let engine = |lane| Engine::new(&config(lane, cache.clone())).map_err(BuildError::engine);
         let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
-        Ok(Self { serial, overlapping, cache, _ticker: Arc::new(ticker) })
+        Ok(Self { serial, overlapping, cache, trusts_compiled: false, _ticker: Arc::new(ticker) })
+    }
+
+    /// Takes code that was compiled ahead, too. It is machine code, and no sandbox holds what another made of it.
+    #[must_use]
+    pub fn trust_compiled(self, trusts_compiled: bool) -> Self {
+        Self { trusts_compiled, ..self }
+    }
+
+    fn trusts_compiled(&self) -> bool {
+        self.trusts_compiled
     }
 
     /// How often compiled code was found in the cache.

@@ -31,6 +31,7 @@ use crate::registry::{NoPlace, Registry};
 #[derive(Debug, Clone, Default)]
 pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
+    trusts_compiled: bool,
     limits: HostLimits,
 }
 
@@ -39,6 +40,14 @@ impl HostBuilder {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Takes code that `pulsing-host compile` made, too, which starts at once. It is machine code, and the sandbox holds
+    /// only what the host compiled from a component: for files that nobody else could have written.
+    #[must_use]
+    pub fn trust_compiled(mut self, trusts_compiled: bool) -> Self {
+        self.trusts_compiled = trusts_compiled;
         self
     }
 
@@ -55,7 +64,7 @@ impl HostBuilder {
     ///
     /// [`BuildError`] where the cache's folder cannot be used, or this machine cannot run the engine.
     pub fn build(self) -> Result<Host, BuildError> {
-        let engines = Engines::new(self.cache_dir)?;
+        let engines = Engines::new(self.cache_dir)?.trust_compiled(self.trusts_compiled);
         let programs = Arc::new(Programs::new(engines)?);
         let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {

@@ -9,8 +9,7 @@ use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
 use crate::grants::Need;
-use crate::host::{Import, Report};
-use crate::limits::HostLimits;
+use crate::host::{Host, Import, Report};
 use crate::message::Method;
 use crate::text::printable;
 
@@ -27,7 +26,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
-    let host = args.cache.host(HostLimits::default())?;
+    let host = args.cache.host(Host::builder())?;
     let report = host.check(ComponentSource::File(args.component.clone())).await?;
     host.shutdown().await;
     if args.json { print_json(&report) } else { print_text(&args, &report) }

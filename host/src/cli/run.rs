@@ -3,7 +3,6 @@
 //! Says `listening URL` and `ready NAME …` on stdout when they are true. Ends in good order at SIGTERM, Ctrl-C
 //! or a closed terminal, and at once at a second of them.
 
-mod log;
 mod open_files;
 mod plan;
 mod signals;
@@ -21,7 +20,7 @@ use tokio::sync::oneshot;
 
 use self::plan::Plan;
 use super::failure::Failure;
-use super::{CacheArgs, output};
+use super::{CacheArgs, log, output};
 use crate::actor::reference::ActorRef;
 use crate::exit::ExitReason;
 use crate::gateway::{Gateway, Options};
@@ -56,6 +55,9 @@ pub(super) struct RunArgs {
     actors_max: Option<NonZeroUsize>,
     #[command(flatten)]
     actors: ActorOptions,
+    /// Take files of `pulsing-host compile`, too: machine code, which no sandbox holds.
+    #[arg(long)]
+    trust_compiled: bool,
     #[command(flatten)]
     cache: CacheArgs,
     #[command(flatten)]
@@ -106,10 +108,10 @@ const ANSWERS_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
     open_files::raise();
-    let cache = args.cache.clone();
+    let (cache, trusts_compiled) = (args.cache.clone(), args.trust_compiled);
     let Plan { listen, token, limits, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
-    let host = cache.host(limits)?;
+    let host = cache.host(Host::builder().limits(limits).trust_compiled(trusts_compiled))?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(Failure::usage)?;
     let address = gateway.local_addr();

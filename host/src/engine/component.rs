@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::Component;
 
 use super::Engines;
+use super::ahead::{is_compiled, revive};
 use super::error::LoadError;
 use super::preview::preview;
 use super::progress::telling;
@@ -78,6 +79,8 @@ pub enum CodeOrigin {
     Compiled,
     /// It was compiled before, and kept.
     Cache,
+    /// It came as compiled code.
+    Ahead,
 }
 
 /// Reads and compiles a component, or takes its compiled code from the cache.
@@ -103,6 +106,9 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
 ///
 /// As of [`load`].
 pub fn compile(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
+    if is_compiled(bytes) {
+        return revive(engines, name, bytes);
+    }
     let name = name.to_owned();
     let preview = preview(&name, bytes)?;
     let (begun, hits) = (Instant::now(), engines.cache_hits());

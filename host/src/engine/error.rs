@@ -103,6 +103,22 @@ pub enum LoadError {
         /// Which.
         imports: Vec<String>,
     },
+    /// It is code that was compiled ahead, and the host was not told to take such.
+    #[error(
+        "{name}: this is compiled code, which no sandbox holds; where you compiled it yourself, run it with --trust-compiled"
+    )]
+    Untrusted {
+        /// The file.
+        name: String,
+    },
+    /// It is code that was compiled ahead, for another host.
+    #[error("{name}: was compiled for another host ({}); compile it again with `pulsing-host compile`", one_line(.why, ERROR_MAX_CHARS))]
+    OtherHost {
+        /// The file.
+        name: String,
+        /// For which.
+        why: String,
+    },
     /// It does not fit the host in another way: a function has another type, say.
     #[error("{name}: does not fit this host: {}", one_line(.error, ERROR_MAX_CHARS))]
     Unfit {

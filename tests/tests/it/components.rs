@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, load};
+use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, compile_ahead, load};
 use pulsing_host::grants::Need;
-use pulsing_host::host::{ActorSpec, SpawnError};
+use pulsing_host::host::{ActorSpec, Host, SpawnError};
 use pulsing_host::id::ActorName;
 use pulsing_tests::{guest_file, host, spec};
+
+use crate::bounded;
 
 /// What spawning these bytes says.
 async fn refusal(bytes: &[u8]) -> String {
@@ -94,4 +96,58 @@ async fn a_component_describes_itself_without_being_spawned() {
     assert_eq!(need("pulsing:actor/system@"), Some(Need::Ask), "{:?}", report.imports);
     assert!(host.registry().list().is_empty());
     host.shutdown().await;
+}
+
+/// Asks an actor of this code for its first number, on a host that trusts compiled code or not.
+async fn run_compiled(code: &[u8], trusts_compiled: bool) -> Result<i64, String> {
+    let host = Host::builder().trust_compiled(trusts_compiled).build().unwrap();
+    let source = ComponentSource::Bytes(Arc::from(code));
+    let spawned = host.spawn(ActorSpec::new(ActorName::new("x").unwrap(), source)).await;
+    let answer = match spawned {
+        Ok(actor) => Ok(bounded(actor.ask::<i64>("increment", &()).into_future()).await.unwrap()),
+        Err(error) => Err(error.to_string()),
+    };
+    host.shutdown().await;
+    answer
+}
+
+#[tokio::test]
+async fn code_that_was_compiled_ahead_runs_where_it_is_trusted_and_fits_and_nowhere_else() {
+    for guest in ["polyglot-rust", "polyglot-rust-serial"] {
+        let source = ComponentSource::File(guest_file(guest).unwrap());
+        let code = compile_ahead(&Engines::new(None).unwrap(), &source).unwrap();
+        assert_eq!(run_compiled(&code, true).await, Ok(1));
+        let refused = run_compiled(&code, false).await.unwrap_err();
+        assert!(refused.contains("--trust-compiled"), "{refused}");
+        // A host of another version, on another machine, or with another engine.
+        for (field, other) in [("\"version\":\"", "\"version\":\"9"), ("-linux", "-minix")] {
+            let refused = run_compiled(&replaced(&code, field, other), true).await.unwrap_err();
+            assert!(refused.contains("was compiled for another host (pulsing-host"), "{refused}");
+            assert!(refused.contains("compile it again with `pulsing-host compile`"), "{refused}");
+        }
+        let serial = format!("\"serial\":{}", guest.ends_with("serial"));
+        let other_lane = format!("\"serial\":{}", !guest.ends_with("serial"));
+        let refused = run_compiled(&replaced(&code, &serial, &other_lane), true).await.unwrap_err();
+        assert!(refused.contains("another engine"), "{refused}");
+        // A file that is damaged or cut short.
+        for length in [17, 100, code.len() / 2, code.len() - 1] {
+            let refused = run_compiled(&code[..length], true).await.unwrap_err();
+            assert!(refused.contains("is damaged or cut short"), "{length}: {refused}");
+        }
+        let mut damaged = code.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        let refused = run_compiled(&damaged, true).await.unwrap_err();
+        assert!(refused.contains("is damaged or cut short"), "{refused}");
+    }
+}
+
+/// The file with one field of its head changed, and the head's length with it.
+fn replaced(code: &[u8], field: &str, other: &str) -> Vec<u8> {
+    let (magic, rest) = code.split_at(16);
+    let length = usize::try_from(u32::from_le_bytes(rest[..4].try_into().unwrap())).unwrap();
+    let head = std::str::from_utf8(&rest[4..4 + length]).unwrap();
+    assert!(head.contains(field), "{head}");
+    let head = head.replacen(field, other, 1);
+    let length_now = u32::try_from(head.len()).unwrap().to_le_bytes();
+    [magic, &length_now, head.as_bytes(), &rest[4 + length..]].concat()
 }

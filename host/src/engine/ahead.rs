@@ -1,0 +1,139 @@
+//! Code that was compiled ahead, in a file: for machines that start many hosts, or that have little time to start.
+//!
+//! Such a file is machine code. Nothing can be checked of it that would keep it in the sandbox, so a host takes one
+//! only where it was told to trust them. What is checked is that it fits: the version of the host, the machine, the
+//! engine's settings, and that it is whole.
+//!
+//! The file: [`MAGIC`], the length of the head (four bytes, the lowest first), the head as JSON, and the code as
+//! wasmtime makes it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use super::component::{CodeOrigin, ComponentSource, Loaded, load};
+use super::{Engines, LoadError};
+use crate::actor::behavior::Lane;
+
+/// What a file with compiled code begins with. No component does.
+const MAGIC: &[u8; 16] = b"\x7fpulsing-code-1\n";
+/// The most bytes of a head: the names of imports are all of it that can grow.
+const HEAD_MAX_BYTES: usize = 1 << 20;
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is known of the code.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    /// Of the host that compiled it.
+    version: String,
+    /// The machine: architecture and system.
+    machine: String,
+    serial: bool,
+    imports: Vec<String>,
+    /// Of the code, to tell a damaged file from a whole one.
+    sha256: [u8; 32],
+}
+
+fn machine() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+/// Whether these bytes say that they are code that was compiled ahead.
+pub(super) fn is_compiled(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Compiles a component, and answers what a file for [`revive`] holds.
+///
+/// # Errors
+///
+/// As of [`load`], and [`LoadError::Unfit`] where the engine cannot put its code into a file.
+///
+/// # Blocking
+///
+/// As of [`load`].
+pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
+    let Loaded { name, component, lane, imports, .. } = load(engines, source)?;
+    let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
+    let code = component.serialize().map_err(|error| unfit(format!("{error:#}")))?;
+    let head = Head {
+        version: VERSION.to_owned(),
+        machine: machine(),
+        serial: lane == Lane::Serial,
+        imports,
+        sha256: Sha256::digest(&code).into(),
+    };
+    let head = serde_json::to_vec(&head).map_err(|error| unfit(error.to_string()))?;
+    let length = u32::try_from(head.len()).map_err(|error| unfit(error.to_string()))?;
+    Ok([MAGIC.as_slice(), &length.to_le_bytes(), &head, &code].concat())
+}
+
+/// Makes a component of what [`compile_ahead`] answered.
+///
+/// # Errors
+///
+/// [`LoadError::Untrusted`] where the host was not told to trust such code; [`LoadError::OtherHost`] where another
+/// version, or another machine, compiled it; [`LoadError::Malformed`] where it is not whole.
+pub(super) fn revive(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
+    let name = name.to_owned();
+    if !engines.trusts_compiled() {
+        return Err(LoadError::Untrusted { name });
+    }
+    let Some((head, code)) = parts(bytes) else {
+        return Err(LoadError::Malformed { name, error: "the compiled code is cut short".to_owned() });
+    };
+    let other = |why: String| LoadError::OtherHost { name: name.clone(), why };
+    if head.version != VERSION || head.machine != machine() {
+        let (version, machine) = (&head.version, &head.machine);
+        return Err(other(format!("pulsing-host {version} on {machine}")));
+    }
+    if head.sha256 != <[u8; 32]>::from(Sha256::digest(code)) {
+        let error = "the compiled code is not what was written".to_owned();
+        return Err(LoadError::Malformed { name, error });
+    }
+    let lane = if head.serial { Lane::Serial } else { Lane::Overlapping };
+    // SAFETY: the code is what `Component::serialize` gave: whoever runs this host vouches for it with `trusts_compiled`,
+    // which is off unless it is asked for. The engine itself refuses what other settings or other versions compiled.
+    #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+    let component = unsafe { Component::deserialize(engines.of(lane), code) };
+    let component = component.map_err(|error| other(format!("a host with another engine: {error:#}")))?;
+    tracing::info!(component = %name, "component loaded, which was compiled ahead");
+    Ok(Loaded { name, component, lane, imports: head.imports, origin: CodeOrigin::Ahead })
+}
+
+/// The head and the code, where the bytes are long enough for both.
+fn parts(bytes: &[u8]) -> Option<(Head, &[u8])> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    if length > HEAD_MAX_BYTES {
+        return None;
+    }
+    let (head, code) = rest.split_at_checked(length)?;
+    Some((serde_json::from_slice(head).ok()?, code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_short_anywhere_has_no_parts() {
+        let head = Head {
+            version: VERSION.to_owned(),
+            machine: machine(),
+            serial: true,
+            imports: vec!["a".to_owned()],
+            sha256: [0; 32],
+        };
+        let head = serde_json::to_vec(&head).unwrap();
+        let length = u32::try_from(head.len()).unwrap().to_le_bytes();
+        let bytes = [MAGIC.as_slice(), &length, &head, b"code"].concat();
+        assert_eq!(parts(&bytes).unwrap().1, b"code");
+        for end in 0..bytes.len() - 4 {
+            assert!(parts(&bytes[..end]).is_none(), "{end}");
+        }
+        let boastful = [MAGIC.as_slice(), &u32::MAX.to_le_bytes(), b"{}"].concat();
+        assert!(parts(&boastful).is_none());
+    }
+}
