@@ -4,14 +4,18 @@
 //! of an error: [`exit_code`]. `docs/cli.md` is the surface, for people.
 
 mod arguments;
+mod build;
 mod check;
 mod client;
 mod compile;
+mod embedded;
 mod event_stream;
 pub mod exit_code;
 mod failure;
 mod log;
+mod new;
 mod output;
+mod project;
 mod run;
 mod verbs;
 
@@ -54,6 +58,10 @@ enum Verb {
     DeadLetters(verbs::DeadLettersArgs),
     /// Say what a component is and what it asks of a host, or why it cannot run.
     Check(check::CheckArgs),
+    /// Begin a project: an actor to change, with its SDK.
+    New(new::NewArgs),
+    /// Build the actor of a project.
+    Build(build::BuildArgs),
     /// Compile a component ahead, for hosts that are to start at once.
     Compile(compile::CompileArgs),
 }
@@ -149,6 +157,8 @@ async fn carry_out(verb: Verb) -> Result<(), Failure> {
         Verb::Restart(args) => verbs::restart(args).await,
         Verb::DeadLetters(args) => verbs::dead_letters(args).await,
         Verb::Check(args) => check::check(args).await,
+        Verb::New(args) => new::new(&args),
+        Verb::Build(args) => build::build(args),
         Verb::Compile(args) => compile::compile(args).await,
     }
 }

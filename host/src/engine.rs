@@ -21,6 +21,7 @@ use crate::actor::behavior::Lane;
 pub use self::ahead::compile_ahead;
 pub use self::component::{CodeOrigin, ComponentSource, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
+pub use self::preview::lane;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
 ///

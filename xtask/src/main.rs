@@ -15,6 +15,7 @@ mod chaos;
 mod demo;
 mod fuzz;
 mod guests;
+mod languages;
 mod lint;
 mod process;
 mod soak;
@@ -49,6 +50,9 @@ enum Verb {
     Test {
         /// Parts of test names; a test runs if its name contains one of them.
         filter: Vec<String>,
+        /// A language to leave out, whose tools cannot be had here.
+        #[arg(long, value_enum, value_name = "LANGUAGE")]
+        without: Vec<languages::Language>,
     },
     /// Read an endless stream at full speed, and fail where the host's or the guest's memory grows.
     Soak {
@@ -112,7 +116,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Guests => guests::build(&tree),
         Verb::Build => build::build(&tree),
         Verb::Demo => demo::run(&tree),
-        Verb::Test { filter } => suite::run(&tree, &filter),
+        Verb::Test { filter, without } => suite::run(&tree, &filter, &without),
         Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
         Verb::Chaos { seed, secs } => chaos::run(&tree, seed, secs),

@@ -9,19 +9,30 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::guests;
+use crate::languages::{self, Language};
 use crate::process::{self, step};
 use crate::tree::Tree;
 
-/// Builds the guests and runs the tests whose name contains one of the filters; all, without one.
+/// The host as the tests start it. Cargo builds it with them.
+const HOST: &str = "debug/pulsing-host-under-test";
+
+/// Builds the guests and runs the tests whose name contains one of the filters; all, without one. Languages that are left
+/// out have no guests, and the tests say so.
 ///
 /// # Errors
 ///
 /// When a guest does not build or a test fails.
-pub(crate) fn run(tree: &Tree, filter: &[String]) -> Result<()> {
+pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Result<()> {
     guests::build(tree)?;
+    languages::get_tools(tree, without)?;
+    step("build the tests", || {
+        process::run(process::cargo(&tree.root).args(["test", "--no-run", "--quiet"]))
+    })?;
+    languages::build(tree, &tree.target.join(HOST), without)?;
     step("run the tests", || {
         let mut cargo = process::cargo(&tree.root);
         show_guests(tree, cargo.args(["test", "--no-fail-fast"]))?;
+        show_languages(tree, &mut cargo, without);
         if !filter.is_empty() {
             cargo.arg("--").args(filter);
         }
@@ -39,4 +50,10 @@ pub(crate) fn show_guests(tree: &Tree, program: &mut Command) -> Result<()> {
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     program.env("PULSING_GUESTS_DIR", tree.guests_dir()).env("PULSING_TEST_CACHE", cache);
     Ok(())
+}
+
+/// Tells the tests which languages there are, and where the tools of Python and C are.
+fn show_languages(tree: &Tree, tests: &mut Command, without: &[Language]) {
+    let without: Vec<_> = without.iter().map(Language::to_string).collect();
+    tests.env("PULSING_WITHOUT", without.join(",")).env("VIRTUAL_ENV", languages::environment(tree));
 }

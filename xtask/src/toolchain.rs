@@ -11,7 +11,7 @@
 //! and the unpacked wasi-libc (after 4). So a second run asks no network, and a machine that lost a part gets it
 //! again.
 
-mod apt;
+pub(crate) mod apt;
 mod debian;
 mod sources;
 

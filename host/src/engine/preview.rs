@@ -48,6 +48,15 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
     }
 }
 
+/// How the handlers of an actor's component share its instance.
+///
+/// # Errors
+///
+/// [`LoadError`] where it is no actor's component.
+pub fn lane(name: &str, bytes: &[u8]) -> Result<Lane, LoadError> {
+    preview(name, bytes).map(|preview| preview.lane)
+}
+
 /// The names that the outermost component imports and exports.
 fn outline(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());

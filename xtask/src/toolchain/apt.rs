@@ -39,7 +39,7 @@ pub(super) fn installed(packages: &[&str]) -> bool {
 /// # Errors
 ///
 /// When this is not root and cannot become it (the error names the command to run), or when apt fails.
-pub(super) fn install(packages: &[&str]) -> Result<()> {
+pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let Some(root) = Root::get() else { bail!("{}", root_is_needed(packages)) };
     if let Err(error) = update(&mut root.apt_get()) {
         // One of several sources being out of reach is apt's failure too; whether it matters, the install shows.

@@ -1,0 +1,99 @@
+"""The message that is being handled, and the life in which it is."""
+
+from __future__ import annotations
+
+import contextvars
+from typing import Any, Optional
+
+from . import _host
+from .errors import Cancelled
+
+#: Names no call: the host never cuts short what is done for it.
+NO_CALL = 0
+
+
+class Call:
+    """The call that the running code belongs to: in a stream, the one that opened it."""
+
+    __slots__ = ("closed", "id", "idempotency_key", "resume_after", "timeout", "waited")
+
+    def __init__(
+        self,
+        id: int = NO_CALL,
+        idempotency_key: Optional[str] = None,
+        resume_after: Optional[int] = None,
+        timeout: Optional[float] = None,
+    ) -> None:
+        #: A number that is this call's own for as long as this life of the actor.
+        self.id = id
+        #: Set by a caller that may send the same message twice.
+        self.idempotency_key = idempotency_key
+        #: The number of the last item that the reader of a stream has, where it takes one up again; the first item
+        #: has the number 1. For methods marked `@resumes`: in all others the SDK skips the items up to it.
+        self.resume_after = resume_after
+        #: How long the caller waits, in seconds from the start of the handler; None where it waits without end.
+        self.timeout = timeout
+        #: Set when the reader of this stream is gone: nothing waits for it any more.
+        self.closed = False
+        #: Set when something was waited for.
+        self.waited = False
+
+    def is_cancelled(self) -> bool:
+        """Whether the caller is gone or its time is up. For handlers that work long without waiting: one that
+        waits gets a `Cancelled` there."""
+        if self.closed:
+            return True
+        host = _host.either()
+        # What nobody called cannot be told to stop.
+        return self.id != NO_CALL and host is not None and host.system.is_cancelled(self.id)
+
+    def check(self) -> None:
+        """Raises `Cancelled` where the call is told to stop."""
+        if self.is_cancelled():
+            raise Cancelled
+
+
+_NONE = Call()
+_current: contextvars.ContextVar[Call] = contextvars.ContextVar("pulsing_call", default=_NONE)
+
+
+def call() -> Call:
+    """The call that is being handled. In ``on_start`` and ``on_stop``, which nobody called, one with the number 0
+    that has no deadline."""
+    return _current.get()
+
+
+def enter(current: Call) -> None:
+    """Makes ``current`` the call of this handler. Each handler of an overlapping actor has a context of its own."""
+    _current.set(current)
+
+
+def leave() -> None:
+    """What runs next belongs to no call."""
+    _current.set(_NONE)
+
+
+class _This:
+    """What the host said of this life."""
+
+    name = ""
+    generation = 0
+    config: Any = None
+
+
+this = _This()
+
+
+def name() -> str:
+    """The name under which this actor is reached."""
+    return this.name
+
+
+def generation() -> int:
+    """The number of this life: 0 for the first, one more with each restart."""
+    return this.generation
+
+
+def config() -> Any:
+    """The configuration that the actor was started with; None where there is none."""
+    return this.config

@@ -1,0 +1,191 @@
+"""Type hints, as checks of arguments and as JSON Schema.
+
+What has no JSON form that is worth a check (a class of the user's, a `TypeVar`) lets everything through.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Callable, Union
+
+#: Gives the value to pass on, or raises `Mismatch`.
+Check = Callable[[Any], Any]
+Schema = Union[bool, dict[str, Any]]
+
+
+class Mismatch(Exception):
+    """The value is of another type."""
+
+
+def anything(value: Any) -> Any:
+    """The check of a hint that says nothing."""
+    return value
+
+
+def given(value: Any) -> str:
+    """A JSON value in the words of an error."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"boolean `{str(value).lower()}`"
+    if isinstance(value, int):
+        return f"integer `{value}`"
+    if isinstance(value, float):
+        return f"floating point `{value}`"
+    if isinstance(value, str):
+        short = value if len(value) <= 80 else value[:80] + "…"
+        return f'string "{short}"'
+    return "sequence" if isinstance(value, list) else "map"
+
+
+def _mismatch(value: Any, expected: str) -> Mismatch:
+    return Mismatch(f"invalid type: {given(value)}, expected {expected}")
+
+
+def _integer(value: Any) -> Any:
+    # A bool is an int to Python, and not to JSON.
+    if type(value) is int:
+        return value
+    raise _mismatch(value, "an integer")
+
+
+def _number(value: Any) -> Any:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            raise Mismatch("the number is too large") from None
+    raise _mismatch(value, "a number")
+
+
+def _scalar(kind: type, expected: str) -> Check:
+    def check(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        raise _mismatch(value, expected)
+
+    return check
+
+
+_PLAIN: dict[Any, tuple[Check, Schema]] = {
+    int: (_integer, {"type": "integer"}),
+    float: (_number, {"type": "number"}),
+    str: (_scalar(str, "a string"), {"type": "string"}),
+    bool: (_scalar(bool, "a boolean"), {"type": "boolean"}),
+    None: (_scalar(type(None), "null"), {"type": "null"}),
+    type(None): (_scalar(type(None), "null"), {"type": "null"}),
+    list: (_scalar(list, "a list"), {"type": "array"}),
+    dict: (_scalar(dict, "an object"), {"type": "object"}),
+}
+
+
+def read(hint: Any) -> tuple[Check, Schema]:
+    """The check and the schema of a type hint."""
+    plain = _PLAIN.get(hint) if _is_hashable(hint) else None
+    if plain is not None:
+        return plain
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is list and args:
+        return _list(args[0])
+    if origin is dict and args:
+        return _dict(args[1])
+    if origin is Union or origin is types.UnionType:
+        return _union(args)
+    if origin is typing.Literal:
+        return _literal(args)
+    if origin is typing.Annotated:
+        return read(args[0])
+    return anything, True
+
+
+def admits_none(hint: Any) -> bool:
+    """Whether the hint has a place for null: such an argument may be left out."""
+    if hint is None or hint is type(None):
+        return True
+    origin = typing.get_origin(hint)
+    return origin in (Union, types.UnionType) and type(None) in typing.get_args(hint)
+
+
+def _is_hashable(hint: Any) -> bool:
+    try:
+        hash(hint)
+    except TypeError:
+        return False
+    return True
+
+
+def _list(item: Any) -> tuple[Check, Schema]:
+    check_item, schema = read(item)
+
+    def check(value: Any) -> Any:
+        if type(value) is not list:
+            raise _mismatch(value, "a list")
+        return value if check_item is anything else [check_item(each) for each in value]
+
+    return check, {"type": "array", "items": schema}
+
+
+def _dict(item: Any) -> tuple[Check, Schema]:
+    check_item, schema = read(item)
+
+    def check(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _mismatch(value, "an object")
+        if check_item is anything:
+            return value
+        return {name: check_item(each) for name, each in value.items()}
+
+    return check, {"type": "object", "additionalProperties": schema}
+
+
+def _union(hints: tuple[Any, ...]) -> tuple[Check, Schema]:
+    members = [hint for hint in hints if hint is not type(None)]
+    parts = [read(hint) for hint in members]
+    has_none = len(members) < len(hints)
+    checks = [check for check, _ in parts]
+    if len(checks) == 1:
+        check, schema = parts[0]
+        return (_or_none(check), _nullable(schema)) if has_none else parts[0]
+
+    def check_any(value: Any) -> Any:
+        if value is None and has_none:
+            return value
+        failure: Mismatch | None = None
+        for check in checks:
+            try:
+                return check(value)
+            except Mismatch as error:
+                failure = error
+        raise Mismatch(f"invalid type: {given(value)}") from failure
+
+    schemas: list[Schema] = [schema for _, schema in parts]
+    if any(schema is True for schema in schemas):
+        return check_any, True
+    return check_any, {"anyOf": schemas + ([{"type": "null"}] if has_none else [])}
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _nullable(schema: Schema) -> Schema:
+    if isinstance(schema, bool):
+        return schema
+    kind = schema.get("type")
+    if isinstance(kind, str):
+        return {**schema, "type": [kind, "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _literal(values: tuple[Any, ...]) -> tuple[Check, Schema]:
+    def check(value: Any) -> Any:
+        # 1 == True to Python.
+        if any(value == each and type(value) is type(each) for each in values):
+            return value
+        known = ", ".join(f"`{each}`" for each in values)
+        raise Mismatch(f"unknown variant {given(value)}, expected one of {known}")
+
+    return check, {"enum": list(values)}
