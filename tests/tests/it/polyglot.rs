@@ -7,10 +7,11 @@ use std::io::Write as _;
 use pulsing_tests::scenario::{Cannot, Cast, Peer, Scenario, all, cannot, run};
 
 /// Each language with its guests, those whose handlers overlap first.
-const LANGUAGES: [(&str, &[Guest]); 3] = [
+const LANGUAGES: [(&str, &[Guest]); 4] = [
     ("rust", &[Guest::overlapping("polyglot-rust"), Guest::serial("polyglot-rust-serial")]),
     ("python", &[Guest::overlapping("polyglot-python"), Guest::serial("polyglot-python-serial")]),
     ("javascript", &[Guest::overlapping("polyglot-javascript"), Guest::serial("polyglot-javascript-serial")]),
+    ("c", &[Guest::serial("polyglot-c")]),
 ];
 
 /// Names languages, with commas, that whoever started the tests wants to leave out.
