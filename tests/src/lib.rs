@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod console;
+pub mod languages;
 pub mod scenario;
 
 use std::env;

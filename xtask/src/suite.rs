@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use crate::guests;
 use crate::languages::{self, Language};
 use crate::process::{self, step};
+use crate::toolchain::Toolchain;
 use crate::tree::Tree;
 
 /// The host as the tests start it. Cargo builds it with them.
@@ -32,7 +33,7 @@ pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Resul
     step("run the tests", || {
         let mut cargo = process::cargo(&tree.root);
         show_guests(tree, cargo.args(["test", "--no-fail-fast"]))?;
-        show_languages(tree, &mut cargo, without);
+        show_languages(tree, &mut cargo, without)?;
         if !filter.is_empty() {
             cargo.arg("--").args(filter);
         }
@@ -53,7 +54,18 @@ pub(crate) fn show_guests(tree: &Tree, program: &mut Command) -> Result<()> {
 }
 
 /// Tells the tests which languages there are, and where the tools of Python and C are.
-fn show_languages(tree: &Tree, tests: &mut Command, without: &[Language]) {
+fn show_languages(tree: &Tree, tests: &mut Command, without: &[Language]) -> Result<()> {
+    let mut guest = Command::new("cargo");
+    Toolchain::get(tree)?.apply(&mut guest)?;
+    for (name, value) in guest.get_envs() {
+        let name = format!("PULSING_GUEST_ENV_{}", name.to_string_lossy());
+        tests.env(name, value.unwrap_or_default());
+    }
+    if guest.get_args().any(|arg| arg.to_string_lossy().starts_with("-Zbuild-std")) {
+        // The same as the flag, which has no room in a call by another program.
+        tests.env("PULSING_GUEST_ENV_CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+    }
     let without: Vec<_> = without.iter().map(Language::to_string).collect();
     tests.env("PULSING_WITHOUT", without.join(",")).env("VIRTUAL_ENV", languages::environment(tree));
+    Ok(())
 }

@@ -108,6 +108,7 @@ fn package_json(name: &str, sdk: &[u8]) -> Result<Vec<u8>, Failure> {
         "private": true,
         "type": "module",
         "scripts": { "test": "node --test" },
+        "dependencies": { "pulsing-guest": "file:sdk/guest-sdk/javascript" },
         "devDependencies": sdk.get("devDependencies"),
     });
     serde_json::to_vec_pretty(&package).map_err(Failure::system)

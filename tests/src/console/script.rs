@@ -36,7 +36,7 @@ pub(super) enum Kind<'a> {
 impl Step {
     pub(super) fn kind(&self) -> Kind<'_> {
         let command = self.command.trim();
-        if command.starts_with("cargo ") {
+        if command.starts_with("cargo ") || command.starts_with("pulsing-host build ") {
             return Kind::LeftOut("whoever runs this has built the tree");
         }
         if let Some((name, value)) = command.strip_prefix("export ").and_then(|rest| rest.split_once('=')) {
@@ -127,6 +127,7 @@ mod tests {
         let kind = |command: &str| format!("{:?}", step(1, command, &[]).kind());
         for (command, expected) in [
             ("cargo xtask build   # all", "LeftOut(\"whoever runs this has built the tree\")"),
+            ("pulsing-host build examples/c/counter", "LeftOut(\"whoever runs this has built the tree\")"),
             ("export A=b=c", "Export { name: \"A\", value: \"b=c\" }"),
             ("pulsing-host run a.wasm", "Host(\"pulsing-host run a.wasm\")"),
             ("target/release/pulsing-host run a.wasm &", "Host(\"target/release/pulsing-host run a.wasm\")"),

@@ -27,6 +27,7 @@ mod outgoing_http;
 mod peers;
 mod polyglot;
 mod program;
+mod projects;
 mod properties;
 mod readmes;
 mod sabotage;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use pulsing_tests::languages::is_left_out;
 use pulsing_tests::scenario::{Cannot, Cast, Peer, Scenario, all, cannot, run};
 
 /// Each language with its guests, those whose handlers overlap first.
@@ -13,9 +14,6 @@ const LANGUAGES: [(&str, &[Guest]); 4] = [
     ("javascript", &[Guest::overlapping("polyglot-javascript"), Guest::serial("polyglot-javascript-serial")]),
     ("c", &[Guest::serial("polyglot-c")]),
 ];
-
-/// Names languages, with commas, that whoever started the tests wants to leave out.
-const LEFT_OUT: &str = "PULSING_WITHOUT";
 
 #[derive(Clone, Copy)]
 struct Guest {
@@ -70,10 +68,6 @@ fn peers(scenario: &Scenario) -> Vec<Option<&'static str>> {
             taken.flat_map(|(_, guests)| guests.iter()).map(|guest| Some(guest.name)).collect()
         }
     }
-}
-
-fn is_left_out(language: &str) -> bool {
-    std::env::var(LEFT_OUT).is_ok_and(|names| names.split(',').any(|name| name == language))
 }
 
 type Verdicts = BTreeMap<(String, &'static str), Result<&'static str, String>>;

@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pulsing_tests::console;
+use pulsing_tests::{console, languages};
+
+/// The seeds of the promises: there in each language, with the same names and the same behaviour.
+const EXAMPLES_IN_ALL_LANGUAGES: [&str; 2] = ["counter", "llm-service"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-#[expect(clippy::print_stdout, reason = "what was left out stands in the test's output")]
 fn shows_what_happens(document: &str) {
     let report = console::run(&root().join(document), Path::new(crate::program::PROGRAM)).unwrap();
     for left_out in &report.left_out {
@@ -82,11 +84,43 @@ fn the_page_on_patterns_shows_what_happens() {
     shows_what_happens("docs/patterns.md");
 }
 
+/// The examples in a language whose tools may have been left out.
+fn examples_show_what_happens(language: &str) {
+    for example in EXAMPLES_IN_ALL_LANGUAGES {
+        match languages::is_left_out(language) {
+            true => println!("left out, as {language} was: examples/{language}/{example}/README.md"),
+            false => shows_what_happens(&format!("examples/{language}/{example}/README.md")),
+        }
+    }
+}
+
+#[test]
+fn the_readmes_of_examples_in_python_show_what_happens() {
+    examples_show_what_happens("python");
+}
+
+#[test]
+fn the_readmes_of_examples_in_javascript_show_what_happens() {
+    examples_show_what_happens("javascript");
+}
+
+#[test]
+fn the_readmes_of_examples_in_c_show_what_happens() {
+    examples_show_what_happens("c");
+}
+
 #[test]
 fn every_example_has_a_readme_that_is_run() {
     let here = include_str!("readmes.rs");
     for example in fs::read_dir(root().join("examples/rust")).unwrap() {
         let name = example.unwrap().file_name().into_string().unwrap();
         assert!(here.contains(&format!("\"examples/rust/{name}/README.md\"")), "{name}");
+    }
+    for language in ["python", "javascript", "c"] {
+        let examples = fs::read_dir(root().join("examples").join(language)).unwrap();
+        let mut names: Vec<_> =
+            examples.map(|example| example.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, EXAMPLES_IN_ALL_LANGUAGES, "{language}");
     }
 }

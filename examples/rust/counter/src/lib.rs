@@ -46,3 +46,19 @@ impl Counter {
         panic!("told to crash")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Counter;
+
+    #[test]
+    fn a_counter_counts_and_remembers() {
+        let mut counter = Counter::default();
+        assert_eq!(counter.increment(Some(5)), 5);
+        assert_eq!(counter.increment(None), 6);
+        assert!((counter.get_average() - 5.5).abs() < f64::EPSILON);
+        assert_eq!(counter.history(), [5, 6]);
+        counter.reset();
+        assert_eq!(counter.get(), 0);
+    }
+}
