@@ -135,6 +135,27 @@ fn get_node_modules(tree: &Tree) -> Result<()> {
     })
 }
 
+/// Runs the tests of the SDKs themselves, which need no host.
+///
+/// # Errors
+///
+/// Where one fails.
+pub(crate) fn test_sdks(tree: &Tree, without: &[Language]) -> Result<()> {
+    if !without.contains(&Language::Python) {
+        let sdk = tree.root.join("guest-sdk/python");
+        let mut tests = Command::new(environment(tree).join("bin/python"));
+        tests.args(["-m", "unittest", "discover", "--start-directory", "tests"]).current_dir(&sdk);
+        tests.env("PYTHONPATH", sdk.join("src")).env("PYTHONDONTWRITEBYTECODE", "1");
+        step("test the SDK for Python", || process::run(&mut tests))?;
+    }
+    if !without.contains(&Language::Javascript) {
+        let mut tests = Command::new("node");
+        tests.args(["--test", "tests/sdk.test.js"]).current_dir(tree.root.join("guest-sdk/javascript"));
+        step("test the SDK for JavaScript", || process::run(&mut tests))?;
+    }
+    Ok(())
+}
+
 /// Builds the components of all projects that need it.
 ///
 /// # Errors

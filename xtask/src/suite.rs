@@ -30,6 +30,9 @@ pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Resul
         process::run(process::cargo(&tree.root).args(["test", "--no-run", "--quiet"]))
     })?;
     languages::build(tree, &tree.target.join(HOST), without)?;
+    if filter.is_empty() {
+        languages::test_sdks(tree, without)?;
+    }
     step("run the tests", || {
         let mut cargo = process::cargo(&tree.root);
         show_guests(tree, cargo.args(["test", "--no-fail-fast"]))?;

@@ -1,0 +1,164 @@
+/** Write an actor for pulsing-host in JavaScript: a class with methods. See README.md. */
+
+/** What can be sent: JSON, or bytes alone. */
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** The words of `static args`; with `?`, one that may be left out. */
+export type ArgumentType =
+  | 'any' | 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object'
+  | 'any?' | 'string?' | 'integer?' | 'number?' | 'boolean?' | 'array?' | 'object?';
+
+/** An actor's class. Its public methods are what it can be asked; those that begin with `_` are not. */
+export interface ActorClass<T = unknown> {
+  new (config: any): T;
+  /** Methods that answer nothing. */
+  tells?: readonly string[];
+  /** Of methods: the types of their arguments, which are checked; `'bytes'` for one argument that is not JSON. */
+  args?: Readonly<Record<string, 'bytes' | Readonly<Record<string, ArgumentType>>>>;
+  /** Streams that begin after `call().resumeAfter` by themselves; of all others the items up to it are skipped. */
+  resumes?: readonly string[];
+  /** What people read of methods, where it is not the comment before them. */
+  docs?: Readonly<Record<string, string>>;
+  /** The memory may be lost whenever there is nothing to do. */
+  mayPassivate?: boolean;
+}
+
+/** Makes a class the actor of this component: `export default actor(Counter)`. */
+export function actor<C extends ActorClass>(constructor: C): C;
+
+/** The configuration that the actor was started with; null for none. */
+export function config(): any;
+/** The name under which the actor is reached. */
+export function name(): string;
+/** The number of this life: 0 for the first, one more with each restart. */
+export function generation(): number;
+
+/** The call that is being handled. */
+export interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly idempotencyKey: string | undefined;
+  /** The number of the last item that a stream's reader has. */
+  readonly resumeAfter: number | undefined;
+  readonly remainingMs: number | undefined;
+  /** Whether the caller is gone, or its time is up. */
+  isCancelled(): boolean;
+}
+export function call(): Call;
+
+export class ActorError extends Error {}
+/** The caller's fault. */
+export class BusinessError extends ActorError {
+  constructor(code: number, message: string, details?: Json);
+  code: number;
+  details: Json | undefined;
+}
+/** A value that does not fit: code 400. */
+export class ValueError extends BusinessError {
+  constructor(message: string);
+}
+/** The actor's own fault. */
+export class SystemError extends ActorError {
+  constructor(message: string, options?: { recoverable?: boolean; restart?: boolean });
+  recoverable: boolean;
+  restart: boolean;
+}
+/** Something took too long. */
+export class TimeoutError extends ActorError {
+  constructor(operation: string, durationMs: number);
+  operation: string;
+  durationMs: number;
+}
+/** The actor does not have the method or the operation. */
+export class UnsupportedError extends ActorError {
+  constructor(operation: string, nearest?: string);
+  operation: string;
+  nearest: string | undefined;
+}
+/** The call was told to stop. */
+export class Cancelled extends ActorError {
+  constructor();
+}
+/** The host could not bring a message, or its answer back. */
+export class RuntimeFailure extends ActorError {
+  readonly kind:
+    | 'actor-not-found' | 'actor-stopped' | 'actor-restarting' | 'mailbox-full' | 'deadlock'
+    | 'permission-denied' | 'message-too-large' | 'no-connection' | 'internal';
+  readonly retryAfterMs: number | undefined;
+  readonly recoverable: boolean;
+}
+
+export interface Options {
+  timeoutMs?: number;
+  idempotencyKey?: string;
+}
+
+/** Waits. In a serial actor it returns when the time is over, and `await` does no harm. */
+export function sleep(ms: number): Promise<void>;
+/** Asks another actor. */
+export function ask<T = any>(target: string, method: string, args?: Json | Uint8Array, options?: Options): Promise<T>;
+/** Puts a message into another actor's mailbox. */
+export function tell(target: string, method: string, args?: Json | Uint8Array, options?: { idempotencyKey?: string }): Promise<void>;
+/** Reads another actor's stream: with `for await`, and in a serial actor with `for`. */
+export function stream<T = any>(
+  target: string, method: string, args?: Json | Uint8Array, options?: Options & { resumeAfter?: number },
+): AsyncIterable<T> & Iterable<T>;
+/** The ends of another actor's lives, from now on. */
+export function watch(target: string): AsyncIterable<LifeEnd> & Iterable<LifeEnd>;
+export interface LifeEnd {
+  generation: number;
+  reason: string;
+  message: string;
+  restarts: boolean;
+}
+
+/** One handler at a time. For overlapping actors, as the next two. */
+export class Lock {
+  acquire(): Promise<void>;
+  release(): void;
+  run<T>(work: () => T | Promise<T>): Promise<T>;
+}
+/** Something that happens once, until it is cleared. */
+export class Event {
+  readonly isSet: boolean;
+  wait(): Promise<void>;
+  set(): void;
+  clear(): void;
+}
+/** Values from one handler to another, in order. */
+export class Queue<T = unknown> {
+  constructor(max?: number);
+  readonly size: number;
+  put(value: T): Promise<void>;
+  take(): Promise<T>;
+}
+
+/** HTTP to hosts that were granted with `--http`. */
+export namespace http {
+  class HttpError extends ActorError {
+    readonly code: string;
+  }
+  interface Request {
+    method?: string;
+    url: string | { toString(): string };
+    headers?: Record<string, string>;
+    json?: Json;
+    body?: string | Uint8Array;
+    /** Until the response has begun. */
+    timeoutMs?: number;
+    redirects?: number;
+  }
+  interface Response {
+    readonly status: number;
+    readonly ok: boolean;
+    readonly url: string;
+    readonly headers: Map<string, string>;
+    bytes(max?: number): Promise<Uint8Array>;
+    text(max?: number): Promise<string>;
+    json<T = any>(max?: number): Promise<T>;
+    lines(max?: number): AsyncIterable<string>;
+    events(max?: number): AsyncIterable<{ event: string; data: string; id: string | undefined }>;
+    close(): void;
+  }
+  function request(request: Request): Promise<Response>;
+}
