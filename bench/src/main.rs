@@ -11,6 +11,7 @@ mod contest;
 mod density;
 mod http;
 mod isolation;
+mod languages;
 mod lives;
 mod messages;
 mod native;
@@ -69,6 +70,8 @@ enum What {
     Profile(profile::Options),
     /// A healthy actor beside others that loop, grow and crash.
     Isolation(isolation::Options),
+    /// The same actor in each language.
+    Languages(languages::Options),
     /// For `density`: starts actors, and prints what each took.
     #[command(hide = true)]
     Crowd(density::Options),
@@ -142,6 +145,7 @@ fn measure(bench: &Bench, what: &What) -> Result<(&'static str, Vec<Row>)> {
         What::Density(options) => ("density", density::run(bench, options)?),
         What::Http(options) => ("http", http::run(bench, options)?),
         What::Cliffs(options) => ("cliffs", cliffs::run(bench, options, &bench.output.join("plots"))?),
+        What::Languages(options) => ("languages", languages::run(bench, options)?),
         What::Pulsing(options) => ("pulsing", pulsing::run(bench, options)?),
         What::Profile(options) => ("profile", profile::run(bench, options)?),
         What::Isolation(options) => {

@@ -29,6 +29,8 @@ pub(crate) enum Benchmark {
     Cliffs,
     /// A healthy actor beside others that loop, grow and crash, and how exactly loops are ended.
     Isolation,
+    /// The same actor in each language; needs their components, which `cargo xtask test polyglot` builds.
+    Languages,
     /// Asks, tells and streams beside Pulsing: `bench pulsing -- --python PATH`. Not a part of all.
     Pulsing,
 }
@@ -43,6 +45,7 @@ impl Benchmark {
             Self::Http => "http",
             Self::Cliffs => "cliffs",
             Self::Isolation => "isolation",
+            Self::Languages => "languages",
             Self::Pulsing => "pulsing",
         }
     }
