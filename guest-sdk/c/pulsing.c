@@ -58,8 +58,9 @@ static void *copy(const void *from, size_t len) {
   return to;
 }
 
+/* The bindings do not free what has no length. */
 static serial_string_t string_of(const char *ptr, size_t len) {
-  return (serial_string_t){copy(ptr, len), len};
+  return (serial_string_t){len ? copy(ptr, len) : NULL, len};
 }
 
 /* ---- The call ---- */
@@ -468,7 +469,7 @@ pulsing_outcome pulsing_reply_json(pulsing_call *call, const char *ptr, size_t l
 }
 
 pulsing_outcome pulsing_reply_bytes(pulsing_call *call, const void *ptr, size_t len) {
-  return reply_with(call, PULSING_ACTOR_TYPES_ENCODING_BYTES, copy(ptr, len), len);
+  return reply_with(call, PULSING_ACTOR_TYPES_ENCODING_BYTES, len ? copy(ptr, len) : NULL, len);
 }
 
 pulsing_outcome pulsing_reply_null(pulsing_call *call) { return pulsing_reply_json(call, "null", 4); }
@@ -695,8 +696,7 @@ static pulsing_outcome run(pulsing_call *call, const exports_pulsing_actor_actor
   call->resume_after = message->resume_after.is_some ? message->resume_after.val : 0;
   call->key = pulsing_text_of("");
   if (message->idempotency_key.is_some) {
-    const serial_string_t *key = &message->idempotency_key.val;
-    call->key = pulsing_format(call, "%.*s", (int)key->len, (const char *)key->ptr);
+    call->key = (pulsing_text){(const char *)message->idempotency_key.val.ptr, message->idempotency_key.val.len};
   }
   for (size_t i = 0; i < pulsing_the_actor.method_count && !call->method; i++) {
     if (is_named(name, pulsing_the_actor.methods[i].name)) call->method = &pulsing_the_actor.methods[i];

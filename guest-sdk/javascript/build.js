@@ -18,7 +18,10 @@ const TOOLS = 'install them with `npm install` in the folder of the project';
 /** What is wrong, for people. */
 class BuildError extends Error {}
 
-/** Loads a tool, from the SDK's own packages or from those of the project that it is in. */
+/**
+ * Loads a tool, from the SDK's own packages or from those of the project that it is in. `package.json` names one more than
+ * are loaded here: componentize-js needs preview2-shim, and does not say so.
+ */
 async function tool(name) {
   try {
     return await import(name);

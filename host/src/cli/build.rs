@@ -30,7 +30,11 @@ pub(super) struct BuildArgs {
 
 pub(super) fn build(args: BuildArgs) -> Result<(), Failure> {
     let project = Project::read(&args.project)?;
-    let out = args.out.unwrap_or_else(|| args.project.join(format!("{}.wasm", project.name)));
+    let file = format!("{}.wasm", project.name);
+    // Not `./hello.wasm`: what is shown is what people type.
+    let inside =
+        |folder: PathBuf| if folder == Path::new(".") { file.clone().into() } else { folder.join(&file) };
+    let out = args.out.unwrap_or_else(|| inside(args.project));
     let scratch =
         tempfile::tempdir().map_err(|error| Failure::system(format!("no folder to work in: {error}")))?;
     let wit = scratch.path().join("wit");

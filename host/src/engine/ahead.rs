@@ -43,7 +43,7 @@ pub(super) fn is_compiled(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Compiles a component, and answers what a file for [`revive`] holds.
+/// Compiles a component, and answers what a file of such code holds.
 ///
 /// # Errors
 ///

@@ -158,6 +158,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("source", help="the file with the class with @actor")
     parser.add_argument("-o", "--output", help="the component; that of the source with .wasm if it is left out")
     parser.add_argument("--wit", required=True, help="the folder with the WIT of pulsing:actor")
+    parser.add_argument("--quiet", action="store_true", help="say nothing of what was built")
     parsed = parser.parse_args(arguments)
     output = parsed.output or Path(parsed.source).with_suffix(".wasm")
     try:
@@ -165,7 +166,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{output} ({world}, {Path(output).stat().st_size / 1e6:.1f} MB)")
+    if not parsed.quiet:
+        print(f"{output} ({world}, {Path(output).stat().st_size / 1e6:.1f} MB)")
     return 0
 
 

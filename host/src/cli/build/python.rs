@@ -15,7 +15,7 @@ pub(super) fn build(work: &Work<'_>) -> Result<(), Failure> {
         python_with("componentize_py", &work.project.folder).ok_or_else(|| Failure::system(MISSING))?;
     let mut command = Command::new(python);
     command
-        .args(["-m", "pulsing_guest.build"])
+        .args(["-m", "pulsing_guest.build", "--quiet"])
         .arg(source)
         .arg("--wit")
         .arg(work.wit)
