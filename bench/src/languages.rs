@@ -36,11 +36,11 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         let file = format!("polyglot-{guest}");
         let actor = bench.start(bench.spec(&file, guest)?)?;
         let asks = options.asks;
-        contest.enter(&format!("ask {guest}"), move || {
+        contest.enter(format!("ask {guest}"), move || {
             bench.places.run(Placement::Same, echoes(actor.clone(), asks))
         });
         let component = bench.component(&file)?;
-        contest.enter(&format!("start {guest}"), move || {
+        contest.enter(format!("start {guest}"), move || {
             let component = component.clone();
             let cache = bench.output.join("cache");
             bench
