@@ -5,6 +5,7 @@
 //! engines' epochs; it ends with the last clone of [`Engines`]. Nothing here runs a guest.
 
 mod ahead;
+mod cache;
 mod component;
 mod error;
 mod preview;
@@ -14,12 +15,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, WasmBacktraceDetails};
+use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
+use self::cache::CodeCache;
 use crate::actor::behavior::Lane;
 
 pub use self::ahead::compile_ahead;
-pub use self::component::{CodeOrigin, ComponentSource, Loaded, compile, load};
+pub use self::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
 pub use self::preview::lane;
 
@@ -33,7 +35,7 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 pub struct Engines {
     serial: Engine,
     overlapping: Engine,
-    cache: Option<Cache>,
+    cache: Option<CodeCache>,
     trusts_compiled: bool,
     /// Its end ends the ticker's thread.
     _ticker: Arc<mpsc::SyncSender<()>>,
@@ -46,8 +48,8 @@ impl Engines {
     ///
     /// [`BuildError`] where the folder cannot be used, or this machine lacks what the engine needs.
     pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, BuildError> {
-        let cache = cache_dir.map(open_cache).transpose()?;
-        let engine = |lane| Engine::new(&config(lane, cache.clone())).map_err(BuildError::engine);
+        let cache = cache_dir.map(|dir| CodeCache::open(&dir)).transpose()?;
+        let engine = |lane| Engine::new(&config(lane)).map_err(BuildError::engine);
         let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
         Ok(Self { serial, overlapping, cache, trusts_compiled: false, _ticker: Arc::new(ticker) })
@@ -63,9 +65,8 @@ impl Engines {
         self.trusts_compiled
     }
 
-    /// How often compiled code was found in the cache.
-    fn cache_hits(&self) -> usize {
-        self.cache.as_ref().map_or(0, Cache::cache_hits)
+    fn cache(&self) -> Option<&CodeCache> {
+        self.cache.as_ref()
     }
 
     /// The engine of a lane.
@@ -78,25 +79,14 @@ impl Engines {
     }
 }
 
-fn config(lane: Lane, cache: Option<Cache>) -> Config {
+fn config(lane: Lane) -> Config {
     let mut config = Config::new();
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.epoch_interruption(true);
     config.concurrency_support(lane == Lane::Overlapping);
-    config.cache(cache);
     // File and line, where a component has debug info. By default the environment decides.
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
-}
-
-fn open_cache(dir: PathBuf) -> Result<Cache, BuildError> {
-    let cannot = |error| BuildError::Cache { dir: dir.clone(), error };
-    std::fs::create_dir_all(&dir).map_err(|error| cannot(error.to_string()))?;
-    // wasmtime wants an absolute path.
-    let absolute = dir.canonicalize().map_err(|error| cannot(error.to_string()))?;
-    let mut config = CacheConfig::new();
-    config.with_directory(absolute);
-    Cache::new(config).map_err(|error| cannot(format!("{error:#}")))
 }
 
 /// Starts the thread that advances the epochs. It ends when the answered sender is dropped.

@@ -63,7 +63,7 @@ struct Work<'a> {
 
 /// Hands over what was built, if it is an actor.
 fn publish(built: &Path, out: &Path) -> Result<(), Failure> {
-    let component = ComponentSource::File(built.to_owned()).read()?;
+    let component = ComponentSource::File(built.to_owned()).read()?.bytes;
     let lane = lane(&out.display().to_string(), &component)?;
     super::compile::write_whole(out, &component)?;
     let size = bytesize::ByteSize::b(component.len() as u64);

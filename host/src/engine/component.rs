@@ -1,17 +1,20 @@
 //! From a file to compiled code.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
 use super::Engines;
 use super::ahead::{is_compiled, revive};
 use super::error::LoadError;
-use super::preview::preview;
+use super::preview::{Preview, preview};
 use super::progress::telling;
 use crate::actor::behavior::Lane;
 
@@ -48,11 +51,40 @@ impl ComponentSource {
     /// # Blocking
     ///
     /// Reads the file.
-    pub fn read(&self) -> Result<Arc<[u8]>, LoadError> {
-        match self {
-            Self::File(path) => read(&self.name(), path).map(Into::into),
-            Self::Bytes(bytes) => Ok(Arc::clone(bytes)),
-        }
+    pub fn read(&self) -> Result<Content, LoadError> {
+        let name = self.name();
+        let bytes = match self {
+            Self::File(path) => Bytes::from(read(&name, path)?),
+            Self::Bytes(bytes) => Bytes::from_owner(Arc::clone(bytes)),
+        };
+        Ok(Content { digest: Digest::of(&bytes), name, bytes })
+    }
+}
+
+/// A component as it was read.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// What messages call it.
+    pub name: String,
+    /// All of it.
+    pub bytes: Bytes,
+    /// Of its bytes.
+    pub digest: Digest,
+}
+
+/// The SHA-256 of a component: what it is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -93,7 +125,7 @@ pub enum CodeOrigin {
 ///
 /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
 pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadError> {
-    compile(engines, &source.name(), &source.read()?)
+    compile(engines, source.read()?)
 }
 
 /// The same, for a component that was read already.
@@ -105,23 +137,39 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
 /// # Blocking
 ///
 /// As of [`load`].
-pub fn compile(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
-    if is_compiled(bytes) {
-        return revive(engines, name, bytes);
+pub fn compile(engines: &Engines, content: Content) -> Result<Loaded, LoadError> {
+    if is_compiled(&content.bytes) {
+        return revive(engines, &content.name, &content.bytes);
     }
-    let name = name.to_owned();
-    let preview = preview(&name, bytes)?;
-    let (begun, hits) = (Instant::now(), engines.cache_hits());
+    let Preview { lane, imports } = preview(&content.name, &content.bytes)?;
+    let begun = Instant::now();
+    let (component, origin) = take_or_compile(engines, lane, &content)?;
+    let Content { name, .. } = content;
+    tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
+    Ok(Loaded { name, component, lane, imports, origin })
+}
+
+fn take_or_compile(
+    engines: &Engines,
+    lane: Lane,
+    content: &Content,
+) -> Result<(Component, CodeOrigin), LoadError> {
+    let Content { name, bytes, digest } = content;
+    let engine = engines.of(lane);
+    if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
+        return Ok((component, CodeOrigin::Cache));
+    }
+    let begun = Instant::now();
     let tell = || {
         let so_far = begun.elapsed();
         tracing::info!(component = %name, ?so_far, "compiling, which takes seconds at a large component's first start");
     };
-    let compiled = telling(TOLD_EVERY, tell, || Component::from_binary(engines.of(preview.lane), bytes));
-    let component =
-        compiled.map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
-    let origin = if engines.cache_hits() > hits { CodeOrigin::Cache } else { CodeOrigin::Compiled };
-    tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
-    Ok(Loaded { name, component, lane: preview.lane, imports: preview.imports, origin })
+    let component = telling(TOLD_EVERY, tell, || Component::from_binary(engine, bytes))
+        .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
+    if let Some(cache) = engines.cache() {
+        cache.keep(engine, digest, &component);
+    }
+    Ok((component, CodeOrigin::Compiled))
 }
 
 fn read(name: &str, path: &PathBuf) -> Result<Vec<u8>, LoadError> {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 
 use super::bindings::overlapping::OverlappingPre;
@@ -12,7 +11,7 @@ use super::imports::http::Network;
 use super::imports::{is_offered, linker};
 use super::store::Guest;
 use crate::actor::behavior::Lane;
-use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError, Loaded, compile};
+use crate::engine::{BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, compile};
 
 /// A component's code, linked to what the host offers.
 pub struct Program {
@@ -48,7 +47,7 @@ pub struct Programs {
     overlapping: Linker<Guest>,
     pub(super) network: Network,
     /// Those that actors run now, by the digest of their components.
-    loaded: Mutex<HashMap<[u8; 32], Weak<Program>>>,
+    loaded: Mutex<HashMap<Digest, Weak<Program>>>,
 }
 
 impl Programs {
@@ -74,14 +73,14 @@ impl Programs {
     ///
     /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
     pub fn load(&self, source: &ComponentSource) -> Result<Arc<Program>, LoadError> {
-        let bytes = source.read()?;
-        let digest = Sha256::digest(&bytes).into();
+        let content = source.read()?;
+        let digest = content.digest;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = loaded.get(&digest).and_then(Weak::upgrade) {
             return Ok(program);
         }
         drop(loaded);
-        let program = Arc::new(self.link(compile(&self.engines, &source.name(), &bytes)?)?);
+        let program = Arc::new(self.link(compile(&self.engines, content)?)?);
         loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, program| program.strong_count() > 0);
         loaded.insert(digest, Arc::downgrade(&program));
