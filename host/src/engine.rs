@@ -11,7 +11,7 @@ mod error;
 mod preview;
 mod progress;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use wasmtime::{Config, Engine, WasmBacktraceDetails};
 use self::cache::CodeCache;
 use crate::actor::behavior::Lane;
 
-pub use self::ahead::compile_ahead;
+pub use self::ahead::{COMPILED_ENDING, compile_ahead};
 pub use self::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile, load};
 pub use self::error::{BuildError, LoadError};
 pub use self::preview::lane;
@@ -63,6 +63,12 @@ impl Engines {
 
     fn trusts_compiled(&self) -> bool {
         self.trusts_compiled
+    }
+
+    /// The folder of compiled code: whoever can write to it owns the host's next start.
+    #[must_use]
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.cache.as_ref().map(CodeCache::dir)
     }
 
     fn cache(&self) -> Option<&CodeCache> {

@@ -156,6 +156,16 @@ pub enum SpawnError {
     /// Its component cannot run here.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It could replace the code that the next host runs.
+    #[error(
+        "the folder {} is granted to be written to, and {} is there, which holds compiled code: grant it to be read (`:ro`), another one, or keep the code elsewhere (`--cache-dir`)", dir.display(), cache.display()
+    )]
+    CacheGranted {
+        /// The folder that was granted.
+        dir: PathBuf,
+        /// That of the code.
+        cache: PathBuf,
+    },
     /// Another actor has the name.
     #[error("an actor called `{name}` runs already; stop it first, or give another name")]
     NameTaken {
@@ -212,6 +222,7 @@ impl Host {
     ///
     /// Dropping the future spawns nothing; a compilation under way goes on, into the cache.
     pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
+        self.keep_from_cache(&spec.grants)?;
         let program = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
         let callers = spec.grants.from.clone();
@@ -242,6 +253,19 @@ impl Host {
             })?;
         tasks.spawn(actor.name().clone(), run, gave_way.as_ref().map(ActorRef::name));
         Ok(actor)
+    }
+
+    /// Sees to it that nothing an actor may write to is run as machine code.
+    fn keep_from_cache(&self, grants: &Grants) -> Result<(), SpawnError> {
+        let Some(cache) = self.programs.cache_dir() else { return Ok(()) };
+        for grant in grants.dirs.iter().filter(|grant| !grant.read_only) {
+            // One that cannot be found is refused when the actor starts.
+            let Ok(dir) = grant.host.canonicalize() else { continue };
+            if cache.starts_with(&dir) || dir.starts_with(cache) {
+                return Err(SpawnError::CacheGranted { dir: grant.host.clone(), cache: cache.to_owned() });
+            }
+        }
+        Ok(())
     }
 
     async fn load(&self, source: ComponentSource) -> Result<Arc<Program>, LoadError> {

@@ -83,6 +83,9 @@ pub struct Step {
     pub count: Option<usize>,
     /// Fields of the error. `message_has` is a part of its message.
     pub fails: Option<BTreeMap<String, Value>>,
+    /// How long the answer takes at least.
+    #[serde(default)]
+    pub at_least_ms: u64,
     /// Asked again until it comes out as wanted.
     #[serde(default)]
     pub eventually: bool,
@@ -129,6 +132,7 @@ pub fn all() -> Result<Vec<Scenario>> {
             let mut scenario: Scenario = read(&path.join("scenario.json"))?;
             scenario.name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             ensure!(!scenario.steps.is_empty(), "scenario `{}` has no steps", scenario.name);
+            check(&scenario.steps).with_context(|| format!("scenario `{}`", scenario.name))?;
             scenarios.push(scenario);
         }
     }
@@ -142,7 +146,24 @@ pub fn all() -> Result<Vec<Scenario>> {
 ///
 /// Where the table cannot be read.
 pub fn cannot() -> Result<Vec<Cannot>> {
-    read(&folder().join("cannot.json"))
+    let cannot: Vec<Cannot> = read(&folder().join("cannot.json"))?;
+    for one in &cannot {
+        check(&one.steps).with_context(|| format!("what {} cannot: `{}`", one.language, one.scenario))?;
+    }
+    Ok(cannot)
+}
+
+/// Whether each step sends one message, and wants what can come of it.
+fn check(steps: &[Step]) -> Result<()> {
+    for step in steps {
+        let verbs = [&step.ask, &step.tell, &step.stream, &step.raw].into_iter().flatten().count();
+        let messages = verbs + usize::from(step.describes.is_some());
+        ensure!(messages == 1, "a step has one message: {step:?}");
+        let is_answered = step.gives.is_some() || step.fails.is_some();
+        ensure!(step.tell.is_none() || !is_answered, "nothing comes of a tell: {step:?}");
+        ensure!(step.at_once != Some(0), "a step that is never taken: {step:?}");
+    }
+    Ok(())
 }
 
 fn read<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T> {

@@ -186,6 +186,9 @@ fn build_one(tree: &Tree, host: &Path, project: &Project) -> Result<bool> {
     ] {
         describe(&folder, &mut made_of)?;
     }
+    for file in ["Cargo.lock", "host/src/cli/build.rs"] {
+        describe_file(&tree.root.join(file), &mut made_of)?;
+    }
     if to.exists() && fs::read_to_string(&note).is_ok_and(|noted| noted == made_of) {
         return Ok(false);
     }
@@ -195,13 +198,13 @@ fn build_one(tree: &Tree, host: &Path, project: &Project) -> Result<bool> {
         build.arg("build").arg(&project.folder).arg("--out").arg(&to);
         process::run(build.env("VIRTUAL_ENV", environment(tree)))
     })?;
+    note.parent().map_or(Ok(()), fs::create_dir_all).with_context(|| note.display().to_string())?;
     fs::write(&note, made_of).with_context(|| note.display().to_string())?;
     Ok(true)
 }
 
 /// Adds the path, the length and the time of every file below `folder`.
 fn describe(folder: &Path, to: &mut String) -> Result<()> {
-    use fmt::Write as _;
     let mut entries: Vec<_> =
         folder.read_dir().with_context(|| folder.display().to_string())?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
@@ -210,15 +213,19 @@ fn describe(folder: &Path, to: &mut String) -> Result<()> {
         if name == "node_modules" || name == "__pycache__" {
             continue;
         }
-        let metadata = entry.metadata()?;
-        if metadata.is_dir() {
-            describe(&entry.path(), to)?;
-        } else {
-            let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
-            writeln!(to, "{} {} {changed}", entry.path().display(), metadata.len())?;
+        match entry.file_type()?.is_dir() {
+            true => describe(&entry.path(), to)?,
+            false => describe_file(&entry.path(), to)?,
         }
     }
     Ok(())
+}
+
+fn describe_file(file: &Path, to: &mut String) -> Result<()> {
+    use fmt::Write as _;
+    let metadata = file.metadata().with_context(|| file.display().to_string())?;
+    let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    Ok(writeln!(to, "{} {} {changed}", file.display(), metadata.len())?)
 }
 
 fn projects(tree: &Tree) -> Result<Vec<Project>> {

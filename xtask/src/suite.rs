@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::guests;
 use crate::languages::{self, Language};
@@ -14,6 +15,8 @@ use crate::process::{self, step};
 use crate::toolchain::Toolchain;
 use crate::tree::Tree;
 
+/// How long the tests take to say what they are called.
+const LIST_BOUND: Duration = Duration::from_secs(120);
 /// The host as the tests start it. Cargo builds it with them.
 const HOST: &str = "debug/pulsing-host-under-test";
 
@@ -32,6 +35,17 @@ pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Resul
     languages::build(tree, &tree.target.join(HOST), without)?;
     if filter.is_empty() {
         languages::test_sdks(tree, without)?;
+    }
+    if !filter.is_empty() {
+        let listed = process::answer(
+            process::cargo(&tree.root).args(["test", "--quiet", "--", "--list"]).args(filter),
+            LIST_BOUND,
+        )?;
+        ensure!(
+            listed.lines().any(|line| line.ends_with(": test")),
+            "no test's name contains {}",
+            filter.join(" or ")
+        );
     }
     step("run the tests", || {
         let mut cargo = process::cargo(&tree.root);

@@ -63,6 +63,9 @@ struct Work<'a> {
 
 /// Hands over what was built, if it is an actor.
 fn publish(built: &Path, out: &Path) -> Result<(), Failure> {
+    if !built.exists() {
+        return Err(Failure::system("the tool says that all is well, and made nothing"));
+    }
     let component = ComponentSource::File(built.to_owned()).read()?.bytes;
     let lane = lane(&out.display().to_string(), &component)?;
     super::compile::write_whole(out, &component)?;

@@ -1,6 +1,8 @@
 //! `compile`: a component's code, compiled ahead of the host that will run it.
 
+#[cfg(test)]
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,10 +10,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::log::LogArgs;
 use super::output;
-use crate::engine::{ComponentSource, Engines, compile_ahead};
-
-/// The ending of files with compiled code.
-const ENDING: &str = "pulsing";
+use crate::engine::{COMPILED_ENDING, ComponentSource, Engines, compile_ahead};
 
 #[derive(Debug, Args)]
 pub(super) struct CompileArgs {
@@ -27,8 +26,14 @@ pub(super) struct CompileArgs {
 
 pub(super) async fn compile(args: CompileArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
-    let out = args.out.unwrap_or_else(|| args.component.with_extension(ENDING));
-    if out == args.component {
+    let out = args.out.unwrap_or_else(|| args.component.with_extension(COMPILED_ENDING));
+    if out.extension().is_none_or(|ending| ending != COMPILED_ENDING) {
+        let shown = out.display();
+        return Err(Failure::usage(format!(
+            "{shown}: compiled code goes to a file that ends in `.{COMPILED_ENDING}`"
+        )));
+    }
+    if is_same_file(&out, &args.component) {
         return Err(Failure::usage(format!("{} would be overwritten; name another file", out.display())));
     }
     let source = ComponentSource::File(args.component);
@@ -40,16 +45,59 @@ pub(super) async fn compile(args: CompileArgs) -> Result<(), Failure> {
     output::line(format!("{} {}", out.display(), bytesize::ByteSize::b(code.len() as u64)).as_bytes())
 }
 
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    one == other || resolved(one).is_some_and(|one| Some(one) == resolved(other))
+}
+
 /// Writes a file so that nobody ever sees half of it.
+///
+/// What is there is replaced only where it is a plain file: a link is followed, and a device is left alone.
 pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| Failure::system(format!("cannot write {}: {error}", out.display()));
-    let mut unfinished = out.as_os_str().to_owned();
-    unfinished.push(".new");
-    let unfinished = PathBuf::from(unfinished);
-    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, out));
-    written.map_err(|error| {
-        // What there is of it is of no use.
-        drop(fs::remove_file(&unfinished));
-        cannot(error)
-    })
+    let out = match out.canonicalize() {
+        Ok(there) if !there.is_file() => {
+            return Err(Failure::usage(format!("{} is there, and no plain file", out.display())));
+        }
+        Ok(there) => there,
+        Err(_) => out.to_owned(),
+    };
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    // As every other file that a tool makes: what the user's mask leaves of this.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut unfinished = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
+    unfinished.write_all(bytes).map_err(cannot)?;
+    unfinished.persist(&out).map(drop).map_err(|failed| cannot(failed.error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_and_nothing_but_a_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        for bytes in ["one", "two"] {
+            write_whole(&out, bytes.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&out).unwrap(), bytes);
+        }
+        assert!(write_whole(folder.path(), b"x").is_err());
+        assert!(write_whole(Path::new("/dev/null"), b"x").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing unfinished is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "one").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_whole(&link, b"two").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
 }

@@ -16,6 +16,8 @@ pub(super) struct Wit;
 #[folder = "../guest-sdk"]
 #[exclude = "*node_modules*"]
 #[exclude = "*__pycache__*"]
+#[exclude = "*.egg-info*"]
+#[exclude = "*/.venv/*"]
 #[exclude = "*tests/*"]
 pub(super) struct Sdk;
 
@@ -24,6 +26,9 @@ pub(super) struct Sdk;
 #[include = "*/counter/*"]
 #[exclude = "*node_modules*"]
 #[exclude = "*__pycache__*"]
+#[exclude = "*/.venv/*"]
+#[exclude = "*.wasm"]
+#[exclude = "*.pulsing"]
 pub(super) struct Examples;
 
 /// The workspace's manifest, for the versions of what the Rust SDK depends on.

@@ -16,6 +16,8 @@ use super::project::{FILE, Language, Manifest};
 
 /// The folder of the SDK in a project: laid out as the repository that it comes from.
 const SDK: &str = "sdk";
+/// Packages that a project of some language has already.
+const TAKEN: [&str; 2] = ["pulsing-guest", "pulsing-guest-macros"];
 /// Characters of a name: it becomes a folder, a file, a package and an actor.
 const NAME_MAX_CHARS: usize = 64;
 
@@ -36,6 +38,9 @@ fn name(text: &str) -> Result<String, String> {
         return Err(format!(
             "a name is lower-case letters, digits and `-`, begins with a letter, and has at most {NAME_MAX_CHARS} characters"
         ));
+    }
+    if TAKEN.contains(&text) {
+        return Err(format!("`{text}` is what the SDK is called; choose another name"));
     }
     Ok(text.to_owned())
 }
@@ -123,7 +128,19 @@ mod tests {
         for good in ["a", "hello", "hello-2"] {
             assert_eq!(name(good).as_deref(), Ok(good));
         }
-        for bad in ["", "-a", "2a", "A", "a/b", "..", "a b", "ä", &"a".repeat(65)] {
+        for bad in [
+            "",
+            "-a",
+            "2a",
+            "A",
+            "a/b",
+            "..",
+            "a b",
+            "ä",
+            "pulsing-guest",
+            "pulsing-guest-macros",
+            &"a".repeat(65),
+        ] {
             assert!(name(bad).is_err(), "{bad}");
         }
     }

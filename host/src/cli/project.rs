@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use crate::id::ActorName;
 use crate::text::one_line;
 
 /// What a folder is recognised by.
@@ -88,6 +89,10 @@ impl Project {
             Failure::usage(format!("{shown}:{line}: {}", one_line(error.message(), MESSAGE_MAX_CHARS)))
         })?;
         let folder = folder.canonicalize().map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+        if let Some(name) = &manifest.name {
+            // It names a file, too.
+            ActorName::new(name).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+        }
         let name = manifest.name.or_else(|| Some(folder.file_name()?.to_string_lossy().into_owned()));
         let name = name.ok_or_else(|| Failure::usage(format!("{shown}: give the actor a `name`")))?;
         let Manifest { language, source, sdk, .. } = manifest;

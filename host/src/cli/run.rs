@@ -147,7 +147,9 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
     for spec in specs {
         actors.push(host.spawn(spec).await.map_err(|error| match error {
             SpawnError::Load(error) => error.into(),
-            SpawnError::NameTaken { .. } | SpawnError::TooMany { .. } => Failure::usage(error),
+            SpawnError::NameTaken { .. } | SpawnError::TooMany { .. } | SpawnError::CacheGranted { .. } => {
+                Failure::usage(error)
+            }
         })?);
     }
     for actor in actors {

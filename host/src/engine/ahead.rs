@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-use super::component::{CodeOrigin, ComponentSource, Loaded, load};
+use super::component::{COMPONENT_MAX_BYTES, CodeOrigin, ComponentSource, Content, Loaded, load};
 use super::{Engines, LoadError};
 use crate::actor::behavior::Lane;
 
 /// What a file with compiled code begins with. No component does.
 const MAGIC: &[u8; 16] = b"\x7fpulsing-code-1\n";
+/// The ending of files with compiled code. Under another name it is not taken: who trusts the one file does not trust
+/// what a stranger calls a component.
+pub const COMPILED_ENDING: &str = "pulsing";
 /// The most bytes of a head: the names of imports are all of it that can grow.
 const HEAD_MAX_BYTES: usize = 1 << 20;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -65,21 +68,29 @@ pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<
     };
     let head = serde_json::to_vec(&head).map_err(|error| unfit(error.to_string()))?;
     let length = u32::try_from(head.len()).map_err(|error| unfit(error.to_string()))?;
-    Ok([MAGIC.as_slice(), &length.to_le_bytes(), &head, &code].concat())
+    let file = [MAGIC.as_slice(), &length.to_le_bytes(), &head, &code].concat();
+    match u64::try_from(file.len()) {
+        Ok(..=COMPONENT_MAX_BYTES) => Ok(file),
+        _more => Err(unfit(format!("its code has {} bytes, more than {COMPONENT_MAX_BYTES}", file.len()))),
+    }
 }
 
 /// Makes a component of what [`compile_ahead`] answered.
 ///
 /// # Errors
 ///
-/// [`LoadError::Untrusted`] where the host was not told to trust such code; [`LoadError::OtherHost`] where another
+/// [`LoadError::Untrusted`] where the host was not told to trust such code; [`LoadError::Disguised`] where its file is not
+/// called so; [`LoadError::OtherHost`] where another
 /// version, or another machine, compiled it; [`LoadError::Malformed`] where it is not whole.
-pub(super) fn revive(engines: &Engines, name: &str, bytes: &[u8]) -> Result<Loaded, LoadError> {
-    let name = name.to_owned();
+pub(super) fn revive(engines: &Engines, content: &Content) -> Result<Loaded, LoadError> {
+    let name = content.name.clone();
+    if !content.may_be_compiled {
+        return Err(LoadError::Disguised { name, ending: COMPILED_ENDING });
+    }
     if !engines.trusts_compiled() {
         return Err(LoadError::Untrusted { name });
     }
-    let Some((head, code)) = parts(bytes) else {
+    let Some((head, code)) = parts(&content.bytes) else {
         return Err(LoadError::Malformed { name, error: "the compiled code is cut short".to_owned() });
     };
     let other = |why: String| LoadError::OtherHost { name: name.clone(), why };

@@ -47,8 +47,14 @@ impl CodeCache {
     fn with_max(dir: &Path, max_bytes: u64) -> Result<Self, BuildError> {
         let dir = dir.join(FOLDER);
         let made = make_private(&dir).and_then(|()| check_private(&dir));
-        made.map_err(|error| BuildError::Cache { dir: dir.clone(), error: error.to_string() })?;
+        let resolved = made.and_then(|()| dir.canonicalize());
+        let dir = resolved.map_err(|error| BuildError::Cache { dir, error: error.to_string() })?;
         Ok(Self { dir, max_bytes })
+    }
+
+    /// Where the files are, without links on the way.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The code of a component for this engine, if it is there and whole.
@@ -139,7 +145,8 @@ fn make_private(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether nobody but this user, or the system's own, can put code there.
+/// Whether nobody but this user, or the system's own, can put code there. Of the folders that it is in, those are refused in
+/// which anybody could put another in its place.
 #[cfg(unix)]
 fn check_private(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -154,6 +161,16 @@ fn check_private(dir: &Path) -> io::Result<()> {
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(io::Error::other("others may write to it, and what is in it is run as machine code"));
+    }
+    for parent in dir.canonicalize()?.ancestors().skip(1) {
+        let mode = fs::metadata(parent)?.mode();
+        // Where the sticky bit is set, as of `/tmp`, nobody replaces what is another's.
+        if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+            let parent = parent.display();
+            return Err(io::Error::other(format!(
+                "anybody may replace it, in {parent}, and what is in it is run as machine code"
+            )));
+        }
     }
     Ok(())
 }

@@ -12,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
 use super::Engines;
-use super::ahead::{is_compiled, revive};
+use super::ahead::{COMPILED_ENDING, is_compiled, revive};
 use super::error::LoadError;
 use super::preview::{Preview, preview};
 use super::progress::telling;
 use crate::actor::behavior::Lane;
 
 /// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
-const COMPONENT_MAX_BYTES: u64 = 256 << 20;
+pub(super) const COMPONENT_MAX_BYTES: u64 = 256 << 20;
 
 /// How often people are told that a component is still being compiled. Small ones are done before the first time.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -57,7 +57,11 @@ impl ComponentSource {
             Self::File(path) => Bytes::from(read(&name, path)?),
             Self::Bytes(bytes) => Bytes::from_owner(Arc::clone(bytes)),
         };
-        Ok(Content { digest: Digest::of(&bytes), name, bytes })
+        let may_be_compiled = match self {
+            Self::File(path) => path.extension().is_some_and(|ending| ending == COMPILED_ENDING),
+            Self::Bytes(_) => true,
+        };
+        Ok(Content { digest: Digest::of(&bytes), name, bytes, may_be_compiled })
     }
 }
 
@@ -70,6 +74,8 @@ pub struct Content {
     pub bytes: Bytes,
     /// Of its bytes.
     pub digest: Digest,
+    /// Whether it may be code that was compiled ahead, where the host trusts such: a file is called so.
+    pub may_be_compiled: bool,
 }
 
 /// The SHA-256 of a component: what it is known by.
@@ -139,7 +145,7 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
 /// As of [`load`].
 pub fn compile(engines: &Engines, content: Content) -> Result<Loaded, LoadError> {
     if is_compiled(&content.bytes) {
-        return revive(engines, &content.name, &content.bytes);
+        return revive(engines, &content);
     }
     let Preview { lane, imports } = preview(&content.name, &content.bytes)?;
     let begun = Instant::now();
@@ -154,7 +160,7 @@ fn take_or_compile(
     lane: Lane,
     content: &Content,
 ) -> Result<(Component, CodeOrigin), LoadError> {
-    let Content { name, bytes, digest } = content;
+    let Content { name, bytes, digest, .. } = content;
     let engine = engines.of(lane);
     if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
         return Ok((component, CodeOrigin::Cache));

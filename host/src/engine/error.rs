@@ -111,6 +111,16 @@ pub enum LoadError {
         /// The file.
         name: String,
     },
+    /// It is code that was compiled ahead, and its file is not called so.
+    #[error(
+        "{name}: this is compiled code, which no sandbox holds, under the name of something else; only a file that ends in `.{ending}` may be that"
+    )]
+    Disguised {
+        /// The file.
+        name: String,
+        /// How it would have to end.
+        ending: &'static str,
+    },
     /// It is code that was compiled ahead, for another host.
     #[error("{name}: was compiled for another host ({}); compile it again with `pulsing-host compile`", one_line(.why, ERROR_MAX_CHARS))]
     OtherHost {

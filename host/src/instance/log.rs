@@ -69,6 +69,12 @@ impl LogPipe {
         String::from_utf8_lossy(&words).into_owned()
     }
 
+    /// Writes a line, or several.
+    pub(super) fn write_line(&self, text: &str) {
+        self.append(text.as_bytes());
+        self.append(b"\n");
+    }
+
     fn append(&self, bytes: &[u8]) {
         self.log.append(bytes, Instant::now());
     }

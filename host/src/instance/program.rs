@@ -1,6 +1,7 @@
 //! The code of components, linked and ready for instances: that of the same component is shared by all its actors.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::component::Linker;
@@ -61,6 +62,12 @@ impl Programs {
             |lane| linker(engines.of(lane), lane).map_err(|error| BuildError::Engine(format!("{error:#}")));
         let (serial, overlapping) = (linker(Lane::Serial)?, linker(Lane::Overlapping)?);
         Ok(Self { engines, serial, overlapping, network: Network::new(), loaded: Mutex::default() })
+    }
+
+    /// The folder of compiled code.
+    #[must_use]
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.engines.cache_dir()
     }
 
     /// The program of a component: that which other actors run already, or a new one.

@@ -1,7 +1,7 @@
 //! Runs the steps of a scenario on an actor in a host of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
@@ -78,10 +78,16 @@ impl Step {
 
 async fn take(actor: &ActorRef, step: &Step) -> Result<()> {
     loop {
+        let begun = Instant::now();
         let taken = try_join_all((0..step.at_once.unwrap_or(1)).map(|_| take_once(actor, step))).await;
         match taken {
             Err(_) if step.eventually => tokio::time::sleep(Duration::from_millis(10)).await,
-            taken => return taken.map(drop),
+            taken => {
+                let (_all, took) = (taken?, begun.elapsed());
+                let wanted = Duration::from_millis(step.at_least_ms);
+                ensure!(took >= wanted, "it took {took:?}; wanted are {wanted:?} at least");
+                return Ok(());
+            }
         }
     }
 }

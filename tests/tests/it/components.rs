@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, compile_ahead, load};
-use pulsing_host::grants::Need;
+use pulsing_host::grants::{DirGrant, Need};
 use pulsing_host::host::{ActorSpec, Host, SpawnError};
 use pulsing_host::id::ActorName;
 use pulsing_tests::{guest_file, host, spec};
@@ -150,4 +150,58 @@ fn replaced(code: &[u8], field: &str, other: &str) -> Vec<u8> {
     let head = head.replacen(field, other, 1);
     let length_now = u32::try_from(head.len()).unwrap().to_le_bytes();
     [magic, &length_now, head.as_bytes(), &rest[4 + length..]].concat()
+}
+
+#[tokio::test]
+async fn compiled_code_under_the_name_of_a_component_is_refused_also_where_compiled_code_is_trusted() {
+    let source = ComponentSource::File(guest_file("polyglot-rust-serial").unwrap());
+    let code = compile_ahead(&Engines::new(None).unwrap(), &source).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::builder().trust_compiled(true).build().unwrap();
+    for (name, is_taken) in [("stranger.wasm", false), ("stranger", false), ("own.pulsing", true)] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, &code).unwrap();
+        let spawned =
+            host.spawn(ActorSpec::new(ActorName::new("x").unwrap(), ComponentSource::File(file))).await;
+        match spawned {
+            Ok(actor) => {
+                assert!(is_taken, "{name}");
+                actor.kill().await;
+            }
+            Err(error) => {
+                assert!(!is_taken, "{name}: {error}");
+                assert!(error.to_string().contains("under the name of something else"), "{error}");
+            }
+        }
+    }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn nobody_is_granted_to_write_where_compiled_code_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let host = Host::builder().cache_dir(&cache).build().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let inside = cache.join("code");
+    for (dir, read_only, is_refused) in [
+        (folder.path(), false, true),
+        (inside.as_path(), false, true),
+        (folder.path(), true, false),
+        (elsewhere.path(), false, false),
+    ] {
+        let mut spec = spec("rogue").unwrap();
+        spec.grants.dirs = vec![DirGrant { host: dir.to_owned(), guest: "/data".to_owned(), read_only }];
+        match host.spawn(spec).await {
+            Ok(actor) => {
+                assert!(!is_refused, "{}", dir.display());
+                actor.kill().await;
+            }
+            Err(error) => {
+                assert!(is_refused, "{}: {error}", dir.display());
+                assert!(matches!(error, SpawnError::CacheGranted { .. }), "{error}");
+            }
+        }
+    }
+    host.shutdown().await;
 }

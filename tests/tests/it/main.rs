@@ -17,6 +17,7 @@ mod deadlocks;
 mod errors;
 mod examples;
 mod faults;
+mod hoarding;
 mod http;
 mod isolation;
 mod lanes;

@@ -172,6 +172,7 @@ fn a_project_that_is_wrong_is_told_so_in_one_line() {
         ("language = \"go\"", "pulsing.toml:1: unknown variant `go`"),
         ("language = \"c\"\nsorce = \"a.c\"", "pulsing.toml:2: unknown field `sorce`"),
         ("language = [", "pulsing.toml:1: "),
+        ("name = \"../up\"\nlanguage = \"rust\"", "`../up` cannot name an actor"),
     ] {
         fs::write(folder.path().join("pulsing.toml"), manifest).unwrap();
         let text = build();

@@ -28,7 +28,9 @@ pub(super) fn answers(command: &mut Command) -> bool {
 
 /// The Python that has `module`: the project's own environment, the active one, or the system's.
 pub(super) fn python_with(module: &str, folder: &Path) -> Option<PathBuf> {
-    let active = std::env::var_os("VIRTUAL_ENV").map(|folder| Path::new(&folder).join("bin/python"));
+    // The tool runs in the project's folder, and the path is of this one.
+    let absolute = |folder| std::path::absolute(folder).ok();
+    let active = std::env::var_os("VIRTUAL_ENV").and_then(absolute).map(|folder| folder.join("bin/python"));
     let candidates = [Some(folder.join(".venv/bin/python")), active, Some("python3".into())];
     let has_module =
         |python: &PathBuf| answers(Command::new(python).args(["-c", &format!("import {module}")]));

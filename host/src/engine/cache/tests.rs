@@ -116,4 +116,11 @@ fn a_folder_that_others_may_write_to_is_refused() {
     let elsewhere = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(&cache.dir, elsewhere.path().join(FOLDER)).unwrap();
     assert!(CodeCache::open(elsewhere.path()).is_err());
+    // In a folder of everybody's, another one may come to be in its place.
+    let open = tempfile::tempdir().unwrap();
+    let everybodys = |mode| fs::set_permissions(open.path(), fs::Permissions::from_mode(mode)).unwrap();
+    for (mode, refused) in [(0o777, true), (0o1777, false), (0o755, false)] {
+        everybodys(mode);
+        assert_eq!(CodeCache::open(&open.path().join("cache")).is_err(), refused, "{mode:o}");
+    }
 }

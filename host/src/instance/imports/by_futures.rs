@@ -97,6 +97,11 @@ impl future_system::Host for Guest {
         self.parking.unpark(key);
         Ok(())
     }
+
+    fn log(&mut self, text: String) -> wasmtime::Result<()> {
+        self.stderr.write_line(&text);
+        Ok(())
+    }
 }
 
 type Store<'a> = Access<'a, Guest, HasSelf<Guest>>;

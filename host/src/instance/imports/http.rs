@@ -20,6 +20,7 @@ use wasmtime::component::{Accessor, HasSelf};
 use self::exchange::Exchange;
 use self::failure::Failure;
 use super::wait;
+use crate::budget::Held;
 use crate::id::CallId;
 use crate::instance::bindings::http_types::{self, Error, ErrorCode, Request, ResponseHead};
 use crate::instance::bindings::overlapping::pulsing::actor::async_http;
@@ -79,14 +80,19 @@ impl Guest {
         let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
         self.http.allow(self.desk.name(), &prepared.url)?;
         self.exchanges.make_room()?;
-        let held = self.outgoing.take(prepared.kept_bytes()).ok_or_else(|| {
-            let text =
-                format!("{} bytes of requests and messages are on their way already", self.outgoing.used());
-            Failure::new(ErrorCode::TooManyRequests, text)
-        })?;
+        let held = self.hold_bytes(prepared.kept_bytes())?;
         let exchange =
             Exchange::begin(self.desk.clone(), CallId(within), Arc::clone(&self.http), prepared, held);
         Ok(self.exchanges.add(exchange))
+    }
+
+    /// Takes what the host needs to keep a part of a request on its way.
+    fn hold_bytes(&self, bytes: usize) -> Result<Held, Failure> {
+        self.outgoing.take(bytes).ok_or_else(|| {
+            let text =
+                format!("{} bytes of requests and messages are on their way already", self.outgoing.used());
+            Failure::new(ErrorCode::TooManyRequests, text)
+        })
     }
 
     pub(super) fn finish_exchange(&self, exchange: u64) -> Result<(), Error> {
@@ -98,8 +104,19 @@ impl Guest {
         exchange: u64,
         bytes: Vec<u8>,
     ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
-        let exchange = self.exchanges.get(exchange);
-        async { async { exchange?.write(bytes).await }.await.map_err(Failure::into_wit) }
+        // What is refused keeps nothing of the piece: the guest may never come for the error.
+        let held = self.exchanges.get(exchange).and_then(|exchange| {
+            exchange::check_piece(&bytes)?;
+            let held = self.hold_bytes(bytes.len())?;
+            Ok((exchange, bytes, held))
+        });
+        async move {
+            let writing = async {
+                let (exchange, bytes, _held) = held?;
+                exchange.write(bytes).await
+            };
+            writing.await.map_err(Failure::into_wit)
+        }
     }
 
     pub(super) fn responding(

@@ -36,7 +36,8 @@ pub(super) struct Outgoing {
     peer: ActorRef,
     message: Message,
     within: CallId,
-    timeout: Duration,
+    /// The longest that is waited, where more is left of the call's own time.
+    wanted: Duration,
     /// Until there is an answer.
     _held: Held,
 }
@@ -69,10 +70,9 @@ impl Guest {
         // In a serial actor, what runs is known, whatever the guest says.
         let within = if self.current == CallId::NONE { CallId(within) } else { self.current };
         let wanted = options.timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
-        let left = self.desk.remaining(within).unwrap_or(wanted);
         let message = Message { idempotency_key: options.idempotency_key, ..message };
-        let (desk, timeout, _held) = (self.desk.clone(), wanted.min(left), self.hold(&message)?);
-        Ok(Outgoing { desk, peer, message, within, timeout, _held })
+        let (desk, _held) = (self.desk.clone(), self.hold(&message)?);
+        Ok(Outgoing { desk, peer, message, within, wanted, _held })
     }
 
     /// Tells `peer`, waiting for room no longer than an ask of it would wait.
@@ -136,7 +136,8 @@ impl Outgoing {
     }
 
     fn options(&self, origin: Origin) -> SendOptions {
-        SendOptions { timeout: Some(self.timeout), origin, ..SendOptions::default() }
+        let left = self.desk.remaining(self.within).unwrap_or(self.wanted);
+        SendOptions { timeout: Some(self.wanted.min(left)), origin, ..SendOptions::default() }
     }
 }
 

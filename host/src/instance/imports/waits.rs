@@ -1,6 +1,7 @@
 //! What an overlapping guest can wait for, in two steps: what needs the guest's store is taken out of it at once,
 //! and what is waited for then needs it no more. One way for imports that are async, and for those that are futures.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::desk::Desk;
@@ -55,10 +56,14 @@ impl Guest {
         idempotency_key: Option<String>,
     ) -> impl Future<Output = Result<(), RuntimeError>> + Send + use<> {
         let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
-        let held = self.peer(target).and_then(|peer| Ok((peer, self.hold(&message)?)));
+        // What is refused keeps nothing of the message: the guest may never come for the error.
+        let held = self.peer(target).and_then(|peer| {
+            let held = self.hold(&message)?;
+            Ok((peer, message, held))
+        });
         let desk = self.desk.clone();
         async move {
-            let (peer, _held) = held.map_err(runtime_error_out)?;
+            let (peer, message, _held) = held.map_err(runtime_error_out)?;
             let told = tokio::select! {
                 biased;
                 told = Self::tell_in_time(&peer, message, Origin::default()) => told,
@@ -93,10 +98,12 @@ impl Guest {
         stream: u64,
         max_items: u32,
     ) -> impl Future<Output = Result<Batch, error::CallError>> + Send + use<> {
-        let source = self.peer_streams.get(stream);
+        // Until it is drawn on, a stream that is closed is gone.
+        let source = self.peer_streams.get(stream).map(|source| Arc::downgrade(&source));
         let desk = self.desk.clone();
         async move {
-            let (source, origin) = (source?, Origin::default());
+            let Some(source) = source?.upgrade() else { return Ok(Batch { items: Vec::new(), done: true }) };
+            let origin = Origin::default();
             tokio::select! {
                 biased;
                 batch = source.draw(max_items, &origin) => batch,
@@ -117,7 +124,9 @@ impl Guest {
 
     /// Whether the wait was cut short.
     pub(super) fn sleeping(&self, within: u64, ms: u64) -> impl Future<Output = bool> + Send + use<> {
-        is_cut_short(self.desk.clone(), within, tokio::time::sleep(Duration::from_millis(ms)))
+        let desk = self.desk.clone();
+        // The clock begins when somebody waits.
+        async move { is_cut_short(desk, within, tokio::time::sleep(Duration::from_millis(ms))).await }
     }
 
     /// Whether the wait was cut short.

@@ -21,6 +21,15 @@ use crate::instance::bindings::http_types::{ErrorCode, Header, ResponseHead};
 /// The response's beginning, once it is there.
 type Head = Option<Result<ResponseHead, Failure>>;
 
+/// Whether a piece of a request's body is small enough to wait for its turn.
+pub(super) fn check_piece(bytes: &[u8]) -> Result<(), Failure> {
+    if bytes.len() > WRITE_MAX_BYTES {
+        let text = format!("a piece of {} bytes, more than {WRITE_MAX_BYTES}", bytes.len());
+        return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
+    }
+    Ok(())
+}
+
 /// One request and its response. Ends when it is dropped.
 pub(super) struct Exchange {
     head: watch::Receiver<Head>,
@@ -111,10 +120,7 @@ impl Exchange {
 
     /// Hands over a piece of the request's body, once there is room for it. One at a time: what waits is kept.
     pub(super) async fn write(&self, bytes: Vec<u8>) -> Result<(), Failure> {
-        if bytes.len() > WRITE_MAX_BYTES {
-            let text = format!("a piece of {} bytes, more than {WRITE_MAX_BYTES}", bytes.len());
-            return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
-        }
+        check_piece(&bytes)?;
         let Ok(_writing) = self.writing.try_lock() else {
             let text = "a piece of this body waits already; hand over the next one once that is taken";
             return Err(Failure::new(ErrorCode::HttpRequestBodySize, text));
