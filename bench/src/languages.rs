@@ -1,11 +1,13 @@
-//! The same actor in each language: what an ask of it costs, and how long its start takes from the cache.
+//! The same actor in each language: what an ask of it costs, and how long its start takes from the cache and
+//! from a file that was compiled ahead.
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use pulsing_host::actor::reference::ActorRef;
-use pulsing_host::host::{ActorSpec, Host};
+use pulsing_host::engine::{COMPILED_ENDING, ComponentSource, compile_ahead};
+use pulsing_host::host::{ActorSpec, Host, HostBuilder};
 use pulsing_host::id::ActorName;
 
 use crate::Bench;
@@ -40,19 +42,24 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
             bench.places.run(Placement::Same, echoes(actor.clone(), asks))
         });
         let component = bench.component(&file)?;
-        contest.enter(format!("start {guest}"), move || {
-            let component = component.clone();
-            let cache = bench.output.join("cache");
-            bench
-                .places
-                .at_home(async move { start(ActorSpec::new(ActorName::new("a")?, component), cache).await })
-        });
+        let compiled = compiled_ahead(bench, guest, &component)?;
+        let with_cache = Host::builder().cache_dir(bench.output.join("cache"));
+        let without = Host::builder().trust_compiled(true);
+        for (what, component, builder) in [("start", component, with_cache), ("ahead", compiled, without)] {
+            contest.enter(format!("{what} {guest}"), move || {
+                let (component, builder) = (component.clone(), builder.clone());
+                bench.places.at_home(async move {
+                    start(ActorSpec::new(ActorName::new("a")?, component), builder).await
+                })
+            });
+        }
     }
     let series = contest.run(options.rounds)?;
     let mut rows = Vec::new();
     for (what, work, unit) in [
         ("ask", "an ask of `echo`, one after the other", "ns"),
         ("start", "a host's first start from the cache", "ms"),
+        ("ahead", "a host's first start from a file compiled ahead", "ms"),
     ] {
         for guest in GUESTS {
             let (name, baseline) = (format!("{what} {guest}"), format!("{what} {BASELINE}"));
@@ -60,6 +67,14 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// The guest's code in a file, as `pulsing-host compile` makes it.
+fn compiled_ahead(bench: &Bench, guest: &str, component: &ComponentSource) -> Result<ComponentSource> {
+    let file = bench.output.join(guest).with_extension(COMPILED_ENDING);
+    std::fs::write(&file, compile_ahead(&bench.engines, component)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(ComponentSource::File(file))
 }
 
 /// How long one ask takes on average, in nanoseconds.
@@ -72,9 +87,9 @@ async fn echoes(actor: ActorRef, asks: u32) -> Result<f64> {
 }
 
 /// How long a host takes from its making to an actor that is ready, in milliseconds.
-async fn start(spec: ActorSpec, cache: std::path::PathBuf) -> Result<f64> {
+async fn start(spec: ActorSpec, builder: HostBuilder) -> Result<f64> {
     let begun = Instant::now();
-    let host = Host::builder().cache_dir(cache).build()?;
+    let host = builder.build()?;
     let actor = host.spawn(spec).await?;
     actor.ready().await.map_err(|exit| anyhow::anyhow!("it {exit}"))?;
     let took = begun.elapsed().as_secs_f64() * 1000.0;

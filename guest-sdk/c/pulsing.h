@@ -1,8 +1,12 @@
 /*
  * Write an actor for pulsing-host in C: a table of methods, and a function for each.
  *
- * One handler runs at a time, from its start to its end. What is read with `pulsing_…` functions lives until the call
- * is over, and need not be freed. Text is UTF-8 and has a length: a byte of it may be 0.
+ * One handler runs at a time, from its start to its end. What is read with `pulsing_…` functions, and memory of
+ * `pulsing_alloc` and its like, lives until the call is over, and need not be freed. A call is over when its handler
+ * returns. `next` of a stream is given a call of its own each time: what that has goes when `next` returns, so what is to
+ * last longer is for the stream's state. HTTP exchanges and streams of others last until they are closed.
+ *
+ * Text is UTF-8 and has a length: a byte of it may be 0.
  *
  * Running out of memory ends this life of the actor, and the host begins another; no function here answers NULL for it.
  */
@@ -43,7 +47,7 @@ typedef enum {
   PULSING_BOOL,
   PULSING_ARRAY,
   PULSING_OBJECT,
-  /* The only argument, and not JSON. */
+  /* Not JSON. The only argument: beside another, it ends the life as soon as the actor is looked at. */
   PULSING_BYTES,
 } pulsing_type;
 
@@ -87,7 +91,12 @@ extern const pulsing_actor pulsing_the_actor;
   const pulsing_actor pulsing_the_actor = {                                                            \
       .methods = (table), .method_count = sizeof(table) / sizeof((table)[0]), __VA_ARGS__}
 
-/* ---- Arguments: checked before the handler runs ---- */
+/*
+ * ---- Arguments: checked before the handler runs ----
+ *
+ * A name that the method does not declare ends the life with a message that has it, and so does any name in `next` and in
+ * `start`: they have no arguments.
+ */
 
 /* Whether an optional argument was given. */
 bool pulsing_has(const pulsing_call *call, const char *name);
@@ -95,11 +104,11 @@ bool pulsing_has(const pulsing_call *call, const char *name);
 int64_t pulsing_int(const pulsing_call *call, const char *name, int64_t otherwise);
 double pulsing_number(const pulsing_call *call, const char *name, double otherwise);
 bool pulsing_bool(const pulsing_call *call, const char *name, bool otherwise);
-/* Empty, where it was left out. Followed by a 0. */
+/* Empty, where it was left out or is no string. Followed by a 0. */
 pulsing_text pulsing_string(const pulsing_call *call, const char *name);
 /* NULL, where it was left out. */
 yyjson_val *pulsing_value(const pulsing_call *call, const char *name);
-/* The argument of type PULSING_BYTES. */
+/* The argument of type PULSING_BYTES; not followed by a 0. */
 pulsing_text pulsing_bytes(const pulsing_call *call);
 
 /* ---- What is known of the call, and of this life ---- */
@@ -111,14 +120,14 @@ bool pulsing_is_cancelled(const pulsing_call *call);
 int64_t pulsing_remaining_ms(const pulsing_call *call);
 /* The number of the last item that a stream's reader has: they begin at 1. */
 uint64_t pulsing_resume_after(const pulsing_call *call);
-/* Empty for none. */
+/* Empty for none; not followed by a 0. */
 pulsing_text pulsing_idempotency_key(const pulsing_call *call);
 pulsing_text pulsing_name(void);
 uint64_t pulsing_generation(void);
 /* The configuration; NULL for none. */
 yyjson_val *pulsing_config(void);
 
-/* Memory that lives as long as the call. */
+/* Memory that lives as long as the call, and is never NULL. */
 void *pulsing_alloc(pulsing_call *call, size_t bytes);
 /* Memory that is never NULL, for `free`. */
 void *pulsing_malloc(size_t bytes);
@@ -131,7 +140,7 @@ pulsing_outcome pulsing_reply_null(pulsing_call *call);
 pulsing_outcome pulsing_reply_int(pulsing_call *call, int64_t value);
 pulsing_outcome pulsing_reply_number(pulsing_call *call, double value);
 pulsing_outcome pulsing_reply_bool(pulsing_call *call, bool value);
-/* Bytes that are not UTF-8 fail with a system error. */
+/* `ptr` may be NULL where `len` is 0. Bytes that are not UTF-8 fail with a system error. */
 pulsing_outcome pulsing_reply_string(pulsing_call *call, const char *ptr, size_t len);
 pulsing_outcome pulsing_reply_value(pulsing_call *call, const yyjson_val *value);
 /* The document stays the caller's. */
@@ -144,17 +153,18 @@ pulsing_outcome pulsing_reply_bytes(pulsing_call *call, const void *ptr, size_t 
 /*
  * Answers a stream. `next` is called for each item that there is room for, and answers it as above, or PULSING_END, or
  * an error. `close`, which may be NULL, is called once, whichever way the stream ends: it frees the state, and is told
- * whether the reader went away before the end.
+ * whether the reader went away before the end. One for each call of a handler: a second one fails, and so does one in
+ * `next` or in `start`; both are closed at once.
  */
 pulsing_outcome pulsing_reply_stream(pulsing_call *call, pulsing_outcome (*next)(pulsing_call *call, void *state),
                                      void (*close)(void *state, bool went_away), void *state);
 
-/* ---- Errors: `return pulsing_business(call, 404, "no user %s", name);` ---- */
+/* ---- Errors: `return pulsing_business(call, 404, "no user %s", name);`. What is not UTF-8 becomes `?`. ---- */
 
 /* The caller's fault. */
 pulsing_outcome pulsing_business(pulsing_call *call, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same, with JSON for programs; call it on what `pulsing_business` answered before. */
+/* Adds JSON for programs to what `pulsing_business` made before. What is not JSON is a system error. */
 pulsing_outcome pulsing_details(pulsing_call *call, const char *json);
 /* The actor's own fault, which another try may not meet again. */
 pulsing_outcome pulsing_system(pulsing_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -166,6 +176,51 @@ pulsing_outcome pulsing_timeout(pulsing_call *call, const char *operation, uint6
 pulsing_outcome pulsing_unsupported(pulsing_call *call, const char *operation);
 pulsing_outcome pulsing_cancelled(pulsing_call *call);
 
+/* ---- The error that the call has: why an ask failed, say ---- */
+
+typedef enum {
+  PULSING_NO_FAILURE,
+  PULSING_BUSINESS,
+  PULSING_SYSTEM,
+  PULSING_TIMEOUT,
+  PULSING_UNSUPPORTED,
+  PULSING_CANCELLED,
+} pulsing_class;
+
+/* Why the host could not bring a message to another actor, or its answer back. */
+typedef enum {
+  /* It is the other's own error, or this actor's. */
+  PULSING_NO_RUNTIME,
+  PULSING_ACTOR_NOT_FOUND,
+  PULSING_ACTOR_STOPPED,
+  PULSING_ACTOR_RESTARTING,
+  PULSING_MAILBOX_FULL,
+  PULSING_DEADLOCK,
+  PULSING_PERMISSION_DENIED,
+  PULSING_MESSAGE_TOO_LARGE,
+  PULSING_NO_CONNECTION,
+  PULSING_INTERNAL,
+} pulsing_runtime;
+
+typedef struct {
+  pulsing_class error_class;
+  /* Of a business error. */
+  uint32_t code;
+  /* Of a system error, where the host made it. */
+  pulsing_runtime runtime;
+  /* Another try may succeed. */
+  bool recoverable;
+  /* For people; of a timeout, and of what is not supported, the operation. Followed by a 0, and so is the next. */
+  pulsing_text message;
+  /* JSON of a business error; empty for none. */
+  pulsing_text details;
+} pulsing_failure;
+
+/* Lives as long as the call. */
+pulsing_failure pulsing_failure_of(pulsing_call *call);
+/* Takes the error back: the handler goes on. An answer does so too. */
+void pulsing_forgive(pulsing_call *call);
+
 /* ---- Other actors: false, and the error is the call's: `return PULSING_FAILED;` passes it on in its class ---- */
 
 typedef struct {
@@ -175,24 +230,29 @@ typedef struct {
   const char *idempotency_key;
 } pulsing_options;
 
-/* `args` is JSON, or NULL for none; `options` and `answer` may be NULL. */
+/* `args` is JSON; `(pulsing_text){0}` is none. `options` and `answer` may be NULL. */
 bool pulsing_ask(pulsing_call *call, pulsing_text target, pulsing_text method, pulsing_text args,
                  const pulsing_options *options, yyjson_val **answer);
+/* Waits for room in the other's mailbox, and not for more: `timeout_ms` means nothing here. */
 bool pulsing_tell(pulsing_call *call, pulsing_text target, pulsing_text method, pulsing_text args,
                   const pulsing_options *options);
 
 typedef struct pulsing_peer_stream pulsing_peer_stream;
 
-/* NULL where it does not begin. Ends with the call at the latest. */
+/*
+ * NULL where it does not begin. To be closed by the actor, also after its end; the state of a stream of one's own may keep
+ * it until then.
+ */
 pulsing_peer_stream *pulsing_stream(pulsing_call *call, pulsing_text target, pulsing_text method, pulsing_text args,
                                     const pulsing_options *options);
-/* Waits for the next item: PULSING_DONE, PULSING_END or PULSING_FAILED. */
-pulsing_outcome pulsing_stream_next(pulsing_peer_stream *stream, yyjson_val **item);
+/* Waits for the next item, which lives as long as the call: PULSING_DONE, PULSING_END or PULSING_FAILED. */
+pulsing_outcome pulsing_stream_next(pulsing_call *call, pulsing_peer_stream *stream, yyjson_val **item);
+/* Gives up what is left, and frees it. NULL is let through. */
 void pulsing_stream_close(pulsing_peer_stream *stream);
 
 /* A text of a string literal or of another that ends with a 0; NULL is the empty one. */
 pulsing_text pulsing_text_of(const char *text);
-/* JSON of a value, that lives as long as the call. */
+/* JSON of a value, that lives as long as the call; `null` for NULL. Followed by a 0. */
 pulsing_text pulsing_json_of(pulsing_call *call, const yyjson_val *value);
 
 /* Waits. False where the call was told to stop meanwhile: `return PULSING_FAILED;` says so. */
@@ -220,9 +280,9 @@ typedef struct pulsing_http pulsing_http;
 /* Sends a request and waits for the response to begin. NULL where there is none: the error is the call's. */
 pulsing_http *pulsing_http_send(pulsing_call *call, const pulsing_http_request *request);
 uint16_t pulsing_http_status(const pulsing_http *http);
-/* The next line of the body, without its end, as it comes: at most 1 MiB. */
+/* The next line of the body, without its end, as it comes: at most 1 MiB. Followed by a 0. */
 pulsing_outcome pulsing_http_line(pulsing_call *call, pulsing_http *http, pulsing_text *line);
-/* Gives up what is left, and frees it. */
+/* Gives up what is left, and frees it. NULL is let through. */
 void pulsing_http_close(pulsing_http *http);
 
 #endif

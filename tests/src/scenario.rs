@@ -62,9 +62,9 @@ pub struct Step {
     /// The first lines of the documentation of some methods.
     #[serde(default)]
     pub docs: BTreeMap<String, String>,
-    /// What `raw` sends.
+    /// What `raw` sends: a text, which may be written short as in `args`.
     #[serde(default)]
-    pub bytes: String,
+    pub bytes: Value,
     /// By position or by name. `{"$repeat": [value, times]}` stands for a long text or list.
     #[serde(default)]
     pub args: Value,

@@ -11,7 +11,9 @@ static size_t count, room;
 
 /* region: sync */
 static pulsing_outcome increment(pulsing_call *call) {
-  if (__builtin_add_overflow(value, pulsing_int(call, "n", 1), &value)) return pulsing_fatal(call, "out of numbers");
+  int64_t sum;
+  if (__builtin_add_overflow(value, pulsing_int(call, "n", 1), &sum)) return pulsing_fatal(call, "out of numbers");
+  value = sum;
   if (count == room) {
     room = room ? room * 2 : 64;
     history = realloc(history, room * sizeof *history);

@@ -21,7 +21,9 @@ static pulsing_outcome length(pulsing_call *call) {
 }
 
 static pulsing_outcome increment(pulsing_call *call) {
-  if (__builtin_add_overflow(value, pulsing_int(call, "n", 1), &value)) return pulsing_fatal(call, "too many");
+  int64_t sum;
+  if (__builtin_add_overflow(value, pulsing_int(call, "n", 1), &sum)) return pulsing_fatal(call, "too many");
+  value = sum;
   return pulsing_reply_int(call, value);
 }
 
@@ -167,7 +169,7 @@ static pulsing_outcome stream_peer(pulsing_call *call) {
   pulsing_outcome outcome = PULSING_DONE;
   for (int64_t left = pulsing_int(call, "limit", 0); left > 0; left--) {
     yyjson_val *item;
-    outcome = pulsing_stream_next(stream, &item);
+    outcome = pulsing_stream_next(call, stream, &item);
     if (outcome != PULSING_DONE) break;
     yyjson_mut_arr_append(yyjson_mut_doc_get_root(items), yyjson_val_mut_copy(items, item));
   }

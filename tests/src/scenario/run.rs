@@ -100,7 +100,8 @@ async fn take_once(actor: &ActorRef, step: &Step) -> Result<()> {
         return compare(step, answer);
     }
     if let Some(method) = &step.raw {
-        let message = Message::new(method.as_str(), Payload::json(step.bytes.clone().into_bytes()));
+        let bytes = expanded(&step.bytes).as_str().context("`bytes` is no text")?.to_owned();
+        let message = Message::new(method.as_str(), Payload::json(bytes.into_bytes()));
         let answer = actor.ask_message(message, SendOptions { timeout: Some(timeout), ..Default::default() });
         let answer = answer.await.map(|payload| payload.to_value::<Value>());
         return compare(step, answer.map(|value| value.unwrap_or_else(|error| json!(error.to_string()))));
