@@ -1,6 +1,8 @@
 """What `guest-sdk/src/args.rs` tests of the Rust SDK, of this one."""
 
+import enum
 import unittest
+from dataclasses import dataclass
 from typing import Any, Literal, Optional
 
 from pulsing_guest import BusinessError, _args, _methods
@@ -12,6 +14,8 @@ class Methods:
     def default(self, n: int = 1) -> None: ...
     def nothing(self) -> None: ...
     def anything(self, value, other=5): ...
+    def made(self, order: "Order") -> None: ...
+    def size(self, size: "Optional[Size]" = None) -> None: ...
     def raw(self, data: bytes) -> bytes: ...
     def typed(
         self,
@@ -23,6 +27,22 @@ class Methods:
         mode: Literal["a", "b"] = "a",
         plain: list = [],
     ) -> None: ...
+
+
+class Size(enum.Enum):
+    SMALL = "s"
+    ONE = 1
+
+
+@dataclass
+class Order:
+    meal: str
+    size: Size = Size.SMALL
+    then: "Optional[Order]" = None
+
+    def __post_init__(self):
+        if not self.meal:
+            raise ValueError("no meal")
 
 
 METHODS = _methods.read(Methods)
@@ -77,7 +97,7 @@ class Arguments(unittest.TestCase):
     def test_what_is_no_object_and_no_array_is_refused(self):
         expected = "expected the arguments as a JSON object by name or a JSON array by position"
         self.assertEqual(read("pair", "5"), f"invalid type: integer `5`, {expected}")
-        for body in ['{"n":1', '{"n":1} x', "[NaN]", "[1" + "0" * 5000 + "]", "[" * 100_000]:
+        for body in ['{"n":1', '{"n":1} x', "[NaN]", "[1" + "0" * 5000 + "]", "[1e999]", "[" * 100_000]:
             self.assertTrue(read("pair", body).startswith("the arguments are not JSON: "), body[:20])
 
     def test_what_is_nested_too_deeply_is_refused_wherever_the_brackets_stand(self):
@@ -108,6 +128,27 @@ class Arguments(unittest.TestCase):
             ('{"plain":{}}', "argument `plain`: invalid type: map, expected a list"),
         ]:
             self.assertEqual(read("typed", body), message, body)
+
+    def test_dataclasses_and_enums_are_made_of_their_json(self):
+        order = Order("soup", Size.ONE, Order("pie"))
+        body = '{"order":{"meal":"soup","size":1,"then":{"meal":"pie"}}}'
+        self.assertEqual(read("made", body), {"order": order})
+        self.assertEqual(read("size", '["s"]'), {"size": Size.SMALL})
+        for name, body, message in [
+            ("made", "[5]", "argument `order`: invalid type: integer `5`, expected an object, for `Order`"),
+            ("made", "[{}]", "argument `order`: field `meal` is missing"),
+            ("made", '[{"meal":1}]', "argument `order`: field `meal`: invalid type: integer `1`, expected a string"),
+            ("made", '[{"meal":"a","m":1}]', "argument `order`: unknown field `m`"),
+            ("made", '[{"meal":""}]', "argument `order`: `Order`: no meal"),
+            (
+                "made",
+                '[{"meal":"a","then":{"meal":"b","size":"x"}}]',
+                "argument `order`: field `then`: field `size`: "
+                'unknown variant string "x", expected one of `s`, `1`',
+            ),
+            ("size", "[true]", "argument `size`: unknown variant boolean `true`, expected one of `s`, `1`"),
+        ]:
+            self.assertEqual(read(name, body), message, body)
 
     def test_bytes_are_taken_as_they_are_and_json_methods_refuse_them(self):
         self.assertEqual(read("raw", "\0x", is_json=False), {"data": b"\0x"})

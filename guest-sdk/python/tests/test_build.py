@@ -3,6 +3,7 @@ import io
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from pulsing_guest.build import BuildError, build, main, world_of
 
@@ -46,6 +47,26 @@ class World(unittest.TestCase):
         self.path.write_text("@actor\nclass A: ...")
         with self.assertRaisesRegex(BuildError, "no WIT"):
             build(self.path, self.path.with_suffix(".wasm"), self.path.parent)
+
+    def test_a_file_cannot_hide_a_module(self):
+        for name, message in [("argparse", "Python has a module `argparse`"), ("a-b", "cannot be the name"),
+                              ("poll_loop", "cannot be the name")]:
+            path = self.path.with_name(f"{name}.py")
+            path.write_text("@actor\nclass A: ...")
+            with self.assertRaisesRegex(BuildError, message):
+                build(path, path.with_suffix(".wasm"), path.parent)
+
+    def test_a_folder_is_no_output(self):
+        self.path.write_text("@actor\nclass A: ...")
+        with self.assertRaisesRegex(BuildError, "a folder"):
+            build(self.path, self.path.parent, self.path.parent)
+
+    def test_what_the_system_refuses_is_one_line(self):
+        refused = PermissionError(13, "Permission denied", "there")
+        refuses = mock.patch("pulsing_guest.build.build", side_effect=refused)
+        with contextlib.redirect_stderr(io.StringIO()) as said, refuses:
+            self.assertEqual(main([str(self.path), "--wit", "."]), 1)
+        self.assertEqual(said.getvalue(), "error: there: Permission denied\n")
 
     def test_a_file_that_is_not_there_is_an_exit_code(self):
         with contextlib.redirect_stderr(io.StringIO()) as said:

@@ -1,10 +1,23 @@
+import functools
 import json
 import unittest
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 
 from pulsing_guest import _actor, _methods, actor, on_tell, resumes
 from pulsing_guest._nearest import nearest
+
+
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+
+def logged(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return call
 
 
 class Base:
@@ -33,6 +46,14 @@ class Everything(Base):
     async def tokens(self, prompt: str):
         yield prompt
 
+    def later(self) -> "Items": ...
+
+    def partly(self, n: "int", other: "Unknown"): ...
+
+    @logged
+    def wrapped(self):
+        yield 1
+
     async def opened(self) -> AsyncIterator[str]: ...
 
     @on_tell
@@ -51,7 +72,8 @@ class Everything(Base):
     def helper(): ...
 
 
-METHODS = vars(Everything)["__pulsing_actor__"].methods
+Items = AsyncIterator[int]
+METHODS = _actor.read(Everything).methods
 
 
 class Description(unittest.TestCase):
@@ -64,6 +86,9 @@ class Description(unittest.TestCase):
                 "waits": "ask",
                 "numbers": "stream",
                 "tokens": "stream",
+                "later": "stream",
+                "partly": "ask",
+                "wrapped": "stream",
                 "opened": "stream",
                 "log": "tell",
                 "raw": "ask",
@@ -73,7 +98,7 @@ class Description(unittest.TestCase):
     def test_marks_are_kept(self):
         self.assertTrue(METHODS["numbers"].resumes)
         self.assertFalse(METHODS["tokens"].resumes)
-        self.assertTrue(vars(Everything)["__pulsing_actor__"].may_passivate)
+        self.assertTrue(_actor.read(Everything).may_passivate)
 
     def test_the_doc_is_the_methods(self):
         self.assertEqual(METHODS["plain"].doc, "Says hello.\n\nAt length.")
@@ -107,7 +132,7 @@ class Description(unittest.TestCase):
             _methods.read(Bad)
 
     def test_the_configuration_is_checked_and_may_be_missing(self):
-        found = vars(Everything)["__pulsing_actor__"]
+        found = _actor.read(Everything)
         self.assertEqual(found.make({"a": 1}).config, {"a": 1})
         self.assertIsNone(found.make(None).config)
         with self.assertRaisesRegex(Exception, "configuration: invalid type"):
@@ -119,8 +144,63 @@ class Description(unittest.TestCase):
         module = types.ModuleType(__name__)
         with self.assertRaisesRegex(TypeError, "0 classes with @actor"):
             _actor.of(module)
-        module.Everything = Everything
+        module.Everything = module.Service = Everything
         self.assertIs(_actor.of(module).cls, Everything)
+
+    def test_a_hint_may_be_of_what_stands_below(self):
+        self.assertEqual(METHODS["later"].kind, "stream")
+        schema = json.loads(METHODS["partly"].args_schema())["properties"]
+        self.assertEqual(schema, {"n": {"type": "integer"}, "other": True})
+
+    def test_a_decorated_generator_is_a_stream(self):
+        self.assertEqual(METHODS["wrapped"].kind, "stream")
+
+    def test_a_method_that_would_get_lost_is_refused(self):
+        class Cached:
+            @functools.cache
+            def fib(self, n: int) -> int: ...
+
+        class Partial:
+            def _add(self, n: int): ...
+
+            add = functools.partialmethod(_add, 1)
+
+        for bad in (Cached, Partial):
+            with self.assertRaisesRegex(TypeError, "in the place of a function"):
+                _methods.read(bad)
+
+    def test_nobody_takes_the_items_of_a_tell(self):
+        class Bad:
+            @on_tell
+            def log(self):
+                yield 1
+
+        with self.assertRaisesRegex(TypeError, "`log` is `@on_tell` and has a `yield`"):
+            _methods.read(Bad)
+
+    def test_a_serial_actor_has_nothing_that_is_async(self):
+        import types
+
+        @actor
+        class Hidden:
+            plain = logged(Everything.waits)
+
+        @actor
+        class Hook:
+            async def on_start(self): ...
+
+        @actor
+        class Plain:
+            def plain(self): ...
+
+        for cls, name in [(Hidden, "plain"), (Hook, "on_start"), (Plain, None)]:
+            module = types.ModuleType(__name__)
+            module.cls = cls
+            if name is None:
+                self.assertIs(_actor.serial_of(module).cls, cls)
+                continue
+            with self.assertRaisesRegex(TypeError, f"`{name}` is async: say `@actor"):
+                _actor.serial_of(module)
 
 
 class Nearest(unittest.TestCase):

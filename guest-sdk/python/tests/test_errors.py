@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import enum
 import io
 import unittest
 
@@ -32,13 +33,23 @@ class Classes(unittest.TestCase):
             (RecursionError("too deep"), "RecursionError: too deep"),
             (KeyboardInterrupt(), "KeyboardInterrupt"),
             (SystemExit(3), "SystemExit: 3"),
+            (MemoryError(), "MemoryError"),
         ]:
             found = quietly(error)
             self.assertIsInstance(found, sdk.SystemError)
             self.assertEqual((found.message, found.recoverable, found.restart), (message, True, False))
 
-    def test_without_memory_the_life_ends(self):
-        self.assertTrue(quietly(MemoryError()).restart)
+    def test_what_is_told_to_stop_is_no_exception_as_in_asyncio(self):
+        self.assertNotIsInstance(sdk.Cancelled(), Exception)
+
+    def test_of_a_group_the_only_error_counts(self):
+        for group, kind in [
+            (ExceptionGroup("g", [ExceptionGroup("g", [sdk.BusinessError(402, "no")])]), sdk.BusinessError),
+            (BaseExceptionGroup("g", [sdk.Cancelled(), asyncio.CancelledError()]), sdk.Cancelled),
+            (ExceptionGroup("g", [ValueError("a"), ValueError("b")]), sdk.SystemError),
+            (BaseExceptionGroup("g", [ValueError("a"), sdk.Cancelled()]), sdk.SystemError),
+        ]:
+            self.assertIsInstance(quietly(group), kind)
 
     def test_asyncios_cancellation_is_one(self):
         self.assertIsInstance(classify(asyncio.CancelledError()), sdk.Cancelled)
@@ -84,6 +95,12 @@ class Answers(unittest.TestCase):
             with self.assertRaises(sdk.SystemError) as raised:
                 _payload.encode(value, "the answer")
             self.assertFalse(raised.exception.recoverable)
+
+    def test_an_enum_is_its_value(self):
+        class Size(enum.Enum):
+            SMALL = "s"
+
+        self.assertEqual(_payload.encode([Size.SMALL], "the answer"), (True, b'["s"]'))
 
     def test_arguments_go_by_position_or_by_name(self):
         self.assertEqual(_payload.encode_args((), {}), (True, b""))

@@ -16,19 +16,20 @@ class System:
 
     async def park(self, within, key):
         self.parked[key] = (within, asyncio.get_running_loop().create_future())
-        await self.parked[key][1]
-        del self.parked[key]
+        # As at the host, what no longer waits here still does there.
+        await asyncio.shield(self.parked[key][1])
+        self.parked.pop(key, None)
 
     def unpark(self, key):
         if key in self.parked:
-            self.parked[key][1].set_result(None)
+            self.parked.pop(key)[1].set_result(None)
 
     def is_cancelled(self, call):
         return call in self.cancelled
 
     def stop(self, call):
         self.cancelled.add(call)
-        for within, parked in self.parked.values():
+        for within, parked in list(self.parked.values()):
             if within == call:
                 parked.set_result(None)
 
@@ -112,6 +113,15 @@ class Waiting(unittest.IsolatedAsyncioTestCase):
         queue.put_nowait("x")
         dropped.cancel()
         self.assertEqual(await next_one, "x")
+
+    async def test_a_cancelled_task_leaves_nothing_at_the_host(self):
+        waiting = self.begin(0, Event().wait())
+        await settled()
+        self.assertEqual(len(self.system.parked), 1)
+        waiting.cancel()
+        with self.assertRaises(asyncio.CancelledError):
+            await waiting
+        self.assertEqual(self.system.parked, {})
 
     async def test_who_waits_for_nothing_more_is_told_so(self):
         queue = Queue()

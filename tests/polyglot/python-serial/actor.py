@@ -15,7 +15,7 @@ from pulsing_guest import (
 from pulsing_guest.blocking import ask, sleep, stream, tell
 
 
-def failure(kind: str) -> Exception:
+def failure(kind: str) -> BaseException:
     """An exception of each kind."""
     return {
         "business": BusinessError(402, "not enough money", {"balance": 3}),

@@ -19,7 +19,7 @@ from pulsing_guest import (
 )
 
 
-def failure(kind: str) -> Exception:
+def failure(kind: str) -> BaseException:
     """An exception of each kind."""
     return {
         "business": BusinessError(402, "not enough money", {"balance": 3}),

@@ -34,7 +34,7 @@ from __future__ import annotations
 from . import blocking, http
 from ._actor import actor, on_tell, resumes
 from ._call import Call, call, config, generation, name
-from ._peers import ask, sleep, spawn, stream, tell
+from ._peers import ask, sleep, spawn, stream, tell, watch
 from ._waiting import Event, Lock, Queue, QueueEmpty, QueueFull
 from .errors import (
     BusinessError,
@@ -76,4 +76,5 @@ __all__ = [
     "spawn",
     "stream",
     "tell",
+    "watch",
 ]

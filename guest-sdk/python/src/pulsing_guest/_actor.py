@@ -61,15 +61,26 @@ def actor(
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        takes_config, check = _config(cls)
-        setattr(
-            cls,
-            "__pulsing_actor__",
-            Actor(cls, _methods.read(cls), may_passivate, takes_config, check),
-        )
+        setattr(cls, "__pulsing_actor__", _Mark(may_passivate))
+        # For what is wrong with it, where it stands. Hints of what stands below say nothing yet.
+        read(cls)
         return cls
 
     return decorate if cls is None else decorate(cls)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What the decorator was told."""
+
+    may_passivate: bool
+
+
+def read(cls: type) -> Actor:
+    """What a class with @actor says of itself."""
+    mark: _Mark = vars(cls)["__pulsing_actor__"]
+    takes_config, check = _config(cls)
+    return Actor(cls, _methods.read(cls), mark.may_passivate, takes_config, check)
 
 
 def _config(cls: type) -> tuple[bool, _types.Check]:
@@ -84,7 +95,7 @@ def _config(cls: type) -> tuple[bool, _types.Check]:
             raise TypeError(f"`__init__` takes nothing but `config`: who would give it `{parameter.name}`?")
     if all(parameter.name != "config" for parameter in parameters):
         return False, _types.anything
-    hint = _methods.hints(init).get("config", Any)
+    hint = _types.hints(init).get("config", Any)
     check, _ = _types.read(hint)
     default = next(each for each in parameters if each.name == "config").default
     if default is inspect.Parameter.empty and not _types.admits_none(hint):
@@ -100,15 +111,25 @@ def _config(cls: type) -> tuple[bool, _types.Check]:
 
 def of(module: Any) -> Actor:
     """The actor that a module defines."""
-    found = [
+    # A set: one class may have two names.
+    found = {
         value
         for value in vars(module).values()
         if isinstance(value, type) and "__pulsing_actor__" in vars(value)
         and value.__module__ == module.__name__
-    ]
+    }
     if len(found) != 1:
         raise TypeError(f"`{module.__name__}` has {len(found)} classes with @actor, not one")
-    actor: Actor = vars(found[0])["__pulsing_actor__"]
+    return read(found.pop())
+
+
+def serial_of(module: Any) -> Actor:
+    """The same, where handlers do not overlap."""
+    actor = of(module)
+    name = _methods.waits(actor.cls)
+    if name is not None:
+        # The build looks for `async` in the source, where a decorator or another file may hide it.
+        raise TypeError(f"`{name}` is async: say `@actor(overlapping=True)`")
     return actor
 
 

@@ -7,6 +7,7 @@ What is wrong is said of the argument by its name, and is the caller's fault: a 
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -56,7 +57,7 @@ def loads(body: bytes) -> Any:
     """
     if _is_deep(body):
         raise ValueError(f"nested more than {DEPTH_MAX} levels deep")
-    return json.loads(str(body, "utf-8"), parse_constant=_no_constant)
+    return json.loads(str(body, "utf-8"), parse_constant=_no_constant, parse_float=_finite)
 
 
 def _is_deep(body: bytes) -> bool:
@@ -78,6 +79,13 @@ def _folds(brackets: bytes) -> bool:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
 
 
 def _parse(body: bytes) -> Any:

@@ -63,6 +63,11 @@ def call() -> Call:
     return _current.get()
 
 
+def of(context: contextvars.Context) -> Call:
+    """The call that runs in ``context``."""
+    return context.get(_current, _NONE)
+
+
 def enter(current: Call) -> None:
     """Makes ``current`` the call of this handler. Each handler of an overlapping actor has a context of its own."""
     _current.set(current)

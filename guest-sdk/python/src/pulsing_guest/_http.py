@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Optional, Union
 
+from . import _lower
 from ._args import loads
 from ._payload import encode
 from .errors import BusinessError, Cancelled, Error, SystemError, TimeoutError
@@ -15,7 +16,7 @@ PIECE_BYTES = 64 << 10
 #: The host follows at most as many.
 REDIRECTS_MAX = 10
 
-Body = Union[bytes, bytearray, str]
+Body = Union[bytes, bytearray, memoryview, str]
 
 _KINDS = {
     "HTTP_REQUEST_DENIED": "denied",
@@ -56,7 +57,7 @@ class HttpError(Error):
         self.status = status
         self._after_ms = after_ms
 
-    def as_error(self) -> Error:
+    def as_error(self) -> Union[Error, Cancelled]:
         """What an actor that cannot do without the response says to its own caller."""
         if self.kind == "timeout":
             return TimeoutError("http", self._after_ms)
@@ -86,16 +87,39 @@ def request(
     redirects: int,
 ) -> Any:
     """The request as the bindings have it."""
-    fields = [types.Header(name, value.encode("latin-1")) for name, value in (headers or {}).items()]
+    asked, where = _lower.text(method, "method"), _lower.text(url, "url")
+    fields = [_header(types, name, value) for name, value in (headers or {}).items()]
     if json is not None:
         if body is not None:
             raise TypeError("a request has a `json` or a `body`, not both")
         body = encode(json, "the request's body")[1]
         if all(field.name.lower() != "content-type" for field in fields):
             fields.append(types.Header("content-type", b"application/json"))
-    content = body.encode() if isinstance(body, str) else bytes(body or b"")
+    content = _content(body)
     whole = types.Body_Whole(content) if content else types.Body_Empty()
-    return types.Request(method, url, fields, whole, timeout_ms, None, redirects)
+    followed = _lower.number(redirects, "redirects", REDIRECTS_MAX)
+    return types.Request(asked, where, fields, whole, timeout_ms, None, followed)
+
+
+def _header(types: Any, name: Any, value: Any) -> Any:
+    _lower.text(name, "a header's name")
+    if not isinstance(value, str):
+        raise TypeError(f"the header `{name}` must be a string, not {type(value).__name__}")
+    try:
+        return types.Header(name, value.encode("latin-1"))
+    except UnicodeEncodeError:
+        raise ValueError(f"the header `{name}` has characters that are not in Latin-1") from None
+
+
+def _content(body: Any) -> bytes:
+    if body is None:
+        return b""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        # `bytes(5)` would be five NULs.
+        return bytes(body)
+    if isinstance(body, str):
+        return _lower.text(body, "the request's body").encode()
+    raise TypeError(f"the request's body must be bytes or a string, not {type(body).__name__}")
 
 
 class Head:

@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from . import _args, _call, _payload
 from ._actor import Actor
+from ._host import World
 from ._methods import Method
 from ._nearest import nearest
 from ._streams import Table
@@ -19,9 +20,9 @@ __all__ = ["Life"]
 class Life:
     """Made while the component is built; begins with `begin`."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(self, actor: Actor, world: World) -> None:
         self.actor = actor
-        self.streams = Table()
+        self.streams = Table(world)
         self.instance: Any = None
 
     def begin(self, name: str, generation: int, config: _payload.Payload) -> None:

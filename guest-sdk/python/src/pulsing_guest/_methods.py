@@ -1,11 +1,13 @@
 """What an actor's class says of its methods: names, kinds, arguments, summaries.
 
-Read once, when the class is made. That is while the component is built, so a life begins with all of it.
+Read once, when the module is complete: a hint may be of a class that stands below. That is while the component is
+built, so a life begins with all of it.
 """
 
 from __future__ import annotations
 
 import collections.abc
+import functools
 import inspect
 import json
 import typing
@@ -74,7 +76,34 @@ def read(cls: type) -> dict[str, Method]:
         attribute = inspect.getattr_static(cls, name)
         if inspect.isfunction(attribute):
             methods[name] = _method(name, attribute)
+        elif _hides_a_method(attribute):
+            kind = type(attribute).__name__
+            raise TypeError(
+                f"`{name}` is a {kind.strip('_')} in the place of a function, as `functools.cache` makes it: "
+                f"call `_{name}` of that kind from a method"
+            )
     return methods
+
+
+def waits(cls: type) -> Optional[str]:
+    """The name of a method or of a hook that is ``async``, whatever it is decorated with."""
+    for name in (*_names(cls), *HOOKS):
+        function = inspect.getattr_static(cls, name, None)
+        if inspect.isfunction(function) and (_is_async(function) or _is_async(inspect.unwrap(function))):
+            return name
+    return None
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _hides_a_method(attribute: Any) -> bool:
+    """Whether its author takes it for a method, which must be a function to be one."""
+    if isinstance(attribute, (functools.partialmethod, functools.singledispatchmethod)):
+        return True
+    is_other = isinstance(attribute, (type, staticmethod, classmethod))
+    return callable(attribute) and hasattr(attribute, "__wrapped__") and not is_other
 
 
 def _names(cls: type) -> list[str]:
@@ -86,7 +115,7 @@ def _names(cls: type) -> list[str]:
 
 
 def _method(name: str, function: Callable[..., Any]) -> Method:
-    known = hints(function)
+    known = _types.hints(function)
     parameters = tuple(
         _parameter(name, parameter, known)
         for parameter in list(inspect.signature(function).parameters.values())[1:]
@@ -96,7 +125,7 @@ def _method(name: str, function: Callable[..., Any]) -> Method:
         raise TypeError(f"`{name}`: bytes are an argument only alone")
     return Method(
         name=name,
-        kind=_kind(function, known),
+        kind=_kind(name, function, known),
         function=function,
         doc=inspect.getdoc(function) or "",
         parameters=parameters,
@@ -106,19 +135,17 @@ def _method(name: str, function: Callable[..., Any]) -> Method:
     )
 
 
-def hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The type hints of a function, as far as they can be read here."""
-    try:
-        return typing.get_type_hints(function)
-    except Exception:
-        # A hint that only a type checker can read says nothing here.
-        return {}
-
-
-def _kind(function: Callable[..., Any], known: dict[str, Any]) -> str:
+def _kind(name: str, function: Callable[..., Any], known: dict[str, Any]) -> str:
+    # A decorator of a generator is mostly a plain function that hands it over.
+    inner = inspect.unwrap(function)
+    makes_items = any(
+        inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in (function, inner)
+    )
     if getattr(function, "__pulsing_tell__", False):
+        if makes_items:
+            raise TypeError(f"`{name}` is `@on_tell` and has a `yield`: nobody would take its items")
         return "tell"
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if makes_items:
         return "stream"
     answer = known.get("return")
     return "stream" if (typing.get_origin(answer) or answer) in _STREAMS else "ask"

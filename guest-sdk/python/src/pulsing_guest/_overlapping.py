@@ -19,7 +19,7 @@ _loop.prepare()
 
 def exports(module: Any) -> type:
     """The class that componentize-py looks for in the entry module."""
-    life = Life(_actor.of(module))
+    life = Life(_actor.of(module), "overlapping")
     description = _wire.description(life.actor.methods.values())
 
     class AsyncActor(wit_exports.AsyncActor):
@@ -67,7 +67,7 @@ def exports(module: Any) -> type:
 
         def stream_close(self, stream: int) -> None:
             try:
-                life.streams.close(stream)
+                _loop.run_bare(life.streams.close, stream)
             except BaseException as error:
                 log(error)
 

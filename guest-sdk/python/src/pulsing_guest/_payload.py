@@ -6,6 +6,7 @@ A payload is a pair here: whether it is JSON, and its bytes.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 from typing import Any
 
@@ -18,6 +19,8 @@ Payload = tuple[bool, bytes]
 def _default(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Coroutine, Optional
 
-from . import _call, _host, _payload
+from . import _call, _host, _lower, _payload
 from ._call import Call
 from .errors import Cancelled
 
@@ -30,7 +30,7 @@ async def sleep(seconds: float) -> None:
     """Waits, and lets other handlers run."""
     host = _host.overlapping("sleep")
     call = begin_wait()
-    await host.system.sleep(call.id, host.wire.milliseconds(seconds))
+    await host.system.sleep(call.id, _lower.milliseconds(seconds, "seconds"))
     call.check()
 
 
@@ -50,10 +50,11 @@ async def ask(
     """
     host = _host.overlapping("ask")
     call = begin_wait()
+    to, asked = _lower.text(target, "target"), _lower.text(method, "method")
     payload = host.wire.payload(_payload.encode_args(args, kwargs))
     options = host.wire.options(timeout, idempotency_key)
     try:
-        answer = await host.system.ask(call.id, target, method, payload, options)
+        answer = await host.system.ask(call.id, to, asked, payload, options)
     except host.wire.Err as error:
         call.check()
         host.wire.raise_call_error(error.value)
@@ -72,9 +73,11 @@ async def tell(
     """Puts a message into another actor's mailbox, waiting for room where it is full."""
     host = _host.overlapping("tell")
     call = begin_wait()
+    to, told = _lower.text(target, "target"), _lower.text(method, "method")
     payload = host.wire.payload(_payload.encode_args(args, kwargs))
+    key = _lower.optional_text(idempotency_key, "idempotency_key")
     try:
-        await host.system.tell(call.id, target, method, payload, idempotency_key)
+        await host.system.tell(call.id, to, told, payload, key)
     except host.wire.Err as error:
         call.check()
         host.wire.raise_runtime_error(error.value)
@@ -88,6 +91,10 @@ class stream:
     ``timeout`` is for the stream to begin; ``resume_after`` is the number of the last item that one has already.
     """
 
+    _id: Optional[int] = None
+    _items: list[Any] = []
+    _is_over = False
+
     def __init__(
         self,
         target: str,
@@ -100,12 +107,11 @@ class stream:
         **kwargs: Any,
     ) -> None:
         self._host = _host.overlapping("stream")
+        to, asked = _lower.text(target, "target"), _lower.text(method, "method")
         payload = self._host.wire.payload(_payload.encode_args(args, kwargs))
+        after = _lower.optional_number(resume_after, "resume_after", _lower.MAX_U64)
         options = self._host.wire.options(timeout, idempotency_key)
-        self._request = (target, method, payload, resume_after, options)
-        self._id: Optional[int] = None
-        self._items: list[Any] = []
-        self._is_over = False
+        self._request = (to, asked, payload, after, options)
 
     def __aiter__(self) -> stream:
         return self
@@ -158,8 +164,24 @@ class stream:
         self._close()
 
     def __del__(self) -> None:
-        if getattr(self, "_id", None) is not None:
-            self._close()
+        self._close()
+
+
+class watch(stream):
+    """The ends of another actor's lives, for ``async for``: from now on, each once, and the last is the end of the
+    actor. Each is a ``dict`` with ``generation``, ``reason`` (one word), ``message`` (for people) and ``restarts``
+    (whether another life follows by itself). Closed as a `stream` is.
+    """
+
+    def __init__(self, target: str, /) -> None:
+        self._host = _host.overlapping("watch")
+        call = begin_wait()
+        try:
+            # Does not wait: so it is from now on, and not from the first item on.
+            self._id = self._host.system.watch(_lower.text(target, "target"))
+        except self._host.wire.Err as error:
+            call.check()
+            self._host.wire.raise_call_error(error.value)
 
 
 def spawn(work: Coroutine[Any, Any, Any]) -> None:

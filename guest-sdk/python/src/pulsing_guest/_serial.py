@@ -17,7 +17,7 @@ _host.bind(_host.Host("serial", system, http, http_types, _wire))
 
 def exports(module: Any) -> type:
     """The class that componentize-py looks for in the entry module."""
-    life = Life(_actor.of(module))
+    life = Life(_actor.serial_of(module), "serial")
     description = _wire.description(life.actor.methods.values())
 
     class Actor(wit_exports.Actor):

@@ -14,10 +14,11 @@ next item shows only when it is waiting, bound to the draw in which it does: so 
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from . import _call
 from ._call import Call
+from ._host import World
 from ._payload import Payload, encode
 from .errors import Cancelled, Error, SystemError, classify, log
 
@@ -45,7 +46,7 @@ class Stream:
         #: How many items the reader already has.
         self.skip = skip
         #: What ends the stream at the next draw, because the items before it had to be handed over first.
-        self.failed: Optional[Error] = None
+        self.failed: Union[Error, Cancelled, None] = None
         #: Whether a draw waits for the next item just now.
         self.is_drawn = False
 
@@ -146,7 +147,8 @@ def _run(coroutine: Any) -> None:
 class Table:
     """The open streams of one life."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World = "overlapping") -> None:
+        self._world = world
         self._streams: dict[int, Stream] = {}
         self._last_id = 0
 
@@ -157,6 +159,8 @@ class Table:
         """Keeps a stream under a number that no other stream of this life has had."""
         # The host numbers the items from 1: the number of the last one that the reader has is how many it has.
         stream = Stream(source, call, 0 if resumes else call.resume_after or 0)
+        if stream.is_async and self._world == "serial":
+            raise SystemError("an async generator needs an actor that is overlapping", recoverable=False)
         self._last_id += 1
         self._streams[self._last_id] = stream
         return self._last_id
@@ -164,8 +168,6 @@ class Table:
     def draw(self, id: int, max_items: int) -> Batch:
         """A draw of a serial actor."""
         stream = self._enter(id)
-        if stream.is_async:
-            raise SystemError("an async generator needs an actor that is overlapping", recoverable=False)
         is_over = True
         try:
             batch = stream.draw(max(max_items, 1))

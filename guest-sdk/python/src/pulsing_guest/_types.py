@@ -1,10 +1,15 @@
 """Type hints, as checks of arguments and as JSON Schema.
 
-What has no JSON form that is worth a check (a class of the user's, a `TypeVar`) lets everything through.
+A dataclass and an `Enum` are made of the JSON that they have. What has no JSON form that is worth a check (another
+class of the user's, a `TypeVar`) lets everything through.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import enum
+import inspect
+import sys
 import types
 import typing
 from typing import Any, Callable, Union
@@ -82,6 +87,46 @@ _PLAIN: dict[Any, tuple[Check, Schema]] = {
 }
 
 
+#: What the values of an `Enum` must be for JSON to have them.
+_SCALARS = (str, int, float, bool, type(None))
+#: The dataclasses that are being read just now: one may hold others of its own kind.
+_reading: dict[type, list[Check]] = {}
+
+
+def hints(of: Any) -> dict[str, Any]:
+    """The type hints of a function or a class, as far as they can be read here."""
+    try:
+        return typing.get_type_hints(of)
+    except Exception:
+        pass
+    # One that only a type checker can read says nothing, and the others what they say.
+    known: dict[str, Any] = {}
+    for holder in reversed(of.__mro__) if isinstance(of, type) else [inspect.unwrap(of)]:
+        for name, hint in _annotations(holder).items():
+            try:
+                known[name] = _resolve(hint, holder)
+            except Exception:
+                known.pop(name, None)
+    return known
+
+
+def _annotations(holder: Any) -> dict[str, Any]:
+    try:
+        import annotationlib  # type: ignore[import-not-found]
+    except ImportError:
+        return dict(getattr(holder, "__annotations__", {}))
+    # From Python 3.14 on they are code, which runs here.
+    return dict(annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF))
+
+
+def _resolve(hint: Any, holder: Any) -> Any:
+    def one() -> None: ...
+
+    one.__annotations__ = {"it": hint}
+    names = getattr(holder, "__globals__", None) or vars(sys.modules[holder.__module__])
+    return typing.get_type_hints(one, names)["it"]
+
+
 def read(hint: Any) -> tuple[Check, Schema]:
     """The check and the schema of a type hint."""
     plain = _PLAIN.get(hint) if _is_hashable(hint) else None
@@ -98,6 +143,11 @@ def read(hint: Any) -> tuple[Check, Schema]:
         return _literal(args)
     if origin is typing.Annotated:
         return read(args[0])
+    if isinstance(hint, type):
+        if dataclasses.is_dataclass(hint):
+            return _dataclass(hint)
+        if issubclass(hint, enum.Enum) and all(type(each.value) in _SCALARS for each in hint):
+            return _enum(hint)
     return anything, True
 
 
@@ -189,3 +239,57 @@ def _literal(values: tuple[Any, ...]) -> tuple[Check, Schema]:
         raise Mismatch(f"unknown variant {given(value)}, expected one of {known}")
 
     return check, {"enum": list(values)}
+
+
+def _enum(kind: type[enum.Enum]) -> tuple[Check, Schema]:
+    check_value, schema = _literal(tuple(each.value for each in kind))
+    return lambda value: kind(check_value(value)), schema
+
+
+def _dataclass(kind: type) -> tuple[Check, Schema]:
+    if kind in _reading:
+        # Of its own kind: by then it is read.
+        later = _reading[kind]
+        return lambda value: later[0](value), True
+    later = _reading[kind] = []
+    try:
+        known = hints(kind)
+        fields = {each.name: each for each in dataclasses.fields(kind) if each.init}
+        parts = {name: read(known.get(name, Any)) for name in fields}
+    finally:
+        del _reading[kind]
+    required = [name for name, each in fields.items() if _is_required(each)]
+
+    def check(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _mismatch(value, f"an object, for `{kind.__name__}`")
+        for name in required:
+            if name not in value:
+                raise Mismatch(f"field `{name}` is missing")
+        try:
+            return kind(**{name: _field(parts, name, each) for name, each in value.items()})
+        except (TypeError, ValueError) as error:
+            # Of its `__post_init__`.
+            raise Mismatch(f"`{kind.__name__}`: {error}") from None
+
+    later.append(check)
+    return check, {
+        "type": "object",
+        "properties": {name: schema for name, (_, schema) in parts.items()},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _is_required(each: dataclasses.Field[Any]) -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
+def _field(parts: dict[str, tuple[Check, Schema]], name: str, value: Any) -> Any:
+    part = parts.get(name)
+    if part is None:
+        raise Mismatch(f"unknown field `{name}`")
+    try:
+        return part[0](value)
+    except Mismatch as error:
+        raise Mismatch(f"field `{name}`: {error}") from None

@@ -16,22 +16,32 @@ T = TypeVar("T")
 _last_key = 0
 
 
+def next_key() -> int:
+    """A key to be parked with that no other wait of this life has had."""
+    global _last_key
+    _last_key += 1
+    return _last_key
+
+
 class _Waiter:
     """One handler that waits to be woken."""
 
     __slots__ = ("is_woken", "key")
 
     def __init__(self) -> None:
-        global _last_key
-        _last_key += 1
-        self.key = _last_key
+        self.key = next_key()
         self.is_woken = False
 
     async def wait(self) -> None:
         host = _host.overlapping("wait")
         call = begin_wait()
         while not self.is_woken:
-            await host.system.park(call.id, self.key)
+            try:
+                await host.system.park(call.id, self.key)
+            except BaseException:
+                # A task that is cancelled leaves the wait behind, at the host: that must end too.
+                host.system.unpark(self.key)
+                raise
             if not self.is_woken:
                 call.check()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, Union
 
 from componentize_py_types import Err
 from wit_world.imports import types as wit
 
-from . import _args, _payload
+from . import _args, _lower, _payload
 from .errors import (
     BusinessError,
     Cancelled,
@@ -18,11 +18,9 @@ from .errors import (
     TimeoutError,
     UnsupportedError,
     classify,
+    text_of,
 )
 
-#: 2^53-1: the largest number that every guest language carries unharmed.
-MAX_NUMBER = (1 << 53) - 1
-MAX_CODE = (1 << 32) - 1
 _JSON = wit.Encoding.JSON
 _BYTES = wit.Encoding.BYTES
 
@@ -38,51 +36,44 @@ def pair(value: Any) -> _payload.Payload:
     return value.encoding is _JSON, value.body
 
 
-def milliseconds(seconds: float) -> int:
-    """Whole milliseconds, rounded up, so that a short wait does not become none."""
-    if not seconds > 0:
-        return 0
-    if seconds >= MAX_NUMBER / 1000:
-        return MAX_NUMBER
-    return -int(-seconds * 1000 // 1)
-
-
 def failure(error: BaseException) -> Err[Any]:
     """What an export raises in the place of ``error``. Nothing else may leave it: it would end the actor."""
     try:
         return Err(_actor_error(classify(error)))
     except BaseException as second:
-        text = f"{type(error).__name__}, and to say more failed with {type(second).__name__}"
-        return Err(wit.ActorError_System(wit.SystemError(text, True, False)))
+        # It was made with what cannot be sent, such as a code of -1: that is worth knowing beside what it says.
+        said = ": ".join(filter(None, [type(error).__name__, text_of(error)]))
+        text = f"{said} (it cannot be sent as it is: {text_of(second) or type(second).__name__})"
+        return Err(wit.ActorError_System(wit.SystemError(_lower.printable(text), False, False)))
 
 
-def _actor_error(error: Error) -> Any:
+def _actor_error(error: Union[Error, Cancelled]) -> Any:
+    text = _lower.printable
     if isinstance(error, BusinessError):
-        code = min(max(int(error.code), 0), MAX_CODE)
-        return wit.ActorError_Business(wit.BusinessError(code, _text(error.message), _details(error.details)))
+        code = _lower.number(error.code, "the code", _lower.MAX_U32)
+        return wit.ActorError_Business(wit.BusinessError(code, text(error.message), _details(error.details)))
     if isinstance(error, TimeoutError):
-        ms = min(max(int(error.duration_ms), 0), MAX_NUMBER)
-        return wit.ActorError_Timeout(wit.TimeoutError(_text(error.operation), ms))
+        ms = _lower.number(error.duration_ms, "the duration in milliseconds", _lower.MAX_NUMBER)
+        return wit.ActorError_Timeout(wit.TimeoutError(text(error.operation), ms))
     if isinstance(error, UnsupportedError):
-        return wit.ActorError_Unsupported(wit.UnsupportedError(_text(error.operation), error.nearest))
+        nearest = None if error.nearest is None else text(error.nearest)
+        return wit.ActorError_Unsupported(wit.UnsupportedError(text(error.operation), nearest))
     if isinstance(error, Cancelled):
         return wit.ActorError_Cancelled()
     if isinstance(error, SystemError):
-        system = wit.SystemError(_text(error.message), bool(error.recoverable), bool(error.restart))
+        system = wit.SystemError(text(error.message), bool(error.recoverable), bool(error.restart))
         return wit.ActorError_System(system)
-    return wit.ActorError_System(wit.SystemError(_text(error), True, False))
-
-
-def _text(text: Any) -> str:
-    # Half a surrogate pair has no UTF-8, and what cannot be lowered traps.
-    return str(text).encode("utf-8", "replace").decode()
+    return wit.ActorError_System(wit.SystemError(text(error), True, False))
 
 
 def _details(details: Any) -> Optional[str]:
     if details is None:
         return None
     try:
-        return _payload.encode(details, "details")[1].decode()
+        is_json, body = _payload.encode(details, "details")
+        if not is_json:
+            raise TypeError("details are not JSON: bytes have no JSON form")
+        return body.decode()
     except Exception as error:
         return json.dumps(str(error))
 
@@ -100,7 +91,7 @@ def raise_runtime_error(error: Any) -> NoReturn:
     raise RuntimeFailure(kind, error.message, error.retry_after_ms)
 
 
-def _of_peer(error: Any) -> Error:
+def _of_peer(error: Any) -> Union[Error, Cancelled]:
     if isinstance(error, wit.ActorError_Business):
         value = error.value
         return BusinessError(value.code, value.message, _json(value.details))
@@ -123,8 +114,10 @@ def _json(details: Optional[str]) -> Any:
 
 def options(timeout: Optional[float], idempotency_key: Optional[str]) -> Any:
     """How a message is sent to another actor."""
-    ms = None if timeout is None else milliseconds(timeout)
-    return wit.CallOptions(ms, idempotency_key)
+    return wit.CallOptions(
+        _lower.optional_milliseconds(timeout, "timeout"),
+        _lower.optional_text(idempotency_key, "idempotency_key"),
+    )
 
 
 def description(methods: Any) -> Any:
@@ -132,7 +125,12 @@ def description(methods: Any) -> Any:
     kinds = {"ask": wit.MethodKind.ASK, "stream": wit.MethodKind.STREAM, "tell": wit.MethodKind.TELL}
     return wit.Description(
         [
-            wit.Method(method.name, kinds[method.kind], method.doc, method.args_schema())
+            wit.Method(
+                _lower.text(method.name, "a method's name"),
+                kinds[method.kind],
+                _lower.printable(method.doc),
+                None if (schema := method.args_schema()) is None else _lower.printable(schema),
+            )
             for method in methods
         ]
     )

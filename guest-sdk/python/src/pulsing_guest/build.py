@@ -21,6 +21,18 @@ from typing import Iterator, Optional, Sequence, Union
 #: The one that this package was tested with: `_loop` knows how it works inside.
 COMPONENTIZE_PY = "0.25.1"
 ENTRY = "pulsing_entry"
+#: Names of modules that the component has already.
+_TAKEN = frozenset(
+    {
+        ENTRY,
+        "componentize_py_async_support",
+        "componentize_py_runtime",
+        "componentize_py_types",
+        "poll_loop",
+        "pulsing_guest",
+        "wit_world",
+    }
+)
 
 # The Python of the component runs while it is built, and would leave `__pycache__` beside the sources.
 _ENTRY_SOURCE = """\
@@ -115,8 +127,12 @@ def build(source: Union[str, Path], output: Union[str, Path], wit: Union[str, Pa
     source, output, wit = Path(source).resolve(), Path(output).resolve(), Path(wit).resolve()
     world = world_of(source)
     module = source.stem
-    if not module.isidentifier() or module in (ENTRY, "pulsing_guest", "wit_world"):
+    if not module.isidentifier() or module in _TAKEN:
         raise BuildError(f"{source}: `{module}` cannot be the name of a module")
+    if module in sys.stdlib_module_names:
+        raise BuildError(f"{source}: Python has a module `{module}` of its own, which would be hidden: rename the file")
+    if output.is_dir():
+        raise BuildError(f"{output}: a folder, and not the name of the component (-o)")
     if not (wit / "world.wit").is_file():
         raise BuildError(f"{wit}: no WIT of pulsing:actor here (--wit)")
     program = componentize_py()
@@ -126,7 +142,7 @@ def build(source: Union[str, Path], output: Union[str, Path], wit: Union[str, Pa
         command = [program, "--quiet", "--wit-path", str(wit), "--world", world, "componentize", ENTRY]
         for place in (folder, str(source.parent), *_site()):
             command += ["--python-path", place]
-        # Beside its place, so that a build that fails leaves what was there.
+        # Not in its place, so that a build that fails leaves what was there.
         made = Path(folder, "made.wasm")
         run = subprocess.run([*command, "--output", str(made)], capture_output=True, text=True, check=False)
         if run.returncode != 0 or not made.is_file():
@@ -165,6 +181,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         world = build(parsed.source, output, parsed.wit)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
         return 1
     if not parsed.quiet:
         print(f"{output} ({world}, {Path(output).stat().st_size / 1e6:.1f} MB)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from typing import Any, Optional
+from typing import Any, Iterator, Optional, Union
 
 __all__ = [
     "BusinessError",
@@ -25,7 +25,7 @@ TRACEBACK_FRAMES = 20
 
 
 class Error(Exception):
-    """Any of the classes below."""
+    """Any of the classes below but `Cancelled`."""
 
 
 class BusinessError(Error):
@@ -72,8 +72,11 @@ class UnsupportedError(Error):
         self.nearest = nearest
 
 
-class Cancelled(Error):
-    """The call was told to stop: its caller is gone, or its time is up. Raised by whatever waits then."""
+class Cancelled(BaseException):
+    """The call was told to stop: its caller is gone, or its time is up. Raised by whatever waits then.
+
+    No `Exception`, as ``asyncio.CancelledError`` is none: an ``except Exception`` around a wait lets it through.
+    """
 
     def __init__(self, message: str = "cancelled") -> None:
         super().__init__(message)
@@ -101,24 +104,41 @@ class RuntimeFailure(Error):
         return self.kind in self.RECOVERABLE
 
 
-def classify(error: BaseException) -> Error:
+def classify(error: BaseException) -> Union[Error, Cancelled]:
     """The class in which a caller gets ``error``: one of the five of an actor, never a `RuntimeFailure`."""
+    if isinstance(error, BaseExceptionGroup):
+        leaves = list(_leaves(error))
+        # What a `TaskGroup` raises. Of several errors none stands for the others.
+        if len(leaves) == 1 or all(isinstance(leaf, _CANCELLATIONS) for leaf in leaves):
+            return classify(leaves[0])
+    if isinstance(error, _CANCELLATIONS):
+        return error if isinstance(error, Cancelled) else Cancelled()
     if isinstance(error, RuntimeFailure):
         return SystemError(error.message, recoverable=error.recoverable)
     if isinstance(error, Error):
         # A subclass of a user's may say it in its own way: `http.HttpError` does.
         as_error = getattr(error, "as_error", None)
         return as_error() if as_error is not None else error
-    if isinstance(error, asyncio.CancelledError):
-        return Cancelled()
     if isinstance(error, (ValueError, TypeError)):
         return BusinessError(400, text_of(error) or type(error).__name__)
-    if isinstance(error, MemoryError):
-        return SystemError("MemoryError: out of memory", restart=True)
     log(error)
     text = text_of(error)
     name = type(error).__name__
     return SystemError(f"{name}: {text}" if text else name)
+
+
+_CANCELLATIONS = (Cancelled, asyncio.CancelledError)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors in a group, and in the groups in it."""
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop()
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(reversed(error.exceptions))
+        else:
+            yield error
 
 
 def text_of(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, AsyncIterator, Mapping, Optional, TypeVar
 
-from . import _host, _http
+from . import _host, _http, _lower
 from ._http import Body, HttpError
 from ._peers import begin_wait
 from ._text import Events, Lines, Parser, ServerEvent, TooLong
@@ -32,7 +32,7 @@ async def request(
     """
     host = _host.overlapping("http.request")
     call = begin_wait()
-    timeout_ms = None if timeout is None else host.wire.milliseconds(timeout)
+    timeout_ms = _lower.optional_milliseconds(timeout, "timeout")
     asked = _http.request(host.http_types, method, url, headers, json, body, timeout_ms, redirects)
     exchange: Optional[int] = None
     try:

@@ -15,6 +15,8 @@ pub(super) fn build(work: &Work<'_>) -> Result<(), Failure> {
         python_with("componentize_py", &work.project.folder).ok_or_else(|| Failure::system(MISSING))?;
     let mut command = Command::new(python);
     command
+        // Without the project's folder in front: an `argparse.py` in it would stand for Python's. From 3.11 on.
+        .env("PYTHONSAFEPATH", "1")
         .args(["-m", "pulsing_guest.build", "--quiet"])
         .arg(source)
         .arg("--wit")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Iterator, Optional
 
-from .. import _host, _payload
+from .. import _host, _lower, _payload
 from .._peers import DRAW_ITEMS, begin_wait
 from . import http
 
-__all__ = ["ask", "http", "sleep", "stream", "tell"]
+__all__ = ["ask", "http", "sleep", "stream", "tell", "watch"]
 
 
 def sleep(seconds: float) -> None:
     """Waits."""
     host = _host.serial("sleep")
     call = begin_wait()
-    host.system.sleep(host.wire.milliseconds(seconds))
+    host.system.sleep(_lower.milliseconds(seconds, "seconds"))
     call.check()
 
 
@@ -32,10 +32,11 @@ def ask(
     """Asks another actor and waits for its answer: see `pulsing_guest.ask`."""
     host = _host.serial("ask")
     call = begin_wait()
+    to, asked = _lower.text(target, "target"), _lower.text(method, "method")
     payload = host.wire.payload(_payload.encode_args(args, kwargs))
     options = host.wire.options(timeout, idempotency_key)
     try:
-        answer = host.system.ask(call.id, target, method, payload, options)
+        answer = host.system.ask(call.id, to, asked, payload, options)
     except host.wire.Err as error:
         call.check()
         host.wire.raise_call_error(error.value)
@@ -54,9 +55,11 @@ def tell(
     """Puts a message into another actor's mailbox, waiting for room where it is full."""
     host = _host.serial("tell")
     call = begin_wait()
+    to, told = _lower.text(target, "target"), _lower.text(method, "method")
     payload = host.wire.payload(_payload.encode_args(args, kwargs))
+    key = _lower.optional_text(idempotency_key, "idempotency_key")
     try:
-        host.system.tell(target, method, payload, idempotency_key)
+        host.system.tell(to, told, payload, key)
     except host.wire.Err as error:
         call.check()
         host.wire.raise_runtime_error(error.value)
@@ -65,6 +68,10 @@ def tell(
 class stream:
     """Another actor's stream, for ``for``. It is opened when the first item is asked for, and closed at its end, by
     `close`, at the end of ``with``, and when nobody holds it any more."""
+
+    _id: Optional[int] = None
+    _items: list[Any] = []
+    _is_over = False
 
     def __init__(
         self,
@@ -78,12 +85,11 @@ class stream:
         **kwargs: Any,
     ) -> None:
         self._host = _host.serial("stream")
+        to, asked = _lower.text(target, "target"), _lower.text(method, "method")
         payload = self._host.wire.payload(_payload.encode_args(args, kwargs))
+        after = _lower.optional_number(resume_after, "resume_after", _lower.MAX_U64)
         options = self._host.wire.options(timeout, idempotency_key)
-        self._request = (target, method, payload, resume_after, options)
-        self._id: Optional[int] = None
-        self._items: list[Any] = []
-        self._is_over = False
+        self._request = (to, asked, payload, after, options)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -130,5 +136,17 @@ class stream:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_id", None) is not None:
-            self.close()
+        self.close()
+
+
+class watch(stream):
+    """The ends of another actor's lives, for ``for``: see `pulsing_guest.watch`."""
+
+    def __init__(self, target: str, /) -> None:
+        self._host = _host.serial("watch")
+        call = begin_wait()
+        try:
+            self._id = self._host.system.watch(_lower.text(target, "target"))
+        except self._host.wire.Err as error:
+            call.check()
+            self._host.wire.raise_call_error(error.value)
