@@ -257,11 +257,10 @@ impl Host {
 
     /// Sees to it that nothing an actor may write to is run as machine code.
     fn keep_from_cache(&self, grants: &Grants) -> Result<(), SpawnError> {
-        let Some(cache) = self.programs.cache_dir() else { return Ok(()) };
         for grant in grants.dirs.iter().filter(|grant| !grant.read_only) {
             // One that cannot be found is refused when the actor starts.
             let Ok(dir) = grant.host.canonicalize() else { continue };
-            if cache.starts_with(&dir) || dir.starts_with(cache) {
+            if let Some(cache) = self.programs.cache_within_reach_of(&dir) {
                 return Err(SpawnError::CacheGranted { dir: grant.host.clone(), cache: cache.to_owned() });
             }
         }

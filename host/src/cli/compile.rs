@@ -60,6 +60,9 @@ pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
             return Err(Failure::usage(format!("{} is there, and no plain file", out.display())));
         }
         Ok(there) => there,
+        Err(_) if out.is_symlink() => {
+            return Err(Failure::usage(format!("{} is a link that leads nowhere", out.display())));
+        }
         Err(_) => out.to_owned(),
     };
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -99,5 +102,7 @@ mod tests {
         write_whole(&link, b"two").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "two");
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        fs::remove_file(&file).unwrap();
+        assert!(write_whole(&link, b"three").is_err(), "it leads nowhere");
     }
 }

@@ -8,10 +8,9 @@
 //! wasmtime makes it.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
-use super::component::{COMPONENT_MAX_BYTES, CodeOrigin, ComponentSource, Content, Loaded, load};
+use super::component::{COMPONENT_MAX_BYTES, CodeOrigin, ComponentSource, Content, Digest, Loaded, compile};
 use super::{Engines, LoadError};
 use crate::actor::behavior::Lane;
 
@@ -33,8 +32,11 @@ struct Head {
     machine: String,
     serial: bool,
     imports: Vec<String>,
-    /// Of the code, to tell a damaged file from a whole one.
-    sha256: [u8; 32],
+    /// The SHA-256 of the component that it was compiled from.
+    component: String,
+    /// The CRC-32 of the code, to tell a damaged file from a whole one. It is no seal: who could change the code could
+    /// change this, too.
+    crc32: u32,
 }
 
 fn machine() -> String {
@@ -44,6 +46,12 @@ fn machine() -> String {
 /// Whether these bytes say that they are code that was compiled ahead.
 pub(super) fn is_compiled(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
+}
+
+/// What tells such a file from all others: its head, which names the component and the code.
+pub(super) fn digest(bytes: &[u8]) -> Digest {
+    let code_bytes = parts(bytes).map_or(0, |(_, code)| code.len());
+    Digest::of(bytes.get(..bytes.len() - code_bytes).unwrap_or(bytes))
 }
 
 /// Compiles a component, and answers what a file of such code holds.
@@ -56,7 +64,9 @@ pub(super) fn is_compiled(bytes: &[u8]) -> bool {
 ///
 /// As of [`load`].
 pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
-    let Loaded { name, component, lane, imports, .. } = load(engines, source)?;
+    let content = source.read()?;
+    let digest = content.digest;
+    let Loaded { name, component, lane, imports, .. } = compile(engines, content)?;
     let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
     let code = component.serialize().map_err(|error| unfit(format!("{error:#}")))?;
     let head = Head {
@@ -64,7 +74,8 @@ pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<
         machine: machine(),
         serial: lane == Lane::Serial,
         imports,
-        sha256: Sha256::digest(&code).into(),
+        component: digest.to_string(),
+        crc32: crc32fast::hash(&code),
     };
     let head = serde_json::to_vec(&head).map_err(|error| unfit(error.to_string()))?;
     let length = u32::try_from(head.len()).map_err(|error| unfit(error.to_string()))?;
@@ -98,7 +109,7 @@ pub(super) fn revive(engines: &Engines, content: &Content) -> Result<Loaded, Loa
         let (version, machine) = (&head.version, &head.machine);
         return Err(other(format!("pulsing-host {version} on {machine}")));
     }
-    if head.sha256 != <[u8; 32]>::from(Sha256::digest(code)) {
+    if head.crc32 != crc32fast::hash(code) {
         let error = "the compiled code is not what was written".to_owned();
         return Err(LoadError::Malformed { name, error });
     }
@@ -135,7 +146,8 @@ mod tests {
             machine: machine(),
             serial: true,
             imports: vec!["a".to_owned()],
-            sha256: [0; 32],
+            component: String::new(),
+            crc32: 0,
         };
         let head = serde_json::to_vec(&head).unwrap();
         let length = u32::try_from(head.len()).unwrap().to_le_bytes();

@@ -4,26 +4,31 @@
 //! Pages that nobody touches are never loaded, and hosts that run the same component share the others. What the
 //! engine's own cache costs beside this is in docs/design/0011.
 //!
-//! The code is run as it is found. So the folder must be the user's own, and it is made for nobody else; a file comes
-//! into it whole, by its last name, and none is ever written to again. All files together have [`TOTAL_MAX_BYTES`]
-//! at most: whichever were not used for the longest time go. Nothing that fails here keeps a component from running.
+//! The code is run as it is found. So a file is taken only where this user or the system's own wrote it, and nobody may
+//! write to it; it comes into the folder whole, by its last name, and no host ever writes to it again. All files together
+//! have [`TOTAL_MAX_BYTES`] at most: whichever were not used for the longest time go. Once the folder is open, nothing that
+//! fails here keeps a component from running.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::component::Digest;
 use super::error::BuildError;
 
-/// The folder's own, within the one that was given: nothing else is in it, and nothing outside it is removed.
-const FOLDER: &str = "code";
-/// The ending of files with code. Those without are being written, or were left when their writer ended.
+/// The cache's own, within the folder that was given: nobody else calls a folder so.
+const FOLDER: &str = "pulsing-code";
+/// The ending of files with code.
 const ENDING: &str = "code";
+/// What files begin with that are being written, or were left when their writer ended.
+const UNFINISHED: &str = ".unfinished-";
+/// How long the names of files with code are: two numbers, in hexadecimal digits.
+const STEM_CHARS: usize = 64 + 1 + 16;
 /// The most bytes of all files together: thirty large components. A file that is larger than this is kept alone.
 const TOTAL_MAX_BYTES: u64 = 1 << 30;
 
@@ -46,13 +51,22 @@ impl CodeCache {
 
     fn with_max(dir: &Path, max_bytes: u64) -> Result<Self, BuildError> {
         let dir = dir.join(FOLDER);
-        let made = make_private(&dir).and_then(|()| check_private(&dir));
-        let resolved = made.and_then(|()| dir.canonicalize());
-        let dir = resolved.map_err(|error| BuildError::Cache { dir, error: error.to_string() })?;
+        let made = make(&dir).and_then(|()| check_folder(&dir)).and_then(|()| std::path::absolute(&dir));
+        let dir = made.map_err(|error| BuildError::Cache { dir, error: error.to_string() })?;
         Ok(Self { dir, max_bytes })
     }
 
-    /// Where the files are, without links on the way.
+    /// Whether whoever may write to `folder`, which is without links, could put other code into the cache: because the cache
+    /// is in it, or it is in the cache, or there is a link in it on the way to the cache.
+    pub(super) fn is_within_reach_of(&self, folder: &Path) -> bool {
+        let resolved = self.dir.ancestors().filter_map(|part| part.canonicalize().ok());
+        resolved
+            .enumerate()
+            .any(|(up, part)| part.starts_with(folder) || (up == 0 && folder.starts_with(&part)))
+            || self.dir.ancestors().skip(1).any(|part| part == folder)
+    }
+
+    /// Where the files are.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -61,18 +75,14 @@ impl CodeCache {
     pub(super) fn find(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(engine, digest);
         let file = File::open(&path).ok()?;
-        // SAFETY: it was put there by a host of this user, whole and under this name alone, as `Component::serialize`
-        // gave it: `open` saw that nobody else may write to the folder. No host changes a file that is there.
-        #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
-        let component = unsafe { Component::deserialize_file(engine, &path) };
-        match component {
+        match file.metadata().and_then(|metadata| check_file(&metadata)).and_then(|()| load(engine, &file)) {
             Ok(component) => {
                 // When it was used last. Where the folder may only be read, nothing is removed from it either.
                 let _no_matter = file.set_modified(SystemTime::now());
                 Some(component)
             }
             Err(error) => {
-                tracing::debug!(path = %path.display(), "kept code is not used: {error:#}");
+                tracing::warn!(path = %path.display(), "kept code is not used: {error}");
                 let _no_matter = fs::remove_file(&path);
                 None
             }
@@ -99,7 +109,12 @@ impl CodeCache {
     }
 
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(UNFINISHED);
+        // Others may read it: a cache that is a part of an image is used by whoever runs there.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let mut file = builder.tempfile_in(&self.dir)?;
         file.write_all(code)?;
         // A file whose name outlives a loss of power, and whose content does not, would be run all the same.
         file.as_file().sync_all()?;
@@ -114,6 +129,7 @@ impl CodeCache {
             // Another host may have removed it meanwhile.
             if let Ok(metadata) = entry.metadata()
                 && metadata.is_file()
+                && is_ours(&entry.file_name().to_string_lossy())
                 && entry.path() != newest
             {
                 files.push((metadata.modified()?, metadata.len(), entry.path()));
@@ -132,52 +148,79 @@ impl CodeCache {
     }
 }
 
-fn make_private(dir: &Path) -> io::Result<()> {
-    if let Some(parent) = dir.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
+/// Whether a file of this name is one that the cache made.
+fn is_ours(name: &str) -> bool {
+    let stem = name.strip_suffix(ENDING).and_then(|name| name.strip_suffix('.'));
+    let is_code = |stem: &str| {
+        stem.len() == STEM_CHARS && stem.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    };
+    name.starts_with(UNFINISHED) || stem.is_some_and(is_code)
 }
 
-/// Whether nobody but this user, or the system's own, can put code there. Of the folders that it is in, those are refused in
-/// which anybody could put another in its place.
+fn make(dir: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+    builder.recursive(true).create(dir)
+}
+
+/// Makes a component of the code in an open file: by mapping it, or where the system does not let files of that place be
+/// run (`noexec`), by copying it.
+fn load(engine: &Engine, mut file: &File) -> io::Result<Component> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+
+        // The file that was looked at, whatever has its name by now.
+        let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+        // SAFETY: it is what `Component::serialize` gave to a host of this user or of the system's own, whole: see
+        // `check_file` and `CodeCache::write`. No host changes a file that is there.
+        #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+        if let Ok(component) = unsafe { Component::deserialize_file(engine, opened) } {
+            return Ok(component);
+        }
+    }
+    let mut code = Vec::new();
+    file.read_to_end(&mut code)?;
+    // SAFETY: as above.
+    #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map_err(|error| io::Error::other(format!("{error:#}")))
+}
+
+/// Whether it was this user or the system's own that wrote a file, and not everybody may.
 #[cfg(unix)]
-fn check_private(dir: &Path) -> io::Result<()> {
+fn check_owner(metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
 
-    let metadata = fs::symlink_metadata(dir)?;
-    if !metadata.is_dir() {
-        return Err(io::Error::other("it is no folder"));
-    }
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me && metadata.uid() != 0 {
         return Err(io::Error::other("it is another user's, and what is in it is run as machine code"));
     }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other("others may write to it, and what is in it is run as machine code"));
-    }
-    for parent in dir.canonicalize()?.ancestors().skip(1) {
-        let mode = fs::metadata(parent)?.mode();
-        // Where the sticky bit is set, as of `/tmp`, nobody replaces what is another's.
-        if mode & 0o002 != 0 && mode & 0o1000 == 0 {
-            let parent = parent.display();
-            return Err(io::Error::other(format!(
-                "anybody may replace it, in {parent}, and what is in it is run as machine code"
-            )));
-        }
+    if metadata.mode() & 0o002 != 0 {
+        return Err(io::Error::other("everybody may write to it, and what is in it is run as machine code"));
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn check_private(_dir: &Path) -> io::Result<()> {
+fn check_owner(_metadata: &Metadata) -> io::Result<()> {
     Ok(())
+}
+
+fn check_file(metadata: &Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => check_owner(metadata),
+        false => Err(io::Error::other("it is no plain file")),
+    }
+}
+
+fn check_folder(dir: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(dir)?;
+    match metadata.is_dir() {
+        true => check_owner(&metadata),
+        false => Err(io::Error::other("it is no folder")),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 
 use super::Engines;
-use super::ahead::{COMPILED_ENDING, is_compiled, revive};
+use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
 use super::error::LoadError;
 use super::preview::{Preview, preview};
 use super::progress::telling;
@@ -61,7 +61,8 @@ impl ComponentSource {
             Self::File(path) => path.extension().is_some_and(|ending| ending == COMPILED_ENDING),
             Self::Bytes(_) => true,
         };
-        Ok(Content { digest: Digest::of(&bytes), name, bytes, may_be_compiled })
+        let digest = if is_compiled(&bytes) { ahead::digest(&bytes) } else { Digest::of(&bytes) };
+        Ok(Content { digest, name, bytes, may_be_compiled })
     }
 }
 
@@ -72,7 +73,7 @@ pub struct Content {
     pub name: String,
     /// All of it.
     pub bytes: Bytes,
-    /// Of its bytes.
+    /// Of its bytes, or of those of compiled code that tell it from other.
     pub digest: Digest,
     /// Whether it may be code that was compiled ahead, where the host trusts such: a file is called so.
     pub may_be_compiled: bool,
@@ -199,7 +200,7 @@ fn read(name: &str, path: &PathBuf) -> Result<Vec<u8>, LoadError> {
     if bytes > COMPONENT_MAX_BYTES {
         return Err(LoadError::TooLarge { name: name.to_owned(), bytes, max: COMPONENT_MAX_BYTES });
     }
-    let mut content = Vec::new();
+    let mut content = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
     let file = File::open(path).map_err(unreadable)?;
     // The file may grow while it is read.
     file.take(COMPONENT_MAX_BYTES).read_to_end(&mut content).map_err(unreadable)?;

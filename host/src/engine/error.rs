@@ -13,7 +13,7 @@ const ERROR_MAX_CHARS: usize = 2000;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BuildError {
     /// The folder for compiled code cannot be used.
-    #[error("cannot keep compiled code in {}: {error}; give another folder or make this one writable", dir.display())]
+    #[error("cannot keep compiled code in {}: {error}; give another folder", dir.display())]
     Cache {
         /// The folder.
         dir: PathBuf,

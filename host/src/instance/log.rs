@@ -69,9 +69,9 @@ impl LogPipe {
         String::from_utf8_lossy(&words).into_owned()
     }
 
-    /// Writes a line, or several.
+    /// Writes a line, or several: as much of them as may be written at once.
     pub(super) fn write_line(&self, text: &str) {
-        self.append(text.as_bytes());
+        self.append(text.as_bytes().get(..WRITE_MAX_BYTES).unwrap_or(text.as_bytes()));
         self.append(b"\n");
     }
 

@@ -183,7 +183,7 @@ async fn nobody_is_granted_to_write_where_compiled_code_is_kept() {
     let cache = folder.path().join("cache");
     let host = Host::builder().cache_dir(&cache).build().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
-    let inside = cache.join("code");
+    let inside = cache.join("pulsing-code");
     for (dir, read_only, is_refused) in [
         (folder.path(), false, true),
         (inside.as_path(), false, true),

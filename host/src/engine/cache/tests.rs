@@ -100,27 +100,68 @@ fn many_hosts_keep_the_same_code_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_others_may_write_to_is_refused() {
+fn code_and_folders_of_others_are_refused() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
     let cache = CodeCache::open(folder.path()).unwrap();
-    let mode = |mode| fs::set_permissions(&cache.dir, fs::Permissions::from_mode(mode)).unwrap();
-    assert_eq!(fs::metadata(&cache.dir).unwrap().permissions().mode() & 0o777, 0o700);
-    for (others, refused) in [(0o755, false), (0o775, true), (0o702, true)] {
-        mode(others);
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(fs::metadata(&cache.dir).unwrap().permissions().mode() & 0o022, 0);
+    for (others, refused) in [(0o755, false), (0o2770, false), (0o702, true)] {
+        mode(&cache.dir, others);
         assert_eq!(CodeCache::open(folder.path()).is_err(), refused, "{others:o}");
     }
-    mode(0o700);
+    mode(&cache.dir, 0o755);
+    let engine = Engine::default();
+    let (digest, code) = component(&engine, 1);
+    for (others, refused) in [(0o644, false), (0o664, false), (0o646, true)] {
+        cache.keep(&engine, &digest, &code);
+        mode(&cache.path(&engine, &digest), others);
+        assert_eq!(cache.find(&engine, &digest).is_none(), refused, "{others:o}");
+    }
     // A link may lead to a folder that somebody else has.
     let elsewhere = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(&cache.dir, elsewhere.path().join(FOLDER)).unwrap();
     assert!(CodeCache::open(elsewhere.path()).is_err());
-    // In a folder of everybody's, another one may come to be in its place.
-    let open = tempfile::tempdir().unwrap();
-    let everybodys = |mode| fs::set_permissions(open.path(), fs::Permissions::from_mode(mode)).unwrap();
-    for (mode, refused) in [(0o777, true), (0o1777, false), (0o755, false)] {
-        everybodys(mode);
-        assert_eq!(CodeCache::open(&open.path().join("cache")).is_err(), refused, "{mode:o}");
+}
+
+#[test]
+fn what_the_cache_did_not_make_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = CodeCache::with_max(folder.path(), 1).unwrap();
+    for name in ["backup.tar", "main.code", "notes"] {
+        fs::write(cache.dir.join(name), "theirs").unwrap();
+    }
+    fs::write(cache.dir.join(".unfinished-1"), "ours").unwrap();
+    let engine = Engine::default();
+    let (digest, code) = component(&engine, 1);
+    cache.keep(&engine, &digest, &code);
+    assert_eq!(files(&cache), 4);
+    assert!(!cache.dir.join(".unfinished-1").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_may_write_to_a_folder_on_the_way_has_the_cache_within_reach() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().canonicalize().unwrap();
+    let folder = |name: &str| {
+        let folder = root.join(name);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let (home, big, other) = (folder("home"), folder("big"), folder("other"));
+    std::os::unix::fs::symlink(&big, home.join(".cache")).unwrap();
+    let cache = CodeCache::open(&home.join(".cache")).unwrap();
+    for (folder, is_within) in [
+        (&home, true),
+        (&big, true),
+        (&root, true),
+        (&big.join(FOLDER), true),
+        (&big.join(FOLDER).join("deeper"), true),
+        (&other, false),
+        (&big.join("else"), false),
+    ] {
+        assert_eq!(cache.is_within_reach_of(folder), is_within, "{}", folder.display());
     }
 }
