@@ -2,15 +2,18 @@
 /**
  * From an actor's source to its component: `node build.js actor.js --wit DIR -o actor.wasm`.
  *
- * The source and what it imports become one module. It is loaded once here, to see whether a method is async: then
+ * The source and what it imports become one module. It is loaded once here, to see whether one of its functions is async: then
  * handlers overlap, and componentize-qjs makes the component; else componentize-js does.
  */
 
+import { realpathSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+
+import { parameters } from './parameters.js';
 
 const SDK = path.dirname(fileURLToPath(import.meta.url));
 const TOOLS = 'install them with `npm install` in the folder of the project';
@@ -37,7 +40,7 @@ async function bundle(source, lane, folder) {
   const entry = path.join(folder, `${lane}-entry.js`);
   const [sdk, actor] = [path.join(SDK, 'src'), path.resolve(source)].map((file) => JSON.stringify(file));
   const inSdk = (file) => JSON.stringify(path.join(JSON.parse(sdk), file));
-  const exports = { overlapping: 'asyncActor', serial: 'actor', probe: 'methods' }[lane];
+  const exports = { overlapping: 'asyncActor', serial: 'actor', probe: 'methods, overlaps' }[lane];
   const from = lane === 'probe' ? 'life.js' : `${lane}.js`;
   const text = `export { ${exports} } from ${inSdk(from)};\nimport actor from ${actor};\nexport default actor;\n`;
   await fs.writeFile(entry, text);
@@ -46,6 +49,7 @@ async function bundle(source, lane, folder) {
     const bundled = await rolldown({
       input: entry,
       external: /^pulsing:/,
+      plugins: [parameters(path.join(SDK, 'src'))],
       platform: 'neutral',
       resolve: { alias: { 'pulsing-guest': path.join(SDK, 'src/index.js') }, mainFields: ['module', 'main'] },
       logLevel: 'silent',
@@ -71,7 +75,7 @@ async function laneOf(source, folder) {
   if (methods.length === 0) {
     throw new BuildError(`${source}: no actor with methods; it needs \`export default actor(class … { … })\``);
   }
-  return methods.some((method) => method.waits) ? 'overlapping' : 'serial';
+  return loaded.overlaps() ? 'overlapping' : 'serial';
 }
 
 /** Builds the component of the actor in `source`, and answers its bytes. */
@@ -110,7 +114,7 @@ async function main() {
   await fs.writeFile(values.out, await build(positionals[0], values.wit));
 }
 
-if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   main().catch((error) => {
     process.stderr.write(`error: ${error instanceof BuildError ? error.message : (error.stack ?? error)}\n`);
     process.exitCode = 1;

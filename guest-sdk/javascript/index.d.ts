@@ -1,7 +1,17 @@
-/** Write an actor for pulsing-host in JavaScript: a class with methods. See README.md. */
+/**
+ * Write an actor for pulsing-host in JavaScript: a class with methods. See README.md.
+ *
+ * In an overlapping actor what waits answers a promise. In a serial actor it answers the value itself, when it is there:
+ * hence `Waited`, with which both compile. `then` is not there in a serial actor, and `await` is right in both.
+ */
 
 /** What can be sent: JSON, or bytes alone. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** A promise in an overlapping actor, and in a serial one the value. */
+export type Waited<T> = Promise<T> & T;
+/** For `for await` in an overlapping actor, and for `for` in a serial one. */
+export type Items<T> = AsyncIterable<T> & Iterable<T>;
 
 /** The words of `static args`; with `?`, one that may be left out. */
 export type ArgumentType =
@@ -11,10 +21,13 @@ export type ArgumentType =
 /** An actor's class. Its public methods are what it can be asked; those that begin with `_` are not. */
 export interface ActorClass<T = unknown> {
   new (config: any): T;
-  /** Methods that answer nothing. */
+  /** Methods that answer nothing. A name that is no method's is an error of the build, here and in the next three. */
   tells?: readonly string[];
-  /** Of methods: the types of their arguments, which are checked; `'bytes'` for one argument that is not JSON. */
-  args?: Readonly<Record<string, 'bytes' | Readonly<Record<string, ArgumentType>>>>;
+  /**
+   * Of methods: the types of their arguments, which are checked; `'bytes'` for one argument that is not JSON. The words are
+   * those of `ArgumentType`; TypeScript takes any text, since it widens those of a plain `static args = { … }`.
+   */
+  args?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   /** Streams that begin after `call().resumeAfter` by themselves; of all others the items up to it are skipped. */
   resumes?: readonly string[];
   /** What people read of methods, where it is not the comment before them. */
@@ -93,18 +106,18 @@ export interface Options {
   idempotencyKey?: string;
 }
 
-/** Waits. In a serial actor it returns when the time is over, and `await` does no harm. */
+/** Waits. In a serial actor it returns when the time is over. */
 export function sleep(ms: number): Promise<void>;
 /** Asks another actor. */
-export function ask<T = any>(target: string, method: string, args?: Json | Uint8Array, options?: Options): Promise<T>;
+export function ask<T = any>(target: string, method: string, args?: Json | Uint8Array, options?: Options | null): Waited<T>;
 /** Puts a message into another actor's mailbox. */
-export function tell(target: string, method: string, args?: Json | Uint8Array, options?: { idempotencyKey?: string }): Promise<void>;
+export function tell(target: string, method: string, args?: Json | Uint8Array, options?: { idempotencyKey?: string } | null): Promise<void>;
 /** Reads another actor's stream: with `for await`, and in a serial actor with `for`. */
 export function stream<T = any>(
-  target: string, method: string, args?: Json | Uint8Array, options?: Options & { resumeAfter?: number },
-): AsyncIterable<T> & Iterable<T>;
-/** The ends of another actor's lives, from now on. */
-export function watch(target: string): AsyncIterable<LifeEnd> & Iterable<LifeEnd>;
+  target: string, method: string, args?: Json | Uint8Array, options?: (Options & { resumeAfter?: number }) | null,
+): Items<T>;
+/** The ends of another actor's lives, from this call on. To be read once. */
+export function watch(target: string): Items<LifeEnd>;
 export interface LifeEnd {
   generation: number;
   reason: string;
@@ -142,6 +155,7 @@ export namespace http {
     method?: string;
     url: string | { toString(): string };
     headers?: Record<string, string>;
+    /** Goes with `content-type: application/json`, unless `headers` has another. */
     json?: Json;
     body?: string | Uint8Array;
     /** Until the response has begun. */
@@ -152,13 +166,15 @@ export namespace http {
     readonly status: number;
     readonly ok: boolean;
     readonly url: string;
+    /** By name in lower case; of a header that comes several times, the values with ", " between them. */
     readonly headers: Map<string, string>;
-    bytes(max?: number): Promise<Uint8Array>;
-    text(max?: number): Promise<string>;
-    json<T = any>(max?: number): Promise<T>;
-    lines(max?: number): AsyncIterable<string>;
-    events(max?: number): AsyncIterable<{ event: string; data: string; id: string | undefined }>;
+    /** The body is read once, in one of these ways. `max` is in bytes; of `lines` and `events`, those of a line. */
+    bytes(max?: number): Waited<Uint8Array>;
+    text(max?: number): Waited<string>;
+    json<T = any>(max?: number): Waited<T>;
+    lines(max?: number): Items<string>;
+    events(max?: number): Items<{ event: string; data: string; id: string | undefined }>;
     close(): void;
   }
-  function request(request: Request): Promise<Response>;
+  function request(request: Request): Waited<Response>;
 }

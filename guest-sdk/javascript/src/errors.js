@@ -2,6 +2,9 @@
  * How a method fails, in the classes that the host, the command line and other actors tell apart.
  */
 
+import { parseText, stringify } from './json.js';
+import { wellFormed } from './text.js';
+
 /** Any of the classes below. */
 export class ActorError extends Error {
   constructor(message) {
@@ -94,7 +97,7 @@ export function textOf(thrown) {
       const [name, message] = [String(thrown.name), String(thrown.message)];
       return message ? `${name}: ${message}` : name;
     }
-    return typeof thrown === 'object' ? `${JSON.stringify(thrown)}` : String(thrown);
+    return typeof thrown === 'object' ? `${stringify(thrown)}` : String(thrown);
   } catch {
     return 'something that has no text';
   }
@@ -103,42 +106,51 @@ export function textOf(thrown) {
 /**
  * The error of the contract that stands for what was thrown. Never throws: an exception that leaves an export ends the
  * actor.
- * @param u64 makes a number of 64 bits as the engine wants it
+ * @param u64 makes a number of 64 bits as the engine wants it, and `u32` one of 32
  * @param none what the engine takes for nothing
  */
-export function toWire(thrown, u64, none) {
+export function toWire(thrown, { u64, u32, none }) {
   try {
-    return wireOf(thrown, u64, none);
+    return wireOf(thrown, u64, u32, none);
   } catch (second) {
     return system(`${textOf(thrown)}, and to say more failed with ${textOf(second)}`, true, false);
   }
 }
 
-const system = (message, recoverable, restart) => ({ tag: 'system', val: { message, recoverable, restart } });
+const text = (value) => wellFormed(String(value));
+const system = (message, recoverable, restart) => ({ tag: 'system', val: { message: text(message), recoverable, restart } });
 
-function wireOf(thrown, u64, none) {
+function wireOf(thrown, u64, u32, none) {
   if (thrown instanceof BusinessError) {
-    const details = thrown.details === undefined ? none : JSON.stringify(thrown.details);
-    const code = whole(thrown.code, MAX_CODE);
-    return { tag: 'business', val: { code, message: String(thrown.message), details } };
+    const code = u32(whole(thrown.code, MAX_CODE));
+    return { tag: 'business', val: { code, message: text(thrown.message), details: detailsOf(thrown) ?? none } };
   }
   if (thrown instanceof SystemError) {
-    return system(String(thrown.message), Boolean(thrown.recoverable), Boolean(thrown.restart));
+    return system(thrown.message, Boolean(thrown.recoverable), Boolean(thrown.restart));
   }
   if (thrown instanceof TimeoutError) {
     const durationMs = u64(whole(thrown.durationMs, MAX_NUMBER));
-    return { tag: 'timeout', val: { operation: String(thrown.operation), durationMs } };
+    return { tag: 'timeout', val: { operation: text(thrown.operation), durationMs } };
   }
   if (thrown instanceof UnsupportedError) {
     const { operation, nearest } = thrown;
-    return { tag: 'unsupported', val: { operation: String(operation), nearest: nearest ?? none } };
+    return { tag: 'unsupported', val: { operation: text(operation), nearest: nearest == null ? none : text(nearest) } };
   }
   if (thrown instanceof Cancelled) return { tag: 'cancelled' };
-  if (thrown instanceof RuntimeFailure) return system(String(thrown.message), thrown.recoverable, false);
+  if (thrown instanceof RuntimeFailure) return system(thrown.message, thrown.recoverable, false);
   if (isWrongValue(thrown)) {
-    return { tag: 'business', val: { code: 400, message: String(thrown.message) || thrown.name, details: none } };
+    return { tag: 'business', val: { code: u32(400), message: text(thrown.message || thrown.name), details: none } };
   }
   return system(textOf(thrown), true, false);
+}
+
+/** The details as JSON. Without a JSON form they are left out: the error keeps its class. */
+function detailsOf({ details }) {
+  try {
+    return stringify(details);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether it is what JavaScript throws for values that do not fit. A stack that overflows is a `RangeError` in some engines. */
@@ -174,7 +186,7 @@ export function ofRuntime({ kind, message, retryAfterMs }) {
 function parsed(details) {
   if (details == null) return undefined;
   try {
-    return JSON.parse(details);
+    return parseText(details);
   } catch {
     return details;
   }

@@ -6,6 +6,8 @@
 export let host = {
   overlaps: true,
   u64: Number,
+  u32: Number,
+  none: undefined,
   get system() {
     throw new Error('there is no host here: this works in a component alone');
   },
@@ -19,4 +21,16 @@ export function bind(port) {
 /** Goes on with `outcome`: at once in a serial actor, when it is there in one whose handlers overlap. */
 export function after(outcome, next) {
   return outcome instanceof Promise ? outcome.then(next) : next(outcome);
+}
+
+/** Calls an import that does not wait: one engine answers its error, and the other throws it. */
+export function direct(imports, name, args, toError) {
+  let outcome;
+  try {
+    outcome = imports[name](...args);
+  } catch (error) {
+    throw error?.payload === undefined ? error : toError(error.payload);
+  }
+  if (outcome?.tag === 'err') throw toError(outcome.val);
+  return outcome?.tag === 'ok' ? outcome.val : outcome;
 }

@@ -5,45 +5,61 @@
 import { Call, enter } from './call.js';
 import { SystemError, UnsupportedError, toWire } from './errors.js';
 import { after, host } from './host.js';
-import { methodsOf } from './methods.js';
+import { methodsOf, waits } from './methods.js';
 import { nearest } from './nearest.js';
 import { payloadOf, valueOf } from './payload.js';
 import { Streams } from './streams.js';
+import { wellFormed } from './text.js';
 
 let actor = null;
 
 /** Makes a class the actor of this component: `export default actor(Counter)`. */
 export function define(constructor) {
   if (typeof constructor !== 'function' || !constructor.prototype) throw new TypeError('actor() takes a class');
-  actor = { constructor, methods: methodsOf(constructor) };
+  actor = { constructor, methods: methodsOf(constructor), waits: waits(constructor) };
   return constructor;
 }
+
+/** Whether the actor's handlers have to overlap, for the build. */
+export const overlaps = () => actor?.waits ?? false;
 
 /** The methods of the actor, for the build. */
 export const methods = () => [...(actor?.methods.values() ?? [])];
 
 /** What is known of this life. */
-export const life = { name: '', generation: 0, config: null, state: null, streams: new Streams() };
+export const life = { hasBegun: false, name: '', generation: 0, config: null, state: null, streams: new Streams() };
 
 /** What the actor says of itself. */
 export function describe() {
-  const described = ({ name, kind, doc, argsSchema }) => ({ name, kind, doc, argsSchema: argsSchema ?? host.none });
+  const described = ({ name, kind, doc, argsSchema }) => ({
+    name: wellFormed(name),
+    kind,
+    doc: wellFormed(String(doc)),
+    argsSchema: argsSchema === undefined ? host.none : wellFormed(argsSchema),
+  });
   return { methods: methods().map(described) };
 }
 
 /** Begins the life. */
 export function start({ name, generation, config }) {
   enter(null);
-  Object.assign(life, { name, generation: Number(generation), config: valueOf(config) });
+  Object.assign(life, { hasBegun: true, name, generation: Number(generation), config: valueOf(config, 'the configuration') });
   if (actor.constructor.mayPassivate) host.system.mayPassivate();
   life.state = new actor.constructor(life.config);
-  return life.state.onStart?.();
+  return settled('onStart', life.state.onStart?.());
+}
+
+/** What a method or a hook answered: in a serial actor no promise, for which nobody can wait there. */
+function settled(name, answer) {
+  if (host.overlaps || !(answer instanceof Promise)) return answer;
+  answer.catch(() => {});
+  throw new SystemError(`\`${name}\` answers a promise: make it \`async\``, { recoverable: false });
 }
 
 /** Handles an ask: answers a reply of the contract, or a promise of one. */
 export function handle(message) {
   const { method, answer, call } = run(message);
-  if (method.kind !== 'stream') return after(answer, reply);
+  if (method.kind !== 'stream') return after(settled(method.name, answer), reply);
   const id = life.streams.open(answer, call, method.resumes);
   return { tag: 'stream', val: host.u64(id) };
 }
@@ -52,7 +68,7 @@ const reply = (value) => ({ tag: 'value', val: payloadOf(value, 'the answer') })
 
 /** Handles a tell. */
 export function tell(message) {
-  return after(run(message).answer, () => undefined);
+  return after(settled(message.method, run(message).answer), () => undefined);
 }
 
 function run(message) {
@@ -69,9 +85,11 @@ function run(message) {
 /** Ends the life in good order. */
 export function stop() {
   enter(null);
-  life.streams.closeAll();
-  return life.state?.onStop?.();
+  return after(life.streams.closeAll(), () => {
+    enter(null);
+    return settled('onStop', life.state?.onStop?.());
+  });
 }
 
 /** What an export throws in the place of `error`. Nothing else may leave it: it would end the actor. */
-export const thrown = (error) => toWire(error, host.u64, host.none);
+export const thrown = (error) => toWire(error, host);

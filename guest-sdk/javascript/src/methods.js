@@ -3,8 +3,9 @@
  */
 
 import { BusinessError } from './errors.js';
+import { DepthError, parse as parseJson } from './json.js';
+import { nearest } from './nearest.js';
 import { docsOf, parametersOf } from './source.js';
-import { decode } from './text.js';
 import { given, typed } from './types.js';
 
 /** Public names that are hooks, and no methods. */
@@ -13,7 +14,10 @@ const STREAMS = ['GeneratorFunction', 'AsyncGeneratorFunction'];
 
 const bad = (message) => new BusinessError(400, message);
 
-/** The methods of a class by name, its bases' included. */
+/**
+ * The methods of a class by name, its bases' included.
+ * @throws {TypeError} where the class says something of a method that cannot be
+ */
 export function methodsOf(actor) {
   const methods = new Map();
   for (const constructor of [...bases(actor)].reverse()) {
@@ -21,30 +25,72 @@ export function methodsOf(actor) {
     for (const name of Object.getOwnPropertyNames(constructor.prototype)) {
       const { value } = Object.getOwnPropertyDescriptor(constructor.prototype, name);
       if (typeof value !== 'function' || HOOKS.includes(name) || name.startsWith('_')) continue;
-      methods.set(name, new Method(actor, name, value, docs.get(name) ?? ''));
+      methods.set(name, new Method(actor, name, value, constructor, docs.get(name) ?? ''));
     }
   }
+  checkNames(actor, methods);
   return methods;
+}
+
+/** Whether a function of the class is async, hooks and those with `_` included: then handlers have to overlap. */
+export function waits(actor) {
+  for (const { prototype } of bases(actor)) {
+    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(prototype))) {
+      if (typeof value === 'function' && isAsync(value)) return true;
+    }
+  }
+  return false;
+}
+
+const isAsync = (run) => run.constructor.name.startsWith('Async');
+
+/** A slip in what the class says of its methods is an error of the build. */
+function checkNames(actor, methods) {
+  const said = { tells: actor.tells, args: Object.keys(actor.args ?? {}), resumes: actor.resumes, docs: Object.keys(actor.docs ?? {}) };
+  for (const [where, names] of Object.entries(said)) {
+    for (const name of names ?? []) {
+      if (methods.has(name)) continue;
+      const near = nearest(name, methods.keys());
+      throw new TypeError(`\`static ${where}\`: no method \`${name}\`${near ? `; did you mean \`${near}\`?` : ''}`);
+    }
+  }
+  for (const name of actor.tells ?? []) {
+    if (methods.get(name).isGenerator) throw new TypeError(`\`static tells\`: \`${name}\` makes items, which a tell cannot`);
+  }
+  for (const name of actor.resumes ?? []) {
+    if (!methods.get(name).isGenerator) throw new TypeError(`\`static resumes\`: \`${name}\` makes no items`);
+  }
 }
 
 function* bases(actor) {
   for (let each = actor; typeof each === 'function' && each.prototype; each = Object.getPrototypeOf(each)) yield each;
 }
 
+/** What the build noted of a class, whose parameters the bundler may have renamed: see `parameters.js` beside `build.js`. */
+const NOTED = Symbol.for('pulsing.parameters');
+
+const own = (object, name) => (object != null && Object.hasOwn(object, name) ? object[name] : undefined);
+
+function typedAll(method, parameters, types) {
+  const unknown = Object.keys(types).find((name) => !parameters.some((each) => each.name === name));
+  if (unknown !== undefined) throw new TypeError(`\`static args\`: \`${method}\` has no argument \`${unknown}\``);
+  return parameters.map((each) => typed(each, own(types, each.name)));
+}
+
 class Method {
-  constructor(actor, name, run, doc) {
-    const kind = run.constructor.name;
+  constructor(actor, name, run, constructor, doc) {
     const isTell = (actor.tells ?? []).includes(name);
-    const types = actor.args?.[name] ?? {};
+    const types = own(actor.args, name) ?? {};
     this.name = name;
     this.run = run;
-    this.kind = isTell ? 'tell' : STREAMS.includes(kind) ? 'stream' : 'ask';
-    this.waits = kind.startsWith('Async');
+    this.isGenerator = STREAMS.includes(run.constructor.name);
+    this.kind = isTell ? 'tell' : this.isGenerator ? 'stream' : 'ask';
+    this.waits = isAsync(run);
     this.resumes = (actor.resumes ?? []).includes(name);
-    this.doc = actor.docs?.[name] ?? doc;
+    this.doc = own(actor.docs, name) ?? doc;
     this.takesBytes = types === 'bytes';
-    const parameters = parametersOf(name, run);
-    this.parameters = this.takesBytes ? parameters : parameters.map((each) => typed(each, types[each.name]));
+    const parameters = own(own(constructor, NOTED), name) ?? parametersOf(name, run);
+    this.parameters = this.takesBytes ? parameters : typedAll(name, parameters, types);
   }
 
   /** JSON Schema of the arguments; none for bytes. */
@@ -108,8 +154,8 @@ class Method {
 
 function parse(body) {
   try {
-    return JSON.parse(decode(body));
+    return parseJson(body);
   } catch (error) {
-    throw bad(`the arguments are not JSON: ${error.message}`);
+    throw bad(error instanceof DepthError ? `the arguments are ${error.message}` : `the arguments are not JSON: ${error.message}`);
   }
 }

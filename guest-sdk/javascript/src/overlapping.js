@@ -5,28 +5,16 @@
 import * as http from 'pulsing:actor/future-http@0.1.0';
 import * as system from 'pulsing:actor/future-system@0.1.0';
 
-import { call, enter } from './call.js';
+import { defineConsole } from './console.js';
+import { invoke } from './futures.js';
 import { bind } from './host.js';
 import * as life from './life.js';
 
-bind({
-  overlaps: true,
-  u64: Number,
-  none: null,
-  system,
-  http,
-  /** Calls an import, and answers a promise of what its future brings. */
-  invoke(imports, name, args, toError) {
-    const mine = call();
-    return imports[name](...args)
-      .read()
-      .then((outcome) => {
-        enter(mine);
-        if (outcome?.tag === 'err') throw toError(outcome.val);
-        return outcome?.tag === 'ok' ? outcome.val : outcome;
-      });
-  },
-});
+// The engine clips numbers of 32 bits that do not fit into 31, and takes those below zero for what has the same bits.
+const u32 = (number) => number | 0;
+bind({ overlaps: true, u64: Number, u32, none: null, system, http, invoke });
+// Not every host has a log for such actors, and while the component is built there is no host at all.
+defineConsole((text) => life.life.hasBegun && system.log?.(text));
 
 /** Runs an export so that nothing but an error of the contract leaves it. */
 async function guarded(work) {

@@ -11,6 +11,7 @@ import * as life from './life.js';
 bind({
   overlaps: false,
   u64: BigInt,
+  u32: Number,
   none: undefined,
   system,
   http,

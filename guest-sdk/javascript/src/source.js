@@ -1,6 +1,6 @@
 /**
  * What only the source of a class tells: the names of its methods' arguments, and the comments before them. Read once,
- * while the component is built.
+ * while the component is built. Of a bundled class the build has noted the arguments: see `parameters.js`.
  */
 
 /**
@@ -25,10 +25,10 @@ function split(source, at) {
   let part = '';
   let depth = 0;
   while (at < source.length) {
-    const skipped = skip(source, at);
+    const skipped = source[at] === '/' && BEFORE_REGEX.test(part) ? endOfRegex(source, at) : skip(source, at);
     if (skipped > at) {
       // A text belongs to the part, and a comment does not.
-      if (source[at] !== '/') part += source.slice(at, skipped);
+      if (!/^\/[/*]/.test(source.slice(at, at + 2))) part += source.slice(at, skipped);
       at = skipped;
       continue;
     }
@@ -44,6 +44,22 @@ function split(source, at) {
     at += 1;
   }
   return parts;
+}
+
+/** After what a `/` begins a regular expression, and divides nothing. */
+const BEFORE_REGEX = /[=(,:[!&|?{};+\-*%<>~^]\s*$/;
+
+/** Where the regular expression that begins at `at` ends; that of a comment, where it is one. */
+function endOfRegex(source, at) {
+  if (source[at + 1] === '/' || source[at + 1] === '*') return skip(source, at);
+  let isInSet = false;
+  for (let to = at + 1; to < source.length; to += 1) {
+    if (source[to] === '\\') to += 1;
+    else if (source[to] === '[') isInSet = true;
+    else if (source[to] === ']') isInSet = false;
+    else if (source[to] === '/' && !isInSet) return to + 1;
+  }
+  return source.length;
 }
 
 /** Where the comment or text that begins at `at` ends; `at`, where none begins. */

@@ -6,10 +6,13 @@
  */
 
 import { enter } from './call.js';
-import { SystemError } from './errors.js';
+import { Driver } from './driver.js';
+import { Cancelled, SystemError } from './errors.js';
 import { payloadOf } from './payload.js';
 
 const DRAW_MAX_BYTES = 1 << 20;
+/** So many items are skipped between two looks whether anybody still waits. */
+const SKIPS_PER_LOOK = 1024;
 
 class Stream {
   constructor(generator, call, skip) {
@@ -20,17 +23,28 @@ class Stream {
     this.isDrawing = false;
     this.isClosed = false;
   }
+
+  /** Whether the next item is one that the reader has. */
+  skips() {
+    if (this.skip === 0) return false;
+    this.skip -= 1;
+    if (this.skip % SKIPS_PER_LOOK === 0 && this.skip > 0 && this.call.isCancelled()) throw new Cancelled();
+    return true;
+  }
 }
 
 export class Streams {
   #open = new Map();
   #last = 0;
+  #driver = new Driver();
 
   /** Keeps a generator under a number that no other stream of this life has had. */
   open(generator, call, resumes) {
     this.#last += 1;
     // The host numbers items from 1: the number of the last one that the reader has is how many it has.
-    this.#open.set(this.#last, new Stream(generator, call, resumes ? 0 : (call.resumeAfter ?? 0)));
+    const stream = new Stream(generator, call, resumes ? 0 : (call.resumeAfter ?? 0));
+    this.#open.set(this.#last, stream);
+    if (stream.isAsync) this.#driver.begin();
     return this.#last;
   }
 
@@ -52,15 +66,13 @@ export class Streams {
           this.#open.delete(id);
           return { items, done: true };
         }
-        if (stream.skip > 0) {
-          stream.skip -= 1;
-          continue;
-        }
+        if (stream.skips()) continue;
         const payload = payloadOf(value, 'an item');
         bytes += payload.body.length;
         items.push(payload);
       }
     } catch (error) {
+      endNow(stream.generator);
       if (items.length === 0) {
         this.#open.delete(id);
         throw error;
@@ -75,38 +87,71 @@ export class Streams {
     stream.isDrawing = true;
     try {
       for (;;) {
-        const { value, done } = await stream.generator.next();
+        const { value, done } = await this.#driver.step(stream, 'next');
         if (done || stream.isClosed) {
           this.#open.delete(id);
           return { items: [], done: true };
         }
-        if (stream.skip === 0) return { items: [payloadOf(value, 'an item')], done: false };
-        stream.skip -= 1;
+        if (!stream.skips()) return { items: [payloadOf(value, 'an item')], done: false };
       }
     } catch (error) {
       this.#open.delete(id);
+      await this.#end(stream);
       throw error;
     } finally {
       stream.isDrawing = false;
-      if (stream.isClosed) await stream.generator.return();
+      if (stream.isClosed) await this.#end(stream);
     }
   }
 
   /** The reader is gone: what the generator has in `finally` is done. Where it waits, that is when the wait is over. */
   close(id) {
-    const stream = this.#open.get(id);
-    if (!stream) return;
-    this.#open.delete(id);
-    stream.isClosed = true;
-    if (stream.isDrawing) return;
-    enter(stream.call);
-    const closed = stream.generator.return();
-    // Nobody waits for it, and what it throws is nobody's error.
-    if (closed instanceof Promise) closed.catch(() => {});
+    const stream = this.#taken(id);
+    if (!stream || stream.isDrawing) return;
+    if (stream.isAsync) {
+      this.#driver.end(stream);
+    } else {
+      enter(stream.call);
+      endNow(stream.generator);
+    }
   }
 
+  /** Closes all of them; a promise of that, where one is async. */
   closeAll() {
-    for (const id of [...this.#open.keys()]) this.close(id);
+    const waiting = [];
+    for (const id of [...this.#open.keys()]) {
+      const stream = this.#taken(id);
+      if (stream.isDrawing) continue;
+      if (stream.isAsync) {
+        waiting.push(this.#end(stream));
+      } else {
+        enter(stream.call);
+        endNow(stream.generator);
+      }
+    }
+    return waiting.length > 0 ? Promise.all(waiting) : undefined;
+  }
+
+  /** Ends an async generator, and waits for that. What it throws is nobody's error. */
+  #end(stream) {
+    return this.#driver.step(stream, 'return').catch(() => {});
+  }
+
+  #taken(id) {
+    const stream = this.#open.get(id);
+    if (!stream) return undefined;
+    this.#open.delete(id);
+    stream.isClosed = true;
+    return stream;
+  }
+}
+
+/** Ends a generator. What it throws then is nobody's error. */
+function endNow(generator) {
+  try {
+    generator.return?.();
+  } catch {
+    // Nobody waits for it.
   }
 }
 

@@ -9,9 +9,12 @@ import { host } from './host.js';
 
 let lastKey = 0;
 
+/** A key to wait for that nobody else has. */
+export const newKey = () => (lastKey += 1);
+
 /** Handlers in line. */
 class Line {
-  #key = (lastKey += 1);
+  #key = newKey();
   #waiting = 0;
 
   get isEmpty() {
@@ -21,7 +24,7 @@ class Line {
   /** Waits until `wake`. `passOn` says whether one that was woken and told to stop has to wake another. */
   async wait(passOn) {
     this.#waiting += 1;
-    const isCutShort = await host.invoke(host.system, 'park', [call().wire, this.#key]);
+    const isCutShort = await host.invoke(host.system, 'park', [call().wire, host.u64(this.#key)]);
     this.#waiting -= 1;
     if (!isCutShort) return;
     if (passOn()) this.wake();
@@ -30,11 +33,11 @@ class Line {
 
   /** Wakes the one that has waited longest. */
   wake() {
-    if (!this.isEmpty) host.system.unpark(this.#key);
+    if (!this.isEmpty) host.system.unpark(host.u64(this.#key));
   }
 
   wakeAll() {
-    for (let left = this.#waiting; left > 0; left -= 1) host.system.unpark(this.#key);
+    for (let left = this.#waiting; left > 0; left -= 1) host.system.unpark(host.u64(this.#key));
   }
 }
 

@@ -17,6 +17,13 @@ export const decode =
     ? (bytes) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
     : decodeByHand;
 
+/**
+ * A text that has bytes: with U+FFFD for each half of a surrogate pair. A text that has none, if it went to the host, would
+ * end the actor's life in QuickJS.
+ */
+export const wellFormed =
+  typeof ''.toWellFormed === 'function' ? (text) => text.toWellFormed() : (text) => decodeByHand(encodeByHand(text));
+
 export function encodeByHand(text) {
   // Three bytes for each unit is the most: a pair of them needs four.
   const bytes = new Uint8Array(text.length * 3);

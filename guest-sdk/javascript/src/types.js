@@ -18,6 +18,7 @@ export function given(value) {
   if (typeof value === 'string') return `string ${JSON.stringify(value)}`;
   if (typeof value === 'boolean') return `boolean \`${value}\``;
   if (typeof value === 'number') return Number.isInteger(value) ? `integer \`${value}\`` : `floating point \`${value}\``;
+  if (typeof value !== 'object') return typeof value;
   return Array.isArray(value) ? 'sequence' : 'map';
 }
 

@@ -6,6 +6,7 @@ import { host } from '../../../guest-sdk/javascript/src/host.js';
 import { actor, sleep } from 'pulsing-guest';
 
 const JSON_WORD = 'json';
+const REFUSED_MAX = 500;
 const OPTIONS = { timeoutMs: null, idempotencyKey: null };
 const NO_ARGS = { encoding: JSON_WORD, body: new Uint8Array() };
 
@@ -15,6 +16,7 @@ class Hoarder {
     asks: { peer: 'string', count: 'integer', bytes: 'integer' },
     writes: { count: 'integer', bytes: 'integer' },
     draws: { peer: 'string', method: 'string', count: 'integer' },
+    falls: { words: 'string' },
     naps: { ms: 'integer' },
   };
   kept = [];
@@ -39,16 +41,31 @@ class Hoarder {
 
   /** Opens streams, begins to draw on them and closes them, and waits for none of the draws. */
   async draws(peer, method, count) {
-    for (let at = 0; at < count; at += 1) {
+    let refused = 0;
+    for (let at = 0; at < count; ) {
       const opening = host.system.streamOpen(0, peer, method, NO_ARGS, null, OPTIONS);
       const opened = await opening.read();
       opening.drop();
-      if (opened.tag === 'err') throw new Error(JSON.stringify(opened.val));
+      if (opened.tag === 'err') {
+        // The other one may not have come to close as many as were opened meanwhile.
+        refused += 1;
+        if (refused > REFUSED_MAX) throw new Error(JSON.stringify(opened.val));
+        await sleep(10);
+        continue;
+      }
+      at += 1;
       this.kept.push(host.system.streamNext(0, opened.val, 1));
       host.system.streamClose(opened.val);
     }
     await sleep(0);
     return count;
+  }
+
+  /** Writes to the log, and recurses until the stack ends. */
+  falls(words) {
+    console.log(words, { at: 1 });
+    const deeper = (at) => deeper(at + 1) + 1;
+    return deeper(0);
   }
 
   /** Makes a sleep and comes for it when it would be over, had it begun at once. */

@@ -66,6 +66,16 @@ async fn a_stream_that_is_closed_is_closed_also_where_a_draw_on_it_was_never_wai
 }
 
 #[tokio::test]
+async fn the_console_of_an_actor_in_quickjs_is_the_log() {
+    let Some((host, hoarder, _peer)) = hoarder().await else { return };
+    let error =
+        bounded(hoarder.ask::<Value>("falls", &json!(["last words"])).into_future()).await.unwrap_err();
+    // A trap is told with what the guest wrote last.
+    assert!(error.to_string().contains("last words {\"at\":1}"), "{error}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_wait_begins_when_somebody_waits() {
     let Some((host, hoarder, _peer)) = hoarder().await else { return };
     let begun = Instant::now();
