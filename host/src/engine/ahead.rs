@@ -58,11 +58,11 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
 ///
 /// # Errors
 ///
-/// As of [`load`], and [`LoadError::Unfit`] where the engine cannot put its code into a file.
+/// As of [`load`](super::load), and [`LoadError::Unfit`] where the engine cannot put its code into a file.
 ///
 /// # Blocking
 ///
-/// As of [`load`].
+/// As of [`load`](super::load).
 pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
     let content = source.read()?;
     let digest = content.digest;
