@@ -1,7 +1,5 @@
 //! `compile`: a component's code, compiled ahead of the host that will run it.
 
-#[cfg(test)]
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +75,8 @@ pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -59,11 +59,9 @@ impl CodeCache {
     /// Whether whoever may write to `folder`, which is without links, could put other code into the cache: because the cache
     /// is in it, or it is in the cache, or there is a link in it on the way to the cache.
     pub(super) fn is_within_reach_of(&self, folder: &Path) -> bool {
-        let resolved = self.dir.ancestors().filter_map(|part| part.canonicalize().ok());
-        resolved
-            .enumerate()
-            .any(|(up, part)| part.starts_with(folder) || (up == 0 && folder.starts_with(&part)))
-            || self.dir.ancestors().skip(1).any(|part| part == folder)
+        let mut resolved = self.dir.ancestors().filter_map(|part| part.canonicalize().ok());
+        self.dir.canonicalize().is_ok_and(|dir| folder.starts_with(dir))
+            || resolved.any(|part| part.starts_with(folder))
     }
 
     /// Where the files are.

@@ -167,6 +167,17 @@ class stream:
         self._close()
 
 
+def begin_watch(host: Any, target: str) -> int:
+    """Begins to watch an actor, and answers the number of the stream of its ends. Does not wait: so it is from now on,
+    and not from the first item on."""
+    call = begin_wait()
+    try:
+        return host.system.watch(_lower.text(target, "target"))
+    except host.wire.Err as error:
+        call.check()
+        host.wire.raise_call_error(error.value)
+
+
 class watch(stream):
     """The ends of another actor's lives, for ``async for``: from now on, each once, and the last is the end of the
     actor. Each is a ``dict`` with ``generation``, ``reason`` (one word), ``message`` (for people) and ``restarts``
@@ -175,13 +186,7 @@ class watch(stream):
 
     def __init__(self, target: str, /) -> None:
         self._host = _host.overlapping("watch")
-        call = begin_wait()
-        try:
-            # Does not wait: so it is from now on, and not from the first item on.
-            self._id = self._host.system.watch(_lower.text(target, "target"))
-        except self._host.wire.Err as error:
-            call.check()
-            self._host.wire.raise_call_error(error.value)
+        self._id = begin_watch(self._host, target)
 
 
 def spawn(work: Coroutine[Any, Any, Any]) -> None:

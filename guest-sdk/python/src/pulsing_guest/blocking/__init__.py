@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Iterator, Optional
 
 from .. import _host, _lower, _payload
-from .._peers import DRAW_ITEMS, begin_wait
+from .._peers import DRAW_ITEMS, begin_wait, begin_watch
 from . import http
 
 __all__ = ["ask", "http", "sleep", "stream", "tell", "watch"]
@@ -144,9 +144,4 @@ class watch(stream):
 
     def __init__(self, target: str, /) -> None:
         self._host = _host.serial("watch")
-        call = begin_wait()
-        try:
-            self._id = self._host.system.watch(_lower.text(target, "target"))
-        except self._host.wire.Err as error:
-            call.check()
-            self._host.wire.raise_call_error(error.value)
+        self._id = begin_watch(self._host, target)
