@@ -1,6 +1,11 @@
 //! Names and numbers that tell actors, their lives, calls and streams apart.
 //!
-//! Used by every room. Bounded by construction: a name is at most [`ActorName::LENGTH_MAX`] bytes.
+//! Used by every room. Bounded by construction: a name is at most [`ActorName::LENGTH_MAX`] bytes, a key at
+//! most [`Key::LENGTH_MAX`], an id at most [`ActorId::LENGTH_MAX`].
+
+mod actor_id;
+pub mod escape;
+mod key;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -10,6 +15,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::actor_id::{ActorId, InvalidActorId};
+pub use self::key::{InvalidKey, Key, KeyFault};
 use crate::text::printable;
 
 /// The name under which an actor is reached. Cheap to clone.
@@ -39,10 +46,15 @@ impl ActorName {
     ///
     /// [`InvalidName`] says what a name is made of.
     pub fn new(name: &str) -> Result<Self, InvalidName> {
+        Self::check(name)?;
+        Ok(Self(name.into()))
+    }
+
+    fn check(name: &str) -> Result<(), InvalidName> {
         let first_fits = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         let rest_fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         if first_fits && rest_fits && name.len() <= Self::LENGTH_MAX {
-            Ok(Self(name.into()))
+            Ok(())
         } else {
             Err(InvalidName(name.to_owned()))
         }
