@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::message::Payload;
 
 use crate::Bench;
@@ -133,14 +133,14 @@ fn handlers(bench: &Bench, options: &Options) -> Result<Plot> {
                 let nap = parked.ask::<()>("nap", &(FOR_EVER.as_millis(),)).into_future();
                 naps.spawn(nap);
             }
-            while parked.inspect().in_flight < count {
+            while parked.snapshot().await.unwrap().in_flight < count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             Ok(naps)
         })?;
         points.push((x(count), options.ask_p50(bench, &echo(&actor, BODY))?));
         drop(naps);
-        bench.places.at_home(async move { Ok(actor.kill().await) })?;
+        bench.places.at_home(async move { Ok(actor.kill().await.unwrap()) })?;
     }
     let lines = vec![Line { name: "overlapping".to_owned(), points }];
     Ok(Plot {

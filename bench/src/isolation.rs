@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
 use hdrhistogram::Histogram;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::engine::EPOCH_TICK;
 use pulsing_host::exit::ExitReason;
 use pulsing_host::host::ActorSpec;
@@ -148,13 +148,15 @@ impl Neighbours {
     fn provoke(&mut self, actor: ActorRef, method: &'static str) {
         self.provoking.spawn(async move {
             // An error is what is wanted; only one that comes at once would be without an end.
-            while actor.ask::<()>(method, &()).await.is_err() && !actor.status().state.is_final() {}
+            while actor.ask::<()>(method, &()).await.is_err()
+                && !actor.status().await.unwrap().state.is_final()
+            {}
         });
     }
 
     async fn end(mut self) {
         for actor in &self.actors {
-            actor.kill().await;
+            actor.kill().await.unwrap();
         }
         self.provoking.shutdown().await;
     }
@@ -190,10 +192,10 @@ async fn computing_too_long(bench: &Bench) -> Result<f64> {
     spec.limits.handler_max_cpu = LOOP_MAX;
     spec.restart.policy = RestartPolicy::Never;
     let actor = start(bench, spec).await?;
-    let before = actor.inspect().counted.cpu;
+    let before = actor.snapshot().await.unwrap().counted.cpu;
     actor.tell("spin", &()).await?;
     ended(&actor).await?;
-    Ok(ticks((actor.inspect().counted.cpu - before).saturating_sub(LOOP_MAX)))
+    Ok(ticks((actor.snapshot().await.unwrap().counted.cpu - before).saturating_sub(LOOP_MAX)))
 }
 
 /// Time by the wall for which a loop went on once it should have stopped, in ticks.

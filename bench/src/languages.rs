@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::engine::{COMPILED_ENDING, ComponentSource, compile_ahead};
 use pulsing_host::host::{ActorSpec, Host, HostBuilder};
 use pulsing_host::id::ActorName;

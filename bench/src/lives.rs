@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::host::ActorSpec;
 use pulsing_host::message::Payload;
 use pulsing_host::policy::{RestartPolicy, RestartSettings};

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::engine::{ComponentSource, Engines};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::id::ActorName;

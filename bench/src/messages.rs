@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::message::Payload;
 
 use crate::Bench;

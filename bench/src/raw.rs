@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
-use pulsing_host::actor::behavior::Lane;
+use pulsing_host::Lane;
 use pulsing_host::engine::{ComponentSource, Engines, load};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Linker, ResourceTable};

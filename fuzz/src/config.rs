@@ -111,7 +111,7 @@ fn live(limits: Limits, restart: RestartSettings) {
             let echo = actor.ask::<Vec<u8>>("echo", &[1]).await;
             drop(actor.ask::<()>("crash", &()).await);
             drop(actor.ask::<Vec<u8>>("echo", &[1]).await);
-            actor.stop().await;
+            actor.stop().await.unwrap();
             echo.map(drop).map_err(|error: CallError| error.to_string())
         };
         if let Ok(Err(error)) = tokio::time::timeout(ASK_BOUND, ask).await {

@@ -6,33 +6,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
+use pulsing_host::ActorRef;
 use pulsing_host::actor::Spawn;
-use pulsing_host::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
-use pulsing_host::actor::desk::Desk;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use pulsing_host::error::ActorError;
 use pulsing_host::exit::ExitReason;
 use pulsing_host::id::{ActorName, CallId, StreamId};
+use pulsing_host::lane::Lane;
 use pulsing_host::limits::Limits;
 use pulsing_host::message::{Method, MethodKind, Payload};
 use pulsing_host::policy::RestartSettings;
+use pulsing_host::registry::Registry;
 
 /// How many items the longest stream has.
 const STREAM_ITEMS: u64 = 40;
 
-/// Spawns an actor that is called `double`, on the runtime that this runs on.
-pub(crate) fn spawn(limits: Limits, restart: RestartSettings) -> ActorRef {
-    let (actor, run) = Spawn {
-        name: ActorName::new("double").expect("a plain word is a name"),
+/// Spawns an actor that is called `double`, on the runtime that this runs on, and gives it its name.
+pub(crate) fn spawn(registry: &Registry, limits: Limits, restart: RestartSettings) -> ActorRef {
+    let spawn = Spawn {
+        id: ActorName::new("double").expect("a plain word is a name").into(),
         behavior: Arc::new(Native),
         config: Payload::none(),
         limits,
         restart,
         counters: Arc::default(),
         callers: Default::default(),
-        batch: None,
-    }
-    .split();
+        pool: None,
+        graph: Arc::default(),
+    };
+    let added = registry.add(spawn, 1);
+    let (actor, run, _none_gave_way) = added.expect("a first actor has its name to itself");
     tokio::spawn(run);
     actor
 }
@@ -54,9 +57,9 @@ impl Behavior for Native {
         Lane::Overlapping
     }
 
-    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+    fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         async move {
-            desk.ready(&birth, description());
+            context.ready(&birth, description());
             let streams = Streams::default();
             let mut running = FuturesUnordered::new();
             loop {
@@ -66,7 +69,7 @@ impl Behavior for Native {
                             return exit;
                         }
                     }
-                    work = desk.next() => running.push(carry_out(&desk, &streams, work)),
+                    work = context.next() => running.push(carry_out(&context, &streams, work)),
                 }
             }
         }
@@ -99,28 +102,30 @@ fn description() -> Description {
     Description { methods: METHODS.map(method).to_vec() }
 }
 
-async fn carry_out(desk: &Desk, streams: &Streams, work: Work) -> Option<ExitReason> {
+async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Option<ExitReason> {
     match work {
         Work::Ask(job) if job.message.method == "crash" => {
             return Some(ExitReason::Trapped { message: "boom".to_owned(), backtrace: "a\nb".to_owned() });
         }
         Work::Ask(job) => {
-            let answer = answer(desk, &job).await;
-            desk.handled(job.call, answer);
+            let answer = answer(context, &job).await;
+            context.handled(job.call, answer);
         }
-        Work::Tell(job) => desk.told(job.call, Ok(())),
-        Work::Draw { call, stream, max_items } => desk.drawn(call, Ok(streams.draw(call, stream, max_items))),
-        Work::Close { call, .. } => desk.closed(call),
+        Work::Tell(job) => context.told(job.call, Ok(())),
+        Work::Draw { call, stream, max_items } => {
+            context.drawn(call, Ok(streams.draw(call, stream, max_items)))
+        }
+        Work::Close { call, .. } => context.closed(call),
         Work::Stop => return Some(ExitReason::Stopped),
     }
     None
 }
 
-async fn answer(desk: &Desk, job: &Job) -> Result<Reply, ActorError> {
+async fn answer(context: &LifeContext, job: &Job) -> Result<Reply, ActorError> {
     let message = &job.message;
     match message.method.as_str() {
         "wait" => {
-            desk.cancelled(job.call).await;
+            context.cancelled(job.call).await;
             Err(ActorError::Cancelled)
         }
         "refuse" => {

@@ -60,9 +60,8 @@ fn check_reading(bytes: &[u8]) {
 
 async fn converse(token: Option<Token>, sent: &[u8]) -> Vec<u8> {
     let registry = Registry::default();
-    let actor = double::spawn(Limits::default(), RestartSettings::default());
+    let actor = double::spawn(&registry, Limits::default(), RestartSettings::default());
     actor.ready().await.expect("the double starts");
-    assert!(registry.insert(actor, 1).is_ok(), "a first actor has its name to itself");
     let router: Router = fuzzing::router(Arc::new(registry), token).layer(from_fn(checked));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     let serving = tokio::spawn(fuzzing::connection(server, router));

@@ -1,34 +1,134 @@
-//! One actor: a mailbox, a run loop that owns its lives, and references to talk to it.
+//! One actor of this process: puts the rooms of the mechanism together, and is the way to it.
 //!
-//! Knows nothing of WebAssembly: what runs in a life is a [`behavior::Behavior`]. A failure in a life ends
-//! that life alone.
+//! ```text
+//! ActorRef ── Port (LocalPort) ── Mailbox ── Dispatch ── LifeContext ── Behavior
+//!                  │                            │
+//!                  └────────── Lifecycle ───────┴── Supervisor ── Execution
+//! ```
+//!
+//! Knows nothing of WebAssembly: what runs in a life is a [`Behavior`]. A failure in a life ends that life alone.
 
-pub mod behavior;
-pub mod desk;
-pub mod lifecycle;
-pub mod reference;
-pub mod request;
-pub mod run;
-pub mod waits;
-pub mod watch;
-
-mod batch;
-mod between;
-mod burst;
-mod core;
-mod dead_letters;
-mod envelope;
-mod idleness;
+mod call_once;
+mod control;
 mod local;
-mod schedule;
-mod seat;
-mod signals;
-mod slices;
-mod slot;
+mod pending;
+
+use std::sync::Arc;
+
+pub(crate) use self::local::LocalPort;
+use crate::delivery::ActorRef;
+use crate::dispatch::{self, Behavior, Dispatch, LifeContext};
+use crate::execution::{self, BackgroundPool, Execution};
+use crate::grants::{Caller, Callers};
+use crate::id::ActorId;
+use crate::lane::Lane;
+use crate::lifecycle::Lifecycle;
+use crate::limits::Limits;
+use crate::mailbox::Mailbox;
+use crate::message::Payload;
+use crate::observe::Counters;
+use crate::policy::RestartSettings;
+use crate::supervision::{self, Supervisor};
+use crate::wait_graph::WaitGraph;
+
+/// An actor that is about to run.
+pub struct Spawn {
+    /// Which actor it is.
+    pub id: ActorId,
+    /// What runs in it.
+    pub behavior: Arc<dyn Behavior>,
+    /// Its own configuration.
+    pub config: Payload,
+    /// Its ceilings.
+    pub limits: Limits,
+    /// How it is restarted.
+    pub restart: RestartSettings,
+    /// Who may send it messages.
+    pub callers: Callers,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+    /// Where its lives are polled while it is busy; none for them to stay with the others.
+    pub pool: Option<BackgroundPool>,
+    /// Who waits for whom, among the actors that it may ask or be asked by.
+    pub graph: Arc<WaitGraph>,
+}
+
+impl Spawn {
+    /// Makes the actor, and the future that runs it: the caller spawns that, and ends the actor by dropping it.
+    pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
+        let (port, run) = self.into_port();
+        (ActorRef::new(port, Caller::Program), run)
+    }
+
+    /// The same, with the actor's port in the place of a reference.
+    pub(crate) fn into_port(self) -> (Arc<LocalPort>, impl Future<Output = ()> + Send + 'static) {
+        let Self { id, behavior, config, limits, restart, callers, counters, pool, graph } = self;
+        let limits = Arc::new(limits);
+        let lane = behavior.lane();
+        let rooms = Rooms::new(id, lane, Arc::clone(&limits), &restart, &counters, graph);
+        let Rooms { mailbox, lifecycle, execution, dispatch } = rooms.clone();
+        let supervisor = Supervisor::new(supervision::Parts {
+            behavior,
+            config,
+            restart,
+            limits: Arc::clone(&limits),
+            counters: Arc::clone(&counters),
+            pool,
+            mailbox,
+            lifecycle,
+            execution,
+            dispatch,
+        });
+        (Arc::new(LocalPort::new(rooms, lane, limits, callers, counters)), supervisor.run())
+    }
+}
+
+/// What an actor consists of, beside its supervisor.
+#[derive(Clone)]
+struct Rooms {
+    mailbox: Arc<Mailbox>,
+    lifecycle: Arc<Lifecycle>,
+    execution: Arc<Execution>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Rooms {
+    fn new(
+        id: ActorId,
+        lane: Lane,
+        limits: Arc<Limits>,
+        restart: &RestartSettings,
+        counters: &Arc<Counters>,
+        graph: Arc<WaitGraph>,
+    ) -> Self {
+        let mailbox = Arc::new(Mailbox::new(id.clone(), &limits, restart, Arc::clone(counters)));
+        let lifecycle = Arc::new(Lifecycle::new(id));
+        let execution = Execution::new(execution::Options {
+            counters: Arc::clone(counters),
+            handler_max_cpu: limits.handler_max_cpu,
+            // Where handlers overlap, an answer mostly takes the engine more than one poll.
+            may_run_inline: lane == Lane::Serial,
+        });
+        let dispatch = Dispatch::new(dispatch::Parts {
+            lane,
+            limits,
+            counters: Arc::clone(counters),
+            graph,
+            mailbox: Arc::clone(&mailbox),
+            lifecycle: Arc::clone(&lifecycle),
+            execution: Arc::clone(&execution),
+        });
+        Self { mailbox, lifecycle, execution, dispatch }
+    }
+}
+
+/// What a life would hold of an actor that never runs: for finding out what a behavior says of itself.
+#[must_use]
+pub fn context_of_nobody(id: ActorId, lane: Lane, limits: Limits, counters: &Arc<Counters>) -> LifeContext {
+    let restart = RestartSettings::default();
+    let rooms = Rooms::new(id, lane, Arc::new(limits), &restart, counters, Arc::default());
+    LifeContext::new(rooms.dispatch)
+}
 
 #[cfg(test)]
 mod tests;
-
-pub use self::batch::BatchPool;
-pub use self::core::Spawn;
-pub use self::dead_letters::DeadLetter;

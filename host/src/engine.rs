@@ -18,7 +18,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
 use self::cache::CodeCache;
-use crate::actor::behavior::Lane;
+use crate::lane::Lane;
 
 pub use self::ahead::{COMPILED_ENDING, compile_ahead};
 pub use self::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile, load};

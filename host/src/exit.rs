@@ -83,6 +83,23 @@ impl ExitReason {
         }
     }
 
+    /// The guest's frames, innermost first, a line each; none where it did not trap or there are none.
+    #[must_use]
+    pub fn backtrace(&self) -> Option<&str> {
+        match self {
+            Self::Trapped { backtrace, .. } => Some(backtrace),
+            Self::Stopped
+            | Self::Killed
+            | Self::RestartRequested
+            | Self::Passivated
+            | Self::Exited { .. }
+            | Self::StartFailed(_)
+            | Self::Faulted { .. }
+            | Self::Forced { .. }
+            | Self::HostFault { .. } => None,
+        }
+    }
+
     /// The word for it in JSON and metrics.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

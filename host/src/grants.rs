@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use self::http::HttpGrant;
-use crate::id::{ActorName, InvalidName};
+use crate::id::{ActorId, InvalidActorId};
 
 /// What one actor may reach. Nothing by default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Grants {
     #[serde(deserialize_with = "environment")]
     pub env: BTreeMap<String, String>,
     /// Actors that it may send messages to.
-    pub ask: Vec<ActorName>,
+    pub ask: Vec<ActorId>,
     /// Hosts that it may speak HTTP with.
     pub http: Vec<HttpGrant>,
     /// Who may send it messages.
@@ -40,18 +40,20 @@ impl Callers {
     /// Whether `caller` may send the actor messages.
     #[must_use]
     pub fn admit(&self, caller: &Caller) -> bool {
-        self.0.is_empty() || self.0.contains(caller)
+        *caller == Caller::Program || self.0.is_empty() || self.0.contains(caller)
     }
 }
 
-/// Who sends messages. As text: an actor's name, or `@http`.
+/// Who sends messages. As text: an actor's id, or `@http`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Caller {
+    /// The program that the host is a part of. It may always, so that no text stands for it.
+    Program,
     /// A client of the gateway: over HTTP, or by the command line.
     Http,
     /// Another actor of the host.
-    Actor(ActorName),
+    Actor(ActorId),
 }
 
 /// What no actor can be called.
@@ -60,7 +62,7 @@ const HTTP_CALLER: &str = "@http";
 /// Why a text names nobody who sends messages.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}; or `@http` for clients")]
-pub struct InvalidCaller(InvalidName);
+pub struct InvalidCaller(InvalidActorId);
 
 impl FromStr for Caller {
     type Err = InvalidCaller;
@@ -69,7 +71,7 @@ impl FromStr for Caller {
         if text == HTTP_CALLER {
             return Ok(Self::Http);
         }
-        ActorName::new(text).map(Self::Actor).map_err(InvalidCaller)
+        text.parse().map(Self::Actor).map_err(InvalidCaller)
     }
 }
 
@@ -85,7 +87,8 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http => f.write_str(HTTP_CALLER),
-            Self::Actor(name) => name.fmt(f),
+            Self::Program => f.write_str("the host's own program"),
+            Self::Actor(id) => id.fmt(f),
         }
     }
 }

@@ -5,27 +5,30 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::actor::behavior::{Behavior, Description, Lane};
-use crate::actor::reference::ActorRef;
-use crate::actor::{BatchPool, Spawn};
+use crate::actor::Spawn;
 use crate::budget::Budget;
+use crate::delivery::{ActorRef, Directory};
+use crate::dispatch::{Behavior, Description};
 use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
 use crate::error::RuntimeError;
+use crate::execution::BackgroundPool;
 use crate::grants::{Grants, Need};
-use crate::id::ActorName;
+use crate::id::ActorId;
 use crate::instance::{Program, Programs, WasmBehavior, need};
+use crate::lane::Lane;
 use crate::limits::{HostLimits, Limits};
 use crate::message::Payload;
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
 use crate::registry::{NoPlace, Registry};
+use crate::wait_graph::WaitGraph;
 
 /// How a host is made.
 #[derive(Debug, Clone, Default)]
@@ -66,12 +69,13 @@ impl HostBuilder {
     pub fn build(self) -> Result<Host, BuildError> {
         let engines = Engines::new(self.cache_dir)?.trust_compiled(self.trusts_compiled);
         let programs = Arc::new(Programs::new(engines)?);
-        let batch = BatchPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
+        let pool = BackgroundPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         Ok(Host {
             programs,
             registry: Arc::default(),
             tasks: Mutex::default(),
-            batch,
+            pool,
+            graph: Arc::default(),
             memory: Budget::new(self.limits.memory_max_bytes()),
             actors_max: self.limits.actors_max(),
             compiling: Arc::new(Semaphore::new(1)),
@@ -84,7 +88,9 @@ pub struct Host {
     programs: Arc<Programs>,
     registry: Arc<Registry>,
     tasks: Mutex<Tasks>,
-    batch: BatchPool,
+    pool: BackgroundPool,
+    /// Who waits for whom.
+    graph: Arc<WaitGraph>,
     /// Linear memories and tables of all lives.
     memory: Budget,
     actors_max: usize,
@@ -96,21 +102,21 @@ pub struct Host {
 #[derive(Default)]
 struct Tasks {
     all: JoinSet<()>,
-    by_actor: BTreeMap<ActorName, AbortHandle>,
+    by_actor: BTreeMap<ActorId, AbortHandle>,
 }
 
 impl Tasks {
     /// Runs an actor. The task of one that gave way waits to be told of a restart: it goes.
     fn spawn(
         &mut self,
-        name: ActorName,
+        id: ActorId,
         run: impl Future<Output = ()> + Send + 'static,
-        gave_way: Option<&ActorName>,
+        gave_way: Option<&ActorId>,
     ) {
-        if let Some(task) = gave_way.and_then(|name| self.by_actor.remove(name)) {
+        if let Some(task) = gave_way.and_then(|id| self.by_actor.remove(id)) {
             task.abort();
         }
-        self.by_actor.insert(name, self.all.spawn(run));
+        self.by_actor.insert(id, self.all.spawn(run));
         while self.all.try_join_next().is_some() {}
     }
 }
@@ -118,8 +124,8 @@ impl Tasks {
 /// An actor that is to run.
 #[derive(Debug, Clone)]
 pub struct ActorSpec {
-    /// Its name.
-    pub name: ActorName,
+    /// Which actor it is.
+    pub id: ActorId,
     /// Its code.
     pub component: ComponentSource,
     /// What its `start` is given.
@@ -135,9 +141,9 @@ pub struct ActorSpec {
 impl ActorSpec {
     /// An actor with default limits, and without configuration or grants.
     #[must_use]
-    pub fn new(name: ActorName, component: ComponentSource) -> Self {
+    pub fn new(id: impl Into<ActorId>, component: ComponentSource) -> Self {
         Self {
-            name,
+            id: id.into(),
             component,
             config: Payload::none(),
             limits: Limits::default(),
@@ -170,7 +176,7 @@ pub enum SpawnError {
     #[error("an actor called `{name}` runs already; stop it first, or give another name")]
     NameTaken {
         /// The name.
-        name: ActorName,
+        name: ActorId,
     },
     /// There are as many as may be.
     #[error("as many actors run already as this host may have, which is {max}; `--actors-max` sets that")]
@@ -230,29 +236,36 @@ impl Host {
             &self.programs,
             program,
             spec.grants,
-            Arc::downgrade(&self.registry),
+            self.directory(),
             Arc::clone(&counters),
             self.memory.clone(),
         );
-        let (actor, run) = Spawn {
-            name: spec.name,
+        let id = spec.id;
+        let spawn = Spawn {
+            id: id.clone(),
             behavior: Arc::new(behavior),
             config: spec.config,
             limits: spec.limits,
             restart: spec.restart,
             callers,
             counters,
-            batch: Some(self.batch.clone()),
-        }
-        .split();
+            pool: Some(self.pool.clone()),
+            graph: Arc::clone(&self.graph),
+        };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let gave_way =
-            self.registry.insert(actor.clone(), self.actors_max).map_err(|no_place| match no_place {
-                NoPlace::NameTaken => SpawnError::NameTaken { name: actor.name().clone() },
-                NoPlace::Full => SpawnError::TooMany { max: self.actors_max },
-            })?;
-        tasks.spawn(actor.name().clone(), run, gave_way.as_ref().map(ActorRef::name));
+        let added = self.registry.add(spawn, self.actors_max);
+        let (actor, run, gave_way) = added.map_err(|no_place| match no_place {
+            NoPlace::NameTaken => SpawnError::NameTaken { name: id.clone() },
+            NoPlace::Full => SpawnError::TooMany { max: self.actors_max },
+        })?;
+        tasks.spawn(id, run, gave_way.as_ref());
         Ok(actor)
+    }
+
+    /// Where actors look for others. Does not keep them.
+    fn directory(&self) -> Weak<dyn Directory> {
+        let registry: Arc<dyn Directory> = Arc::clone(&self.registry) as Arc<dyn Directory>;
+        Arc::downgrade(&registry)
     }
 
     /// Sees to it that nothing an actor may write to is run as machine code.
@@ -298,7 +311,7 @@ impl Host {
             &self.programs,
             program,
             Grants::default(),
-            Arc::downgrade(&self.registry),
+            self.directory(),
             Arc::default(),
             self.memory.clone(),
         );
@@ -337,7 +350,8 @@ impl Host {
     /// Dropping the future ends all actors at once.
     pub async fn shutdown(self) {
         let stops = self.registry.list().into_iter().map(|actor| async move {
-            if !actor.status().state.is_final() {
+            let has_ended = actor.status().await.is_ok_and(|status| status.state.is_final());
+            if !has_ended {
                 // It keeps to its own limit; the second one is for whoever revives it meanwhile.
                 let limit = actor.limits().stop_timeout.saturating_add(STOP_SLACK);
                 drop(tokio::time::timeout(limit, actor.stop()).await);

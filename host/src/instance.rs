@@ -11,6 +11,7 @@ mod imports;
 mod limiter;
 mod log;
 mod overlapping;
+mod peer_streams;
 mod program;
 mod serial;
 mod shortage;

@@ -26,11 +26,16 @@
 //! ```
 
 pub mod actor;
+pub mod backoff;
 pub mod budget;
+pub mod call;
 pub mod cli;
 pub mod config;
+pub mod delivery;
+pub mod dispatch;
 pub mod engine;
 pub mod error;
+pub mod execution;
 pub mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -39,15 +44,22 @@ pub mod grants;
 pub mod host;
 pub mod id;
 pub mod instance;
+pub mod lane;
+pub mod lifecycle;
 pub mod limits;
 pub mod mailbox;
 pub mod message;
 pub mod observe;
 pub mod policy;
-pub mod quarantine;
 pub mod registry;
-pub mod reply_cache;
-pub mod restart;
-pub mod retry;
 pub mod stream;
+pub mod supervision;
 pub mod text;
+pub mod wait_graph;
+
+pub use self::call::{WhenFull, WhenRestarting};
+pub use self::delivery::{ActorRef, ActorSnapshot, ControlError, Retry, SendOptions};
+pub use self::host::{ActorSpec, Host, HostBuilder, SpawnError};
+pub use self::id::{ActorId, ActorName, Key};
+pub use self::lane::Lane;
+pub use self::lifecycle::{LifeEnd, Missed, State, Status, Watch};

@@ -1,359 +1,319 @@
-//! A bounded queue of messages that outlives its reader's lives.
+//! What waits for one actor, and what becomes of each message.
 //!
-//! Senders are many, the reader is the actor's life, whoever polls it. Bounded by its capacity; a sender that finds it full
-//! waits, is refused, or displaces a message, as [`Overflow`] says. Closing and opening it again keeps the
-//! capacity; what was in it when it closed stays for [`Mailbox::pop`]. Generic over the message, so nothing
-//! here knows what one is.
+//! One mailbox for an actor; it outlives the actor's lives. Senders put messages in, whoever polls the life takes them
+//! out, and each ends by one [`Fate`]. Knows nothing of handlers. Bounds: `mailbox_messages` messages of `message_max`
+//! bytes, `kept_max` bytes together with those in flight, `dead_letters`, `reply_cache`, and 64 messages in
+//! quarantine.
 
-use std::collections::VecDeque;
-use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod dead_letters;
+mod envelope;
+mod fate;
+mod quarantine;
+mod queue;
+mod reply_cache;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytesize::ByteSize;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use crate::limits::Overflow;
+pub use self::dead_letters::DeadLetter;
+use self::dead_letters::DeadLetters;
+pub(crate) use self::envelope::{Envelope, ReplyTo, Unsettled};
+pub(crate) use self::fate::{Fate, cut_off_error};
+use self::quarantine::Quarantine;
+use self::queue::{Queue, SendError, Sent};
+pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
+use crate::budget::{Budget, Held};
+use crate::call::{CallContext, Outcome, WhenFull};
+use crate::error::{RuntimeError, RuntimeErrorKind};
+use crate::id::{ActorId, CallId};
+use crate::limits::{Limits, Overflow};
+use crate::message::Message;
+use crate::observe::{Counters, Event};
+use crate::policy::RestartSettings;
+use crate::text::printable;
 
-/// A bounded queue that can be closed and opened again.
-#[derive(Debug)]
-pub struct Mailbox<T> {
-    state: Mutex<State<T>>,
-    capacity: NonZeroUsize,
+/// How much is told of why a message came to nothing: a guest's text may be in it.
+const REASON_MAX_CHARS: usize = 500;
+
+/// What waits for one actor.
+pub(crate) struct Mailbox {
+    id: ActorId,
+    queue: Arc<Queue<Envelope>>,
     overflow: Overflow,
+    message_max: ByteSize,
+    /// For messages that wait or are in flight.
+    kept: Budget,
+    dead_letters: DeadLetters,
+    replies: ReplyCache,
+    quarantine: Mutex<Quarantine>,
+    counters: Arc<Counters>,
+    next_call: AtomicU64,
 }
 
-#[derive(Debug)]
-struct State<T> {
-    queue: VecDeque<T>,
-    /// Those who wait for room, in the order in which they asked. Empty while there is room.
-    line: VecDeque<Waiting<T>>,
-    next_ticket: u64,
-    open: bool,
+/// Why a message is not in the mailbox.
+pub(crate) enum NotSent {
+    /// The mailbox is full, and the sender may wait: by [`Mailbox::send`].
+    MayWait(Envelope),
+    /// It is full.
+    Full(RuntimeError),
+    /// It takes no messages: the actor has ended or is about to.
+    Closed,
 }
 
-/// A message that waits for room. It goes on into the queue also while nobody looks at its sender, so that no
-/// sender, however slow, is overtaken or holds up others.
-#[derive(Debug)]
-struct Waiting<T> {
-    /// Grows along the line.
-    ticket: u64,
-    message: T,
-    /// Told that the message is in the queue, or given it back where the mailbox closes.
-    sender: oneshot::Sender<Result<(), T>>,
-}
-
-/// A message that was not taken, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SendError<T> {
-    /// The mailbox is full, and its overflow policy does not let senders wait.
-    Full(T),
-    /// The mailbox is closed.
-    Closed(T),
-}
-
-/// What became of a message that was not refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Sent<T> {
-    /// It is in the mailbox.
-    Queued {
-        /// No other message waits there.
-        alone: bool,
-    },
-    /// It is in the mailbox, in the place of this older one.
-    Displaced(T),
-    /// It was dropped, as the overflow policy wants.
-    Dropped(T),
-}
-
-impl<T> Mailbox<T> {
-    /// An open, empty mailbox for `capacity` messages.
-    #[must_use]
-    pub fn new(capacity: NonZeroUsize, overflow: Overflow) -> Self {
+impl Mailbox {
+    /// An open, empty mailbox.
+    pub(crate) fn new(
+        id: ActorId,
+        limits: &Limits,
+        restart: &RestartSettings,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                line: VecDeque::new(),
-                next_ticket: 0,
-                open: true,
-            }),
-            capacity,
-            overflow,
+            id,
+            queue: Arc::new(Queue::new(limits.mailbox_messages, limits.overflow)),
+            overflow: limits.overflow,
+            message_max: limits.message_max,
+            kept: Budget::new(limits.kept_max_bytes()),
+            dead_letters: DeadLetters::new(limits.dead_letters),
+            replies: ReplyCache::new(limits),
+            quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
+            counters,
+            next_call: AtomicU64::new(first_call()),
         }
     }
 
-    /// Sends without waiting.
+    /// Refuses a message that is too large for the actor.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] also where the policy is to wait: then [`Self::send`] does.
-    pub fn try_send(&self, message: T) -> Result<Sent<T>, SendError<T>> {
-        self.push(&mut self.lock(), message)
+    /// `message-too-large`.
+    pub(crate) fn check_size(&self, message: &Message) -> Result<(), RuntimeError> {
+        let bytes = message.sent_bytes();
+        let max = self.message_max.as_u64();
+        if u64::try_from(bytes).is_ok_and(|bytes| bytes <= max) {
+            return Ok(());
+        }
+        let text =
+            format!("the message to `{}` has {bytes} bytes, more than the {max} that it takes", self.id);
+        Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text))
     }
 
-    /// Sends, waiting for room where the mailbox is full and its policy is to wait.
-    ///
-    /// Room is granted in the order in which senders asked.
+    /// Takes what the host needs to keep a message.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] when the mailbox is closed, also while waiting. [`SendError::Full`] where the
-    /// policy is to reject.
+    /// `mailbox-full`, also where the policy is to wait: large messages are no reason to keep more of them.
+    pub(crate) fn keep(&self, message: &Message) -> Result<Held, RuntimeError> {
+        self.kept.take(message.kept_bytes()).ok_or_else(|| self.full_error())
+    }
+
+    /// How many bytes of messages are kept.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept.used()
+    }
+
+    /// An envelope for a message that somebody waits for, with the receiver of its outcome.
+    pub(crate) fn ask(
+        &self,
+        message: Arc<Message>,
+        held: Held,
+        caller: Option<ActorId>,
+        context: CallContext,
+        first_try: Option<FirstTry>,
+    ) -> (Envelope, oneshot::Receiver<Outcome>) {
+        let (unsettled, outcome) = Unsettled::ask(message, held, first_try);
+        let CallContext { deadline, path, .. } = context;
+        (Envelope { call: self.next_call(), unsettled, caller, deadline, path }, outcome)
+    }
+
+    /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
+    pub(crate) fn tell(&self, message: Arc<Message>, held: Held, caller: Option<ActorId>) -> Envelope {
+        let unsettled = Unsettled::tell(message, held);
+        Envelope { call: self.next_call(), unsettled, caller, deadline: None, path: Default::default() }
+    }
+
+    /// Puts an envelope in, without waiting. Returns whether it waits alone there.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSent`]; the overflow policy decides whether the sender may wait, unless it wants not to.
+    pub(crate) fn try_send(&self, envelope: Envelope, when_full: WhenFull) -> Result<bool, NotSent> {
+        match self.queue.try_send(envelope) {
+            Err(SendError::Full(envelope))
+                if self.overflow == Overflow::Wait && when_full == WhenFull::AsConfigured =>
+            {
+                Err(NotSent::MayWait(envelope))
+            }
+            sent => self.sent(sent),
+        }
+    }
+
+    /// Puts an envelope in once there is room. It takes its place in line when this is called.
+    ///
+    /// # Errors
+    ///
+    /// [`NotSent::Closed`], also where that happens while it waits.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the place in line. A message that has got room by then stays sent.
-    pub async fn send(&self, message: T) -> Result<Sent<T>, SendError<T>> {
-        let (_place, answer) = {
-            let mut state = self.lock();
-            match self.push(&mut state, message) {
-                Err(SendError::Full(message)) if self.overflow == Overflow::Wait => {
-                    let (ticket, answer) = state.stand_in_line(message);
-                    (Place { mailbox: self, ticket }, answer)
-                }
-                done => return done,
+    /// Dropping the future gives up a place in line. An envelope that has got room by then stays sent.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        envelope: Envelope,
+    ) -> impl Future<Output = Result<(), NotSent>> + Send + use<> {
+        let (mailbox, sent) = (Arc::clone(self), Queue::send(Arc::clone(&self.queue), envelope));
+        async move { mailbox.sent(sent.await).map(|_is_alone| ()) }
+    }
+
+    /// Gives a message up that might have waited for room.
+    pub(crate) fn give_up(&self, envelope: Envelope) -> RuntimeError {
+        drop(envelope);
+        self.full_error()
+    }
+
+    fn sent(&self, sent: Result<Sent<Envelope>, SendError<Envelope>>) -> Result<bool, NotSent> {
+        match sent {
+            Ok(Sent::Queued { alone }) => Ok(alone),
+            Ok(Sent::Displaced(other) | Sent::Dropped(other)) => {
+                self.settle(other.unsettled, Fate::Dropped);
+                Ok(false)
             }
-        };
-        match answer.await.expect("who waits is answered, or leaves the line with this future") {
-            Ok(()) => Ok(Sent::Queued { alone: false }),
-            Err(message) => Err(SendError::Closed(message)),
+            Err(SendError::Full(_)) => Err(NotSent::Full(self.full_error())),
+            Err(SendError::Closed(_)) => Err(NotSent::Closed),
         }
     }
 
-    /// Takes the oldest message. Whoever has waited longest for room has it.
-    pub fn pop(&self) -> Option<T> {
-        let (message, sender) = {
-            let mut state = self.lock();
-            let message = state.queue.pop_front()?;
-            let sender = state.line.pop_front().map(|waiting| {
-                state.queue.push_back(waiting.message);
-                waiting.sender
-            });
-            (message, sender)
-        };
-        if let Some(sender) = sender {
-            // It may have given up just now.
-            drop(sender.send(Ok(())));
-        }
-        Some(message)
-    }
-
-    /// Takes all messages for which `wanted` is true, from whatever place.
-    pub fn take_all(&self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
-        let mut taken = Vec::new();
-        let mut admitted = Vec::new();
-        let mut state = self.lock();
-        if !state.queue.iter().any(&mut wanted) {
-            return taken;
-        }
-        for message in std::mem::take(&mut state.queue) {
-            if wanted(&message) {
-                taken.push(message);
-            } else {
-                state.queue.push_back(message);
-            }
-        }
-        while state.queue.len() < self.capacity.get()
-            && let Some(waiting) = state.line.pop_front()
-        {
-            state.queue.push_back(waiting.message);
-            admitted.push(waiting.sender);
-        }
-        drop(state);
-        for sender in admitted {
-            // It may have given up just now.
-            drop(sender.send(Ok(())));
-        }
-        taken
-    }
-
-    /// Refuses all further messages, also those whose senders wait for room.
-    pub fn close(&self) {
-        let refused = {
-            let mut state = self.lock();
-            state.open = false;
-            std::mem::take(&mut state.line)
-        };
-        for waiting in refused {
-            // It may have given up just now.
-            drop(waiting.sender.send(Err(waiting.message)));
-        }
-    }
-
-    /// Takes messages again.
-    pub fn open(&self) {
-        self.lock().open = true;
-    }
-
-    /// How many messages wait.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lock().queue.len()
+    /// Takes the oldest message out.
+    pub(crate) fn pop(&self) -> Option<Envelope> {
+        self.queue.pop()
     }
 
     /// Whether no message waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
-    /// Queues a message, or does with it what the policy says where that can be done at once.
-    fn push(&self, state: &mut State<T>, message: T) -> Result<Sent<T>, SendError<T>> {
-        if !state.open {
-            return Err(SendError::Closed(message));
-        }
-        if state.queue.len() < self.capacity.get() {
-            let alone = state.queue.is_empty();
-            state.queue.push_back(message);
-            return Ok(Sent::Queued { alone });
-        }
-        match self.overflow {
-            Overflow::Wait | Overflow::Reject => Err(SendError::Full(message)),
-            Overflow::DropNewest => Ok(Sent::Dropped(message)),
-            Overflow::DropOldest => match state.queue.pop_front() {
-                Some(oldest) => {
-                    state.queue.push_back(message);
-                    Ok(Sent::Displaced(oldest))
-                }
-                None => Err(SendError::Full(message)),
-            },
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Takes no more messages. Those that wait stay, also while it is closed.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Takes messages again.
+    pub(crate) fn open(&self) {
+        self.queue.open();
+    }
+
+    /// Refuses all messages that wait.
+    pub(crate) fn refuse_all(&self, error: &RuntimeError) {
+        while let Some(envelope) = self.queue.pop() {
+            self.settle(envelope.unsettled, Fate::Refused(error.clone().into()));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing in here panics while it holds the lock, and a queue is whole between any two statements.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the messages out for which `wanted` is true, from whatever place.
+    pub(crate) fn take_where(&self, wanted: impl FnMut(&Envelope) -> bool) -> Vec<Envelope> {
+        self.queue.take_all(wanted)
+    }
+
+    /// The answers that are kept by idempotency key.
+    pub(crate) fn replies(&self) -> &ReplyCache {
+        &self.replies
+    }
+
+    /// Why a message is in quarantine, if it is.
+    pub(crate) fn quarantined(&self, message: &Message) -> Option<String> {
+        let mut quarantine = self.quarantine();
+        if quarantine.is_empty() {
+            return None;
+        }
+        quarantine.reason(message, Instant::now().into_std())
+    }
+
+    /// Notes that a message ended a life, and keeps it in the dead letters where it is in quarantine from now on.
+    pub(crate) fn blame(&self, message: &Arc<Message>, exit: String) {
+        let now = Instant::now().into_std();
+        let reason = {
+            let mut quarantine = self.quarantine();
+            quarantine.note(message, exit, now);
+            quarantine.reason(message, now)
+        };
+        if let Some(reason) = reason {
+            self.bury(message, reason);
+        }
+    }
+
+    /// Lets every message out of quarantine.
+    pub(crate) fn forgive_all(&self) {
+        self.quarantine().release_all();
+    }
+
+    /// The last messages that came to nothing, oldest first.
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.list()
+    }
+
+    /// Tells the actor its oldest dead letter again, out of quarantine. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no room for it: then it stays a dead letter.
+    pub(crate) fn requeue_dead_letter(&self) -> Result<bool, NotSent> {
+        let Some(letter) = self.dead_letters.take_oldest() else { return Ok(false) };
+        self.quarantine().release(&letter.message);
+        let message = Arc::clone(&letter.message);
+        let kept = self.keep(&message).map_err(NotSent::Full);
+        let sent = kept.and_then(|held| self.try_send(self.tell(message, held, None), WhenFull::Reject));
+        match sent {
+            Ok(_is_alone) => Ok(true),
+            Err(not_sent) => {
+                self.dead_letters.put_back(letter);
+                Err(not_sent)
+            }
+        }
+    }
+
+    /// Keeps a message that came to nothing, and says so.
+    fn bury(&self, message: &Arc<Message>, reason: impl Into<String>) {
+        let reason = printable(&reason.into(), REASON_MAX_CHARS);
+        let method = printable(&message.method, REASON_MAX_CHARS);
+        tracing::warn!(actor = %self.id, method, reason, "dead letter");
+        self.count(Event::DeadLetter);
+        self.dead_letters.add(Arc::clone(message), reason);
+    }
+
+    fn count(&self, event: Event) {
+        self.counters.count(event);
+    }
+
+    fn full_error(&self) -> RuntimeError {
+        /// About as long as a mailbox of short messages takes to empty.
+        const RETRY_AFTER: Duration = Duration::from_millis(100);
+        let text = format!("the mailbox of `{}` is full", self.id);
+        let error = RuntimeError::new(RuntimeErrorKind::MailboxFull, text);
+        RuntimeError { retry_after: Some(RETRY_AFTER), ..error }
+    }
+
+    fn next_call(&self) -> CallId {
+        CallId(self.next_call.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
-    fn stand_in_line(&mut self, message: T) -> (u64, oneshot::Receiver<Result<(), T>>) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let (sender, answer) = oneshot::channel();
-        self.line.push_back(Waiting { ticket, message, sender });
-        (ticket, answer)
-    }
-}
-
-/// A place in the line for room, given up when it is dropped.
-struct Place<'a, T> {
-    mailbox: &'a Mailbox<T>,
-    ticket: u64,
-}
-
-impl<T> Drop for Place<'_, T> {
-    fn drop(&mut self) {
-        let mut state = self.mailbox.lock();
-        let found = state.line.binary_search_by_key(&self.ticket, |waiting| waiting.ticket);
-        let given_up = found.ok().and_then(|place| state.line.remove(place));
-        // The message may have a destructor of its own.
-        drop(state);
-        drop(given_up);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use futures::FutureExt;
-
-    use super::*;
-
-    fn mailbox(capacity: usize, overflow: Overflow) -> Mailbox<u32> {
-        Mailbox::new(NonZeroUsize::new(capacity).unwrap(), overflow)
-    }
-
-    fn filled(capacity: u32, overflow: Overflow) -> Mailbox<u32> {
-        let mailbox = mailbox(capacity as usize, overflow);
-        for n in 0..capacity {
-            assert!(matches!(mailbox.try_send(n), Ok(Sent::Queued { .. })));
-        }
-        mailbox
-    }
-
-    #[test]
-    fn messages_come_out_in_the_order_in_which_they_went_in() {
-        let mailbox = filled(4, Overflow::Wait);
-        assert_eq!(std::iter::from_fn(|| mailbox.pop()).collect::<Vec<_>>(), [0, 1, 2, 3]);
-        assert!(mailbox.is_empty());
-    }
-
-    #[test]
-    fn a_full_mailbox_rejects_displaces_or_drops_as_its_policy_says() {
-        let rejecting = filled(2, Overflow::Reject);
-        assert_eq!(rejecting.try_send(9), Err(SendError::Full(9)));
-        let displacing = filled(2, Overflow::DropOldest);
-        assert_eq!(displacing.try_send(9), Ok(Sent::Displaced(0)));
-        assert_eq!((displacing.pop(), displacing.pop(), displacing.pop()), (Some(1), Some(9), None));
-        let dropping = filled(2, Overflow::DropNewest);
-        assert_eq!(dropping.try_send(9), Ok(Sent::Dropped(9)));
-        assert_eq!((dropping.pop(), dropping.pop(), dropping.pop()), (Some(0), Some(1), None));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn senders_get_room_in_the_order_in_which_they_asked() {
-        let mailbox = filled(1, Overflow::Wait);
-        let mut first = Box::pin(mailbox.send(10));
-        let mut second = Box::pin(mailbox.send(11));
-        assert!(first.as_mut().now_or_never().is_none());
-        assert!(second.as_mut().now_or_never().is_none());
-        assert_eq!(mailbox.pop(), Some(0));
-        assert_eq!(mailbox.try_send(12), Err(SendError::Full(12)), "the place is the first waiter's");
-        assert!(second.as_mut().now_or_never().is_none());
-        assert!(matches!(first.await, Ok(Sent::Queued { .. })));
-        assert_eq!(mailbox.pop(), Some(10));
-        assert!(matches!(second.await, Ok(Sent::Queued { .. })));
-        assert_eq!(mailbox.pop(), Some(11));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_overtakes_a_sender_in_line_that_has_yet_to_look() {
-        let mailbox = filled(2, Overflow::Wait);
-        let mut waiting = Box::pin(mailbox.send(10));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(0), Some(1)));
-        assert!(matches!(mailbox.try_send(11), Ok(Sent::Queued { .. })), "there is room for both");
-        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(10), Some(11)));
-        assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sender_that_gives_up_leaves_nothing_behind() {
-        let mailbox = filled(1, Overflow::Wait);
-        assert!(mailbox.send(10).now_or_never().is_none());
-        assert_eq!(mailbox.pop(), Some(0));
-        assert!(matches!(mailbox.try_send(11), Ok(Sent::Queued { .. })));
-        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(11), None));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn closing_refuses_those_who_wait_and_keeps_what_is_queued() {
-        let mailbox = Arc::new(filled(1, Overflow::Wait));
-        let waiting = tokio::spawn({
-            let mailbox = Arc::clone(&mailbox);
-            async move { mailbox.send(10).await }
-        });
-        tokio::task::yield_now().await;
-        mailbox.close();
-        assert_eq!(waiting.await.unwrap(), Err(SendError::Closed(10)));
-        assert_eq!(mailbox.send(11).await, Err(SendError::Closed(11)));
-        assert_eq!((mailbox.pop(), mailbox.pop()), (Some(0), None));
-        mailbox.open();
-        assert!(matches!(mailbox.send(12).await, Ok(Sent::Queued { .. })));
-    }
-
-    #[tokio::test]
-    async fn no_room_is_lost_to_a_mailbox_that_was_closed() {
-        let mailbox = mailbox(2, Overflow::Wait);
-        for _ in 0..10 {
-            mailbox.close();
-            assert_eq!(mailbox.try_send(1), Err(SendError::Closed(1)));
-            mailbox.open();
-        }
-        assert!(matches!(
-            (mailbox.try_send(1), mailbox.try_send(2)),
-            (Ok(Sent::Queued { .. }), Ok(Sent::Queued { .. }))
-        ));
-    }
+/// Where the calls of an actor begin to be numbered: at random, so that a call of an actor that had the same name before
+/// is not taken for one of this actor's. Below 2^52, since some guests count to 2^53 alone.
+fn first_call() -> u64 {
+    rand::random_range(1..1 << 52)
 }

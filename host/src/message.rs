@@ -80,13 +80,19 @@ pub struct Message {
 }
 
 impl Message {
+    /// How many bytes its sender wrote: what is held to the actor's `message_max`.
+    #[must_use]
+    pub fn sent_bytes(&self) -> usize {
+        let key = self.idempotency_key.as_ref().map_or(0, String::len);
+        [self.args.body.len(), self.method.len(), key].into_iter().fold(0, usize::saturating_add)
+    }
+
     /// How many bytes the host takes to keep it on its way, roughly.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
         /// For the envelope, and for who waits for the answer.
         const OVERHEAD_BYTES: usize = 1024;
-        let key = self.idempotency_key.as_ref().map_or(0, String::len);
-        [self.args.body.len(), self.method.len(), key].into_iter().fold(OVERHEAD_BYTES, usize::saturating_add)
+        self.sent_bytes().saturating_add(OVERHEAD_BYTES)
     }
 
     /// A message with neither key nor resumption.

@@ -3,59 +3,18 @@
 //! Bounded: where all places are taken, an actor that has ended gives way to a new one.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::actor::reference::ActorRef;
+use crate::actor::{LocalPort, Spawn};
+use crate::delivery::{ActorRef, Directory, Lookup, Port};
 use crate::error::{RuntimeError, nearest};
-use crate::id::ActorName;
+use crate::grants::Caller;
+use crate::id::ActorId;
 
-/// Actors by name.
+/// The actors of one host, by name.
 #[derive(Default)]
 pub struct Registry {
-    actors: RwLock<BTreeMap<ActorName, ActorRef>>,
-}
-
-impl Registry {
-    /// Finds the actor called `name`.
-    ///
-    /// # Errors
-    ///
-    /// `actor-not-found`, with the nearest name there is.
-    pub fn get(&self, name: &str) -> Result<ActorRef, RuntimeError> {
-        let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
-        actors
-            .get(name)
-            .cloned()
-            .ok_or_else(|| RuntimeError::not_found(name, nearest(name, actors.keys().map(ActorName::as_str))))
-    }
-
-    /// All actors, by name.
-    #[must_use]
-    pub fn list(&self) -> Vec<ActorRef> {
-        self.actors.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// Gives `actor` its name, unless an actor that may still run has it.
-    ///
-    /// Returns the ended actor that gave way: the one that had the name before, or any, where `max` actors are there.
-    ///
-    /// # Errors
-    ///
-    /// [`NoPlace`] says what is in the way.
-    pub fn insert(&self, actor: ActorRef, max: usize) -> Result<Option<ActorRef>, NoPlace> {
-        let has_ended = |actor: &ActorRef| actor.status().state.is_final();
-        let mut actors = self.actors.write().unwrap_or_else(PoisonError::into_inner);
-        let evicted = match actors.get(actor.name()) {
-            Some(there) if !has_ended(there) => return Err(NoPlace::NameTaken),
-            None if actors.len() >= max => {
-                let ended = actors.values().find(|there| has_ended(there)).ok_or(NoPlace::Full)?;
-                let name = ended.name().clone();
-                actors.remove(&name)
-            }
-            _ended_or_room => None,
-        };
-        Ok(actors.insert(actor.name().clone(), actor).or(evicted))
-    }
+    actors: RwLock<BTreeMap<ActorId, Arc<LocalPort>>>,
 }
 
 /// Why an actor has no place among the others.
@@ -65,4 +24,77 @@ pub enum NoPlace {
     NameTaken,
     /// There are as many as may be, and all may still run.
     Full,
+}
+
+impl Registry {
+    /// Finds the actor called `name`, for the program's own messages.
+    ///
+    /// # Errors
+    ///
+    /// `actor-not-found`, with the nearest name there is.
+    pub fn get(&self, name: &str) -> Result<ActorRef, RuntimeError> {
+        Ok(ActorRef::new(self.port(name)?, Caller::Program))
+    }
+
+    /// All actors, by name, for the program's own messages.
+    #[must_use]
+    pub fn list(&self) -> Vec<ActorRef> {
+        let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
+        actors
+            .values()
+            .map(|port| ActorRef::new(Arc::clone(port) as Arc<dyn Port>, Caller::Program))
+            .collect()
+    }
+
+    /// Gives an actor its name, unless an actor that may still run has it. Returns a reference to it, what runs it, and
+    /// the ended actor that gave way: the one that had the name before, or any, where `max` actors are there.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPlace`] says what is in the way.
+    pub fn add(
+        &self,
+        spawn: Spawn,
+        max: usize,
+    ) -> Result<(ActorRef, impl Future<Output = ()> + Send + 'static, Option<ActorId>), NoPlace> {
+        let (port, run) = spawn.into_port();
+        let gave_way = self.insert(Arc::clone(&port), max)?;
+        Ok((ActorRef::new(port, Caller::Program), run, gave_way))
+    }
+
+    fn insert(&self, port: Arc<LocalPort>, max: usize) -> Result<Option<ActorId>, NoPlace> {
+        let has_ended = |port: &LocalPort| port.status().state.is_final();
+        let mut actors = self.actors.write().unwrap_or_else(PoisonError::into_inner);
+        let gave_way = match actors.get(port.id()) {
+            Some(there) if !has_ended(there) => return Err(NoPlace::NameTaken),
+            Some(there) => Some(there.id().clone()),
+            None if actors.len() >= max => {
+                let ended = actors.values().find(|there| has_ended(there)).ok_or(NoPlace::Full)?;
+                Some(ended.id().clone())
+            }
+            None => None,
+        };
+        if let Some(gave_way) = &gave_way {
+            actors.remove(gave_way);
+        }
+        actors.insert(port.id().clone(), port);
+        Ok(gave_way)
+    }
+
+    fn port(&self, name: &str) -> Result<Arc<dyn Port>, RuntimeError> {
+        let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
+        match actors.get(name) {
+            Some(port) => Ok(Arc::clone(port) as Arc<dyn Port>),
+            None => Err(RuntimeError::not_found(name, nearest(name, actors.keys().map(ActorId::as_str)))),
+        }
+    }
+}
+
+impl Directory for Registry {
+    fn find(self: Arc<Self>, id: &ActorId) -> Lookup {
+        match self.port(id.as_str()) {
+            Ok(port) => Lookup::Found(port),
+            Err(error) => Lookup::Missing(error),
+        }
+    }
 }

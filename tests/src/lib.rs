@@ -9,7 +9,7 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::engine::ComponentSource;
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::id::ActorName;
@@ -63,6 +63,6 @@ pub fn spec(guest: &str) -> Result<ActorSpec> {
 /// Where it does not.
 pub async fn spawn(host: &Host, spec: ActorSpec) -> Result<ActorRef> {
     let actor = host.spawn(spec).await?;
-    actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+    actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.id()))?;
     Ok(actor)
 }

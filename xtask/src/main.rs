@@ -1,7 +1,7 @@
 //! The project's own tasks, called as `cargo xtask <verb>`.
 //!
 //! Every verb says what it does before each step and how long the step took, and ends in an error that names the
-//! missing piece. `.ci/run` calls `lint`, `test` and `fuzz`, and nothing that a person could not call too.
+//! missing piece. `.ci/run` calls `lint`, `test`, `model` and `fuzz`, and nothing that a person could not call too.
 
 #![allow(
     clippy::print_stdout,
@@ -17,6 +17,7 @@ mod fuzz;
 mod guests;
 mod languages;
 mod lint;
+mod model;
 mod process;
 mod soak;
 mod suite;
@@ -76,6 +77,8 @@ enum Verb {
         #[arg(long)]
         seed: Option<u32>,
     },
+    /// Check the cell that lives are polled in against all interleavings (loom).
+    Model,
     /// Do to a host and its actors what a seed says, with faults of every kind, and fail where a promise is broken or
     /// anything is left behind.
     Chaos {
@@ -119,6 +122,7 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Test { filter, without } => suite::run(&tree, &filter, &without),
         Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
+        Verb::Model => model::run(&tree),
         Verb::Chaos { seed, secs } => chaos::run(&tree, seed, secs),
         Verb::Bench { benchmark, options } => bench::run(&tree, benchmark, &options),
         Verb::Lint => lint::run(&tree),

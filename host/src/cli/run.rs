@@ -21,13 +21,13 @@ use tokio::sync::oneshot;
 use self::plan::Plan;
 use super::failure::Failure;
 use super::{CacheArgs, log, output};
-use crate::actor::reference::ActorRef;
+use crate::delivery::{ActorRef, ControlError};
 use crate::exit::ExitReason;
 use crate::gateway::{Gateway, Options};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant};
 use crate::host::{ActorSpec, Host, SpawnError};
-use crate::id::ActorName;
+use crate::id::ActorId;
 use crate::policy::RestartPolicy;
 
 #[derive(Debug, Args)]
@@ -90,7 +90,7 @@ struct ActorOptions {
     env: Vec<(String, String)>,
     /// An actor that the actors may send messages to.
     #[arg(long = "ask", value_name = "NAME")]
-    ask: Vec<ActorName>,
+    ask: Vec<ActorId>,
     /// A host that the actors may reach over HTTP: [http://|https://]HOST[:PORT], *.NAME, or * for any.
     #[arg(long = "http", value_name = "HOST")]
     http: Vec<HttpGrant>,
@@ -159,19 +159,19 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
 }
 
 async fn ready(actor: &ActorRef) -> Result<(), Failure> {
-    let name = actor.name();
+    let name = actor.id();
     match actor.ready().await {
         Ok(()) => {}
         // A client was faster than the start of the others.
-        Err(ExitReason::Stopped | ExitReason::Killed) => return Ok(()),
-        Err(exit) => return Err(Failure::system(format!("`{name}` did not start: it {exit}"))),
+        Err(ControlError::Ended(ExitReason::Stopped | ExitReason::Killed)) => return Ok(()),
+        Err(error) => return Err(Failure::system(format!("`{name}` did not start: {error}"))),
     }
-    let inspection = actor.inspect();
-    let methods = match inspection.description.methods.len() {
+    let Ok(snapshot) = actor.snapshot().await else { return Ok(()) };
+    let methods = match snapshot.description.methods.len() {
         1 => "1 method".to_owned(),
         count => format!("{count} methods"),
     };
-    announce(&format!("ready {name} {} {methods}", inspection.lane.as_str()));
+    announce(&format!("ready {name} {} {methods}", snapshot.lane.as_str()));
     Ok(())
 }
 
@@ -181,4 +181,4 @@ fn announce(line: &str) {
 }
 
 /// Actors by name, each with where it comes from: for telling which two want one name.
-type ByName = BTreeMap<ActorName, (PathBuf, ActorSpec)>;
+type ByName = BTreeMap<ActorId, (PathBuf, ActorSpec)>;

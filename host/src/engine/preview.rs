@@ -5,7 +5,7 @@
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use super::error::LoadError;
-use crate::actor::behavior::Lane;
+use crate::lane::Lane;
 
 /// What a serial actor exports.
 const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.1.0";

@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 use super::json;
 use super::problem::Refusal;
 use super::request::{self, Named};
-use crate::actor::DeadLetter;
-use crate::actor::reference::{ActorRef, Inspection};
+use crate::delivery::{ActorRef, ActorSnapshot, ControlError};
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
+use crate::mailbox::DeadLetter;
 use crate::message::{Encoding, Method};
 use crate::registry::Registry;
 
@@ -100,10 +100,10 @@ pub struct DeadLetterView {
     pub idempotency_key: Option<String>,
 }
 
-impl From<Inspection> for ActorView {
-    fn from(seen: Inspection) -> Self {
+impl From<ActorSnapshot> for ActorView {
+    fn from(seen: ActorSnapshot) -> Self {
         Self {
-            name: seen.name.into(),
+            name: seen.id.into(),
             state: seen.status.state.as_str().to_owned(),
             generation: seen.status.generation.0,
             lane: seen.lane.as_str().to_owned(),
@@ -134,18 +134,7 @@ impl From<&Method> for MethodView {
 
 impl From<&ExitReason> for ExitView {
     fn from(exit: &ExitReason) -> Self {
-        let backtrace = match exit {
-            ExitReason::Trapped { backtrace, .. } => backtrace.lines().map(str::to_owned).collect(),
-            ExitReason::Stopped
-            | ExitReason::Killed
-            | ExitReason::RestartRequested
-            | ExitReason::Passivated
-            | ExitReason::Exited { .. }
-            | ExitReason::StartFailed(_)
-            | ExitReason::Faulted { .. }
-            | ExitReason::Forced { .. }
-            | ExitReason::HostFault { .. } => Vec::new(),
-        };
+        let backtrace = exit.backtrace().unwrap_or_default().lines().map(str::to_owned).collect();
         Self { reason: exit.as_str().to_owned(), message: exit.to_string(), backtrace }
     }
 }
@@ -165,23 +154,30 @@ impl From<DeadLetter> for DeadLetterView {
     }
 }
 
-fn view(actor: &ActorRef) -> Json<ActorView> {
-    Json(actor.inspect().into())
+async fn view(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
+    Ok(Json(actor.snapshot().await?.into()))
+}
+
+/// All actors of a host at one moment each, by name. One that cannot be reached is left out.
+pub(super) async fn snapshots(registry: &Registry) -> Vec<ActorSnapshot> {
+    let actors = registry.list();
+    let snapshots = actors.iter().map(ActorRef::snapshot);
+    futures::future::join_all(snapshots).await.into_iter().flatten().collect()
 }
 
 /// All actors, by name.
 pub(super) async fn list(State(registry): State<Arc<Registry>>) -> Json<Vec<ActorView>> {
-    Json(registry.list().iter().map(|actor| actor.inspect().into()).collect())
+    Json(snapshots(&registry).await.into_iter().map(ActorView::from).collect())
 }
 
 /// One actor.
-pub(super) async fn inspect(Named(actor): Named) -> Json<ActorView> {
-    view(&actor)
+pub(super) async fn inspect(Named(actor): Named) -> Result<Json<ActorView>, Refusal> {
+    view(&actor).await
 }
 
 /// The messages that came to nothing, oldest first.
-pub(super) async fn dead_letters(Named(actor): Named) -> Json<Vec<DeadLetterView>> {
-    Json(actor.dead_letters().into_iter().map(DeadLetterView::from).collect())
+pub(super) async fn dead_letters(Named(actor): Named) -> Result<Json<Vec<DeadLetterView>>, Refusal> {
+    Ok(Json(actor.dead_letters().await?.into_iter().map(DeadLetterView::from).collect()))
 }
 
 /// How many dead letters were told to their actor again.
@@ -200,8 +196,8 @@ pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json
     // A stop ends by itself after `stop_timeout`; what is over that is for the end by force.
     let limit = request::timeout(&headers)?
         .unwrap_or(actor.limits().stop_timeout.saturating_add(actor.limits().grace));
-    tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))?;
-    Ok(view(&actor))
+    tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))??;
+    view(&actor).await
 }
 
 /// Begins another life of an actor, and answers when it runs.
@@ -211,15 +207,16 @@ pub(super) async fn restart(Named(actor): Named, headers: HeaderMap) -> Result<J
         request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
     let restarted = tokio::time::timeout(limit, actor.restart()).await;
     match restarted.map_err(|_| late("restart", &actor, limit))? {
-        Ok(_status) => Ok(view(&actor)),
-        Err(exit) => {
-            let text = format!("`{}` did not come back: {exit}", actor.name());
+        Ok(_status) => view(&actor).await,
+        Err(ControlError::Ended(exit)) => {
+            let text = format!("`{}` did not come back: {exit}", actor.id());
             Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())
         }
+        Err(ControlError::Runtime(error)) => Err(error.into()),
     }
 }
 
 /// What was ordered goes on; only its sender no longer waits.
 fn late(what: &str, actor: &ActorRef, duration: Duration) -> Refusal {
-    ActorError::Timeout { operation: format!("{what} {}", actor.name()), duration }.into()
+    ActorError::Timeout { operation: format!("{what} {}", actor.id()), duration }.into()
 }

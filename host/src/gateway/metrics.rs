@@ -14,8 +14,9 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry as Metrics, Unit};
 
+use super::actors;
 use super::problem::Refusal;
-use crate::actor::reference::{ActorRef, Inspection};
+use crate::delivery::ActorSnapshot;
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::registry::Registry;
 
@@ -24,7 +25,7 @@ const CONTENT_TYPE_METRICS: &str = "application/openmetrics-text; version=1.0.0;
 
 /// Answers with all metrics.
 pub(super) async fn metrics(State(registry): State<Arc<Registry>>) -> Result<Response, Refusal> {
-    let actors = registry.list().iter().map(ActorRef::inspect).collect();
+    let actors = actors::snapshots(&registry).await;
     let mut metrics = Metrics::default();
     metrics.register_collector(Box::new(Scrape { actors }));
     let mut page = String::new();
@@ -37,11 +38,11 @@ pub(super) async fn metrics(State(registry): State<Arc<Registry>>) -> Result<Res
 /// All actors at the moment of one scrape.
 #[derive(Debug)]
 struct Scrape {
-    actors: Vec<Inspection>,
+    actors: Vec<ActorSnapshot>,
 }
 
 /// A metric: its name without unit and suffix, its help, its unit, and where it is read.
-type Metric<T> = (&'static str, &'static str, Option<&'static str>, fn(&Inspection) -> T);
+type Metric<T> = (&'static str, &'static str, Option<&'static str>, fn(&ActorSnapshot) -> T);
 
 const COUNTERS: [Metric<f64>; 8] = [
     ("asks", "Asks and streams handed to the guest", None, |seen| float(seen.counted.asks)),
@@ -106,7 +107,7 @@ impl Scrape {
         let name = format!("pulsing_{name}");
         let mut family = encoder.encode_descriptor(&name, help, unit.as_ref(), metric_type)?;
         for actor in &self.actors {
-            let labels = [("actor", actor.name.as_str())];
+            let labels = [("actor", actor.id.as_str())];
             let mut metric = family.encode_family(&labels)?;
             match metric_type {
                 MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&read(actor), None)?,
@@ -120,7 +121,7 @@ impl Scrape {
         let help = "1 for the state that the actor is in";
         let mut family = encoder.encode_descriptor("pulsing_state", help, None, MetricType::Gauge)?;
         for actor in &self.actors {
-            let labels = [("actor", actor.name.as_str()), ("state", actor.status.state.as_str())];
+            let labels = [("actor", actor.id.as_str()), ("state", actor.status.state.as_str())];
             family.encode_family(&labels)?.encode_gauge(&1_i64)?;
         }
         Ok(())

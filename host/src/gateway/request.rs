@@ -19,8 +19,9 @@ use futures::TryStreamExt;
 
 use super::json;
 use super::problem::Refusal;
-use crate::actor::reference::{ActorRef, SendOptions, WhenFull, WhenRestarting};
 use crate::budget::{Budget, Held};
+use crate::call::{WhenFull, WhenRestarting};
+use crate::delivery::{ActorRef, SendOptions};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::message::{Encoding, Message, Payload};
@@ -53,8 +54,8 @@ impl FromRequestParts<Arc<Registry>> for Named {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
-        let Path(name) = Path::<String>::from_request_parts(parts, registry).await.map_err(not_text)?;
-        Ok(Self(registry.get(&name)?))
+        let Path(id) = Path::<String>::from_request_parts(parts, registry).await.map_err(not_text)?;
+        Ok(Self(registry.get(&id)?.on_behalf_of(Caller::Http)))
     }
 }
 
@@ -69,9 +70,8 @@ impl FromRequestParts<Arc<Registry>> for Target {
 
     async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
         let path = Path::<(String, String)>::from_request_parts(parts, registry).await;
-        let Path((name, method)) = path.map_err(not_text)?;
-        let actor = registry.get(&name)?;
-        actor.admit(&Caller::Http)?;
+        let Path((id, method)) = path.map_err(not_text)?;
+        let actor = registry.get(&id)?.on_behalf_of(Caller::Http);
         if method.len() > METHOD_MAX_BYTES {
             let text = format!("a method's name has at most {METHOD_MAX_BYTES} bytes");
             return Err(Refusal::bad_request(text));
@@ -169,7 +169,7 @@ fn is_bytes(headers: &HeaderMap) -> bool {
 
 /// Reads a body. From then on it counts as a message.
 async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
-    let kept = actor.coming_in();
+    let kept = actor.incoming();
     let max_bytes = actor.limits().message_max_bytes();
     match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept)).await {
         Ok(Ok(Collected::Whole(body))) => Ok(body),
@@ -228,13 +228,13 @@ async fn pass_over(mut rest: BodyDataStream, mut read_bytes: usize) -> Result<()
 }
 
 fn no_room(actor: &ActorRef, kept: &Budget) -> Refusal {
-    let text = format!("{} bytes of messages to `{}` are being read already", kept.used(), actor.name());
+    let text = format!("{} bytes of messages to `{}` are being read already", kept.used(), actor.id());
     RuntimeError::new(RuntimeErrorKind::MailboxFull, text).into()
 }
 
 fn too_large(actor: &ActorRef) -> Refusal {
     let max = actor.limits().message_max.as_u64();
-    let text = format!("the body is over the {max} bytes that a message to `{}` may have", actor.name());
+    let text = format!("the body is over the {max} bytes that a message to `{}` may have", actor.id());
     RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text).into()
 }
 

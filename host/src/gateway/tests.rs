@@ -18,11 +18,11 @@ use super::*;
 use crate::gateway::problem::Problem;
 
 /// Waits until `wanted`, and not for ever.
-async fn until(wanted: impl Fn() -> bool) {
+async fn until(wanted: impl AsyncFn() -> bool) {
     const BOUND: Duration = Duration::from_secs(20);
     const PAUSE: Duration = Duration::from_millis(1);
     let wait = async {
-        while !wanted() {
+        while !wanted().await {
             tokio::time::sleep(PAUSE).await;
         }
     };

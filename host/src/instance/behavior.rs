@@ -6,15 +6,17 @@ use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
 use super::store::Household;
 use super::{overlapping, serial};
-use crate::actor::behavior::{Behavior, Birth, Description, Lane};
-use crate::actor::desk::Desk;
+use crate::actor::context_of_nobody;
 use crate::budget::Budget;
+use crate::delivery::Directory;
+use crate::dispatch::LifeContext;
+use crate::dispatch::{Behavior, Birth, Description};
 use crate::exit::ExitReason;
 use crate::grants::Grants;
 use crate::id::ActorName;
+use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::observe::Counters;
-use crate::registry::Registry;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -25,19 +27,19 @@ pub struct WasmBehavior {
 }
 
 impl WasmBehavior {
-    /// Lives of a program look for other actors in `registry`, count in `counters`, and take their memory from that of
+    /// Lives of a program look for other actors in `directory`, count in `counters`, and take their memory from that of
     /// the host.
     #[must_use]
     pub fn new(
         programs: &Programs,
         program: Arc<Program>,
         grants: Grants,
-        registry: Weak<Registry>,
+        directory: Weak<dyn Directory>,
         counters: Arc<Counters>,
         memory: Budget,
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
-        Self { household: Household { grants, registry, counters, http, memory }, program }
+        Self { household: Household { grants, directory, counters, http, memory }, program }
     }
 
     /// Asks the component what it says of itself, in an instance that does nothing else.
@@ -53,11 +55,11 @@ impl WasmBehavior {
         let limits = Limits::default();
         let timeout = limits.start_timeout;
         let name = ActorName::new("check").map_err(|error| error.to_string())?;
-        let desk = Desk::of_nobody(name, self.lane(), limits, Arc::clone(&self.household.counters));
+        let context = context_of_nobody(name.into(), self.lane(), limits, &self.household.counters);
         let description = async {
             match &self.program.code {
-                Code::Serial(pre) => serial::describe(pre, &self.household, desk).await,
-                Code::Overlapping(pre) => overlapping::describe(pre, &self.household, desk).await,
+                Code::Serial(pre) => serial::describe(pre, &self.household, context).await,
+                Code::Overlapping(pre) => overlapping::describe(pre, &self.household, context).await,
             }
         };
         let late = |_late| Err(format!("it did not answer within {}", humantime::format_duration(timeout)));
@@ -70,10 +72,10 @@ impl Behavior for WasmBehavior {
         self.program.lane()
     }
 
-    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+    fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         match &self.program.code {
-            Code::Serial(pre) => serial::live(pre, &self.household, birth, desk).boxed(),
-            Code::Overlapping(pre) => overlapping::live(pre, &self.household, birth, desk).boxed(),
+            Code::Serial(pre) => serial::live(pre, &self.household, birth, context).boxed(),
+            Code::Overlapping(pre) => overlapping::live(pre, &self.household, birth, context).boxed(),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::bindings::types as wit;
-use crate::actor::behavior::{Birth, Description, Drawn, Job, Reply};
+use crate::dispatch::{Birth, Description, Drawn, Job, Reply};
 use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::StreamId;
 use crate::message::{Encoding, Message, Method, MethodKind, Payload};
@@ -53,7 +53,7 @@ pub(super) fn job_out(job: &Job) -> wit::Message {
 
 pub(super) fn birth_out(birth: Birth) -> wit::StartOptions {
     wit::StartOptions {
-        name: birth.name.into(),
+        name: birth.id.into(),
         generation: birth.generation.0,
         config: payload_out(birth.config),
     }

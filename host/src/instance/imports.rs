@@ -20,8 +20,8 @@ use wasmtime::component::{Accessor, HasSelf, Linker};
 use super::bindings;
 use super::bindings::by_futures::pulsing::actor::{future_http, future_system};
 use super::store::Guest;
-use crate::actor::behavior::Lane;
 use crate::grants::Need;
+use crate::lane::Lane;
 
 pub(super) use self::parking::Parking;
 
@@ -48,7 +48,7 @@ async fn wait<T>(accessor: &Accessor<Guest, HasSelf<Guest>>, work: impl Future<O
     if let Some(done) = poll_immediate(&mut work).await {
         return done;
     }
-    accessor.with(|mut store| store.get().desk.waits());
+    accessor.with(|mut store| store.get().context.waits());
     work.await
 }
 

@@ -15,7 +15,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::id::ActorName;
+use crate::id::ActorId;
 use crate::text::printable;
 
 /// Longer lines are cut into several.
@@ -41,7 +41,7 @@ pub(super) struct LogPipe {
 }
 
 struct Log {
-    actor: ActorName,
+    actor: ActorId,
     output: Output,
     text: Mutex<Text>,
 }
@@ -56,7 +56,7 @@ struct Text {
 
 impl LogPipe {
     /// A pipe that logs at most `max_bytes` in a second.
-    pub(super) fn new(actor: ActorName, output: Output, max_bytes: usize) -> Self {
+    pub(super) fn new(actor: ActorId, output: Output, max_bytes: usize) -> Self {
         let allowance = Allowance::new(max_bytes, Instant::now());
         let text = Text { allowance, line: Vec::new(), last_words: Vec::new() };
         Self { log: Arc::new(Log { actor, output, text: Mutex::new(text) }) }
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_cut_and_the_last_words_are_kept() {
-        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stderr, 1 << 20);
+        let pipe = LogPipe::new("a".parse().unwrap(), Output::Stderr, 1 << 20);
         pipe.append(&vec![b'x'; 10 * LINE_MAX_BYTES + 1]);
         assert_eq!(pipe.log.lock().line.len(), 1);
         assert_eq!(pipe.log.lock().last_words.len(), LAST_WORDS_MAX_BYTES);
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(logged_bytes(b"abc"), 3 + LINE_OVERHEAD_BYTES);
         let bells = printable(&"\u{7}".repeat(100), 1000);
         assert!(logged_bytes(&[7; 100]) >= bells.len() + LINE_OVERHEAD_BYTES);
-        let pipe = LogPipe::new(ActorName::new("a").unwrap(), Output::Stdout, 10 * LINE_OVERHEAD_BYTES);
+        let pipe = LogPipe::new("a".parse().unwrap(), Output::Stdout, 10 * LINE_OVERHEAD_BYTES);
         pipe.log.append(&b"x\n\n".repeat(50), Instant::now());
         assert_eq!(pipe.log.lock().allowance.left_out, 41, "short lines cost too, blank ones are none");
     }

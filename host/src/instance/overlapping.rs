@@ -15,8 +15,8 @@ use super::bindings::overlapping::{Overlapping, OverlappingPre};
 use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
 use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
-use crate::actor::behavior::{Birth, Description, Work};
-use crate::actor::desk::Desk;
+use crate::dispatch::LifeContext;
+use crate::dispatch::{Birth, Description, Work};
 use crate::error::ActorError;
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 
@@ -25,9 +25,9 @@ pub(super) async fn live(
     pre: &OverlappingPre<Guest>,
     household: &Household,
     birth: Birth,
-    desk: Desk,
+    context: LifeContext,
 ) -> ExitReason {
-    let mut store = match new_store(pre.engine(), household, desk.clone()) {
+    let mut store = match new_store(pre.engine(), household, context.clone()) {
         Ok(store) => store,
         Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
     };
@@ -36,7 +36,7 @@ pub(super) async fn live(
         Err(trap) => return exit_reason(&trap, store.data()),
     };
     let actor = instance.pulsing_actor_async_actor();
-    let exit = store.run_concurrent(async |accessor| work(actor, accessor, birth, &desk).await).await;
+    let exit = store.run_concurrent(async |accessor| work(actor, accessor, birth, &context).await).await;
     match exit.and_then(|exit| exit) {
         Ok(exit) => exit,
         Err(trap) => exit_reason(&trap, store.data()),
@@ -47,9 +47,9 @@ pub(super) async fn live(
 pub(super) async fn describe(
     pre: &OverlappingPre<Guest>,
     household: &Household,
-    desk: Desk,
+    context: LifeContext,
 ) -> Result<Description, String> {
-    let mut store = new_store(pre.engine(), household, desk).map_err(|error| error.to_string())?;
+    let mut store = new_store(pre.engine(), household, context).map_err(|error| error.to_string())?;
     let described = async {
         let instance: Overlapping = pre.instantiate_async(&mut store).await?;
         let actor = instance.pulsing_actor_async_actor();
@@ -66,31 +66,31 @@ async fn work(
     actor: &Exports,
     accessor: &Accessor<Guest>,
     birth: Birth,
-    desk: &Desk,
+    context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
     let description = match description_in(actor.call_describe(accessor).await?) {
         Ok(description) => description,
         Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
-        let error = error_in(error, desk.limits().message_max_bytes().min(TEXT_MAX_BYTES));
+        let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));
         return Ok(ExitReason::StartFailed(error));
     }
-    desk.ready(&birth, description);
+    context.ready(&birth, description);
     let mut running: FuturesUnordered<BoxFuture<'_, wasmtime::Result<()>>> = FuturesUnordered::new();
     loop {
         tokio::select! {
             biased;
             Some(ended) = running.next(), if !running.is_empty() => ended?,
-            work = desk.next() => {
-                if desk.begins_turn() {
+            work = context.next() => {
+                if context.begins_turn() {
                     accessor.with(|mut store| store.as_context_mut().set_epoch_deadline(SLICE_TICKS));
                 }
                 if let Work::Stop = work {
                     actor.call_stop(accessor).await?;
                     return Ok(ExitReason::Stopped);
                 }
-                running.push(Box::pin(carry_out(actor, accessor, desk, work)));
+                running.push(Box::pin(carry_out(actor, accessor, context, work)));
             }
         }
     }
@@ -100,26 +100,26 @@ async fn work(
 async fn carry_out(
     actor: &Exports,
     accessor: &Accessor<Guest>,
-    desk: &Desk,
+    context: &LifeContext,
     work: Work,
 ) -> wasmtime::Result<()> {
-    let bounded = |error| error_in(error, desk.limits().message_max_bytes());
+    let bounded = |error| error_in(error, context.limits().message_max_bytes());
     match work {
         Work::Ask(job) => {
             let result = actor.call_handle(accessor, job_out(&job)).await?;
-            desk.handled(job.call, result.map(reply_in).map_err(bounded));
+            context.handled(job.call, result.map(reply_in).map_err(bounded));
         }
         Work::Tell(job) => {
             let result = actor.call_tell(accessor, job_out(&job)).await?;
-            desk.told(job.call, result.map_err(bounded));
+            context.told(job.call, result.map_err(bounded));
         }
         Work::Draw { call, stream, max_items } => {
             let result = actor.call_stream_next(accessor, stream.0, max_items).await?;
-            desk.drawn(call, result.map(batch_in).map_err(bounded));
+            context.drawn(call, result.map(batch_in).map_err(bounded));
         }
         Work::Close { call, stream } => {
             actor.call_stream_close(accessor, stream.0).await?;
-            desk.closed(call);
+            context.closed(call);
         }
         Work::Stop => {}
     }

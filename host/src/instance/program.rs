@@ -11,8 +11,8 @@ use super::bindings::serial::SerialPre;
 use super::imports::http::Network;
 use super::imports::{is_offered, linker};
 use super::store::Guest;
-use crate::actor::behavior::Lane;
 use crate::engine::{BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, compile};
+use crate::lane::Lane;
 
 /// A component's code, linked to what the host offers.
 pub struct Program {

@@ -9,8 +9,8 @@ use super::bindings::serial::{Serial, SerialPre};
 use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
 use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
-use crate::actor::behavior::{Birth, Description, Work};
-use crate::actor::desk::Desk;
+use crate::dispatch::LifeContext;
+use crate::dispatch::{Birth, Description, Work};
 use crate::error::ActorError;
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 use crate::id::CallId;
@@ -20,13 +20,13 @@ pub(super) async fn live(
     pre: &SerialPre<Guest>,
     household: &Household,
     birth: Birth,
-    desk: Desk,
+    context: LifeContext,
 ) -> ExitReason {
-    let mut store = match new_store(pre.engine(), household, desk.clone()) {
+    let mut store = match new_store(pre.engine(), household, context.clone()) {
         Ok(store) => store,
         Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
     };
-    match work(pre, &mut store, birth, &desk).await {
+    match work(pre, &mut store, birth, &context).await {
         Ok(exit) => exit,
         Err(trap) => exit_reason(&trap, store.data()),
     }
@@ -36,9 +36,9 @@ pub(super) async fn live(
 pub(super) async fn describe(
     pre: &SerialPre<Guest>,
     household: &Household,
-    desk: Desk,
+    context: LifeContext,
 ) -> Result<Description, String> {
-    let mut store = new_store(pre.engine(), household, desk).map_err(|error| error.to_string())?;
+    let mut store = new_store(pre.engine(), household, context).map_err(|error| error.to_string())?;
     let described = async {
         let instance: Serial = pre.instantiate_async(&mut store).await?;
         instance.pulsing_actor_actor().call_describe(&mut store).await
@@ -54,11 +54,11 @@ async fn work(
     pre: &SerialPre<Guest>,
     store: &mut Store<Guest>,
     birth: Birth,
-    desk: &Desk,
+    context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
     let instance: Serial = pre.instantiate_async(&mut *store).await?;
     let actor = instance.pulsing_actor_actor();
-    let max_bytes = desk.limits().message_max_bytes();
+    let max_bytes = context.limits().message_max_bytes();
     let description = match description_in(actor.call_describe(&mut *store).await?) {
         Ok(description) => description,
         Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
@@ -66,10 +66,10 @@ async fn work(
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
         return Ok(ExitReason::StartFailed(error_in(error, max_bytes.min(TEXT_MAX_BYTES))));
     }
-    desk.ready(&birth, description);
+    context.ready(&birth, description);
     loop {
-        let work = desk.next().await;
-        if desk.begins_turn() {
+        let work = context.next().await;
+        if context.begins_turn() {
             store.set_epoch_deadline(SLICE_TICKS);
         }
         if let Work::Stop = work {
@@ -77,7 +77,7 @@ async fn work(
             actor.call_stop(&mut *store).await?;
             return Ok(ExitReason::Stopped);
         }
-        carry_out(actor, store, desk, work, max_bytes).await?;
+        carry_out(actor, store, context, work, max_bytes).await?;
     }
 }
 
@@ -85,7 +85,7 @@ async fn work(
 async fn carry_out(
     actor: &Exports,
     store: &mut Store<Guest>,
-    desk: &Desk,
+    context: &LifeContext,
     work: Work,
     max_bytes: usize,
 ) -> wasmtime::Result<()> {
@@ -93,22 +93,22 @@ async fn carry_out(
         Work::Ask(job) => {
             store.data_mut().current = job.call;
             let result = actor.call_handle(store, &job_out(&job)).await?;
-            desk.handled(job.call, result.map(reply_in).map_err(|error| error_in(error, max_bytes)));
+            context.handled(job.call, result.map(reply_in).map_err(|error| error_in(error, max_bytes)));
         }
         Work::Tell(job) => {
             store.data_mut().current = job.call;
             let result = actor.call_tell(store, &job_out(&job)).await?;
-            desk.told(job.call, result.map_err(|error| error_in(error, max_bytes)));
+            context.told(job.call, result.map_err(|error| error_in(error, max_bytes)));
         }
         Work::Draw { call, stream, max_items } => {
             store.data_mut().current = call;
             let result = actor.call_stream_next(store, stream.0, max_items).await?;
-            desk.drawn(call, result.map(batch_in).map_err(|error| error_in(error, max_bytes)));
+            context.drawn(call, result.map(batch_in).map_err(|error| error_in(error, max_bytes)));
         }
         Work::Close { call, stream } => {
             store.data_mut().current = call;
             actor.call_stream_close(store, stream.0).await?;
-            desk.closed(call);
+            context.closed(call);
         }
         Work::Stop => {}
     }

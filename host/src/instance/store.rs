@@ -1,6 +1,5 @@
 //! What belongs to one life: its store, and the state that host functions find there.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use wasmtime::component::ResourceTable;
@@ -9,15 +8,15 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 use super::imports::Parking;
 use super::imports::http::{Exchanges, HttpClient, WasiHttp};
-use super::imports::peers::PeerStreams;
 use super::limiter::Limiter;
 use super::log::{LogPipe, Output};
-use crate::actor::desk::Desk;
+use super::peer_streams::PeerStreams;
 use crate::budget::Budget;
+use crate::delivery::{Directory, Peers};
+use crate::dispatch::LifeContext;
 use crate::grants::{DirGrant, Grants};
-use crate::id::{ActorName, CallId};
+use crate::id::CallId;
 use crate::observe::Counters;
-use crate::registry::Registry;
 
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
@@ -36,7 +35,7 @@ const HANDLES_MAX: usize = 2048;
 /// What all lives of an actor have in common.
 pub(super) struct Household {
     pub(super) grants: Grants,
-    pub(super) registry: Weak<Registry>,
+    pub(super) directory: Weak<dyn Directory>,
     pub(super) counters: Arc<Counters>,
     pub(super) http: Arc<HttpClient>,
     /// The memory of all lives of the host.
@@ -51,10 +50,9 @@ pub(super) struct Guest {
     pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
     pub(super) stderr: LogPipe,
-    pub(super) desk: Desk,
-    pub(super) registry: Weak<Registry>,
-    /// Which actors the guest may send messages to.
-    pub(super) peers: BTreeSet<ActorName>,
+    pub(super) context: LifeContext,
+    /// The actors that the guest may send messages to.
+    pub(super) peers: Peers,
     pub(super) peer_streams: PeerStreams,
     /// For the guest's messages to others, and its requests.
     pub(super) outgoing: Budget,
@@ -83,25 +81,26 @@ pub(super) struct StoreError {
 pub(super) fn new_store(
     engine: &Engine,
     household: &Household,
-    desk: Desk,
+    context: LifeContext,
 ) -> Result<Store<Guest>, StoreError> {
-    let limits = desk.limits();
-    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&desk));
+    let limits = context.limits();
+    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&context));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
-    let stderr = LogPipe::new(desk.name().clone(), Output::Stderr, log_max(&desk));
+    let stderr = LogPipe::new(context.id().clone(), Output::Stderr, log_max(&context));
     let exchanges_max = limits.http_requests.get();
     let outgoing = Budget::new(kept_max);
+    let granted = household.grants.ask.iter().cloned();
+    let peers = Peers::new(context.id().clone(), granted, Weak::clone(&household.directory));
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES_MAX);
     let guest = Guest {
-        wasi: wasi(&household.grants, &desk, stderr.clone())?,
-        wasi_http: WasiHttp::new(Arc::clone(&household.http), desk.clone(), outgoing.clone()),
+        wasi: wasi(&household.grants, &context, stderr.clone())?,
+        wasi_http: WasiHttp::new(Arc::clone(&household.http), context.clone(), outgoing.clone()),
         table,
         limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
         stderr,
-        desk,
-        registry: Weak::clone(&household.registry),
-        peers: household.grants.ask.iter().cloned().collect(),
+        context,
+        peers,
         peer_streams: PeerStreams::new(open_streams_max),
         outgoing,
         http: Arc::clone(&household.http),
@@ -116,29 +115,29 @@ pub(super) fn new_store(
     // Not wasmtime's own yield: it wakes itself at once, and keeps timers and other tasks waiting (wasmtime
     // issue 10667).
     store.epoch_deadline_callback(|store| {
-        store.data().desk.preempted();
+        store.data().context.preempted();
         Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
     });
     Ok(store)
 }
 
 /// How much of a guest's output is logged in a second, of each of its two.
-fn log_max(desk: &Desk) -> usize {
-    usize::try_from(desk.limits().log_max.as_u64()).unwrap_or(usize::MAX)
+fn log_max(context: &LifeContext) -> usize {
+    usize::try_from(context.limits().log_max.as_u64()).unwrap_or(usize::MAX)
 }
 
 /// A batch as large as may be: each item of it is within its own limit.
-fn handover_max_bytes(desk: &Desk) -> usize {
-    let limits = desk.limits();
+fn handover_max_bytes(context: &LifeContext) -> usize {
+    let limits = context.limits();
     let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
     limits.message_max_bytes().saturating_mul(items).clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES)
 }
 
 /// The guest's view of the machine: clocks, random numbers, its log, and what was granted.
-fn wasi(grants: &Grants, desk: &Desk, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
+fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(LogPipe::new(desk.name().clone(), Output::Stdout, log_max(desk))).stderr(stderr);
-    wasi.arg(desk.name().as_str());
+    wasi.stdout(LogPipe::new(context.id().clone(), Output::Stdout, log_max(context))).stderr(stderr);
+    wasi.arg(context.id().as_str());
     for (name, value) in &grants.env {
         wasi.env(name, value);
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use pulsing_host::actor::reference::{ActorRef, SendOptions};
 use pulsing_host::error::CallError;
 use pulsing_host::message::{Message, Payload};
+use pulsing_host::{ActorRef, SendOptions};
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Reach};
@@ -40,9 +40,11 @@ pub(super) fn carry_out(world: Arc<World>, act: Act) -> BoxFuture<'static, ()> {
             async move { obey_all(&world, &actor, &orders).await }.boxed()
         }),
         Act::Watch(fault, ends) => with_faulty(world, fault, false, move |world, _, actor| {
-            let (watching, tally) = (Watching::begin(&actor), Arc::clone(&world.tally));
-            world.watch(async move { watching.for_some(ends, &tally).await });
-            std::future::ready(()).boxed()
+            async move {
+                let (watching, tally) = (Watching::begin(&actor).await, Arc::clone(&world.tally));
+                world.watch(async move { watching.for_some(ends, &tally).await });
+            }
+            .boxed()
         }),
         Act::Tick(every_ms) => async move { tick(&world, every_ms).await }.boxed(),
         Act::Through(fault) => async move { ask_through(&world, fault).await }.boxed(),
@@ -82,7 +84,7 @@ pub(super) async fn bounded<T>(
 /// Gives orders to a healthy actor, which lives afterwards.
 async fn stir(world: &World, actor: &ActorRef, orders: &[Order]) {
     obey_all(world, actor, orders).await;
-    if actor.status().state.is_final() {
+    if actor.status().await.unwrap().state.is_final() {
         obey(world, actor, Order::Restart).await;
     }
 }
@@ -95,7 +97,7 @@ async fn obey_all(world: &World, actor: &ActorRef, orders: &[Order]) {
 /// Gives an order, and waits until it is carried out, or another was that forbids it.
 async fn obey(world: &World, actor: &ActorRef, order: Order) {
     world.tally.counts().orders += 1;
-    let what = || format!("{}: the end of the order {order:?}", actor.name());
+    let what = || format!("{}: the end of the order {order:?}", actor.id());
     match order {
         Order::Restart => drop(bounded(world, what, actor.restart()).await),
         Order::Stop => drop(bounded(world, what, actor.stop()).await),
@@ -106,8 +108,8 @@ async fn obey(world: &World, actor: &ActorRef, order: Order) {
 /// Brings a fault about.
 async fn provoke(world: &World, fault: &Fault, actor: &ActorRef, how: Provocation) {
     *world.tally.counts().faults.entry(fault.kind).or_default() += 1;
-    let what = |what: &str| format!("{}: {what}", actor.name());
-    if actor.status().state.is_final() {
+    let what = |what: &str| format!("{}: {what}", actor.id());
+    if actor.status().await.unwrap().state.is_final() {
         drop(bounded(world, || what("another life"), actor.restart()).await);
     }
     match fault.reach {
@@ -141,7 +143,7 @@ pub(super) async fn unless_given_up<T>(give_up_ms: Option<u64>, work: impl Futur
 async fn ask(world: &World, actor: &ActorRef, message: Message, how: Provocation) {
     world.tally.counts().asks += 1;
     let ask = unless_given_up(how.give_up_ms, actor.ask_message(message, options(how)));
-    match bounded(world, || format!("{}: the answer to an ask", actor.name()), ask).await {
+    match bounded(world, || format!("{}: the answer to an ask", actor.id()), ask).await {
         Some(Some(answer)) => world.tally.answered(&answer),
         Some(None) => world.tally.counts().given_up += 1,
         // That is found already, and the ask is without an answer.
@@ -152,7 +154,7 @@ async fn ask(world: &World, actor: &ActorRef, message: Message, how: Provocation
 /// Opens a stream, reads some of it for as long as something comes, and drops it.
 async fn read(world: &World, actor: &ActorRef, message: Message, how: Provocation) {
     let opened = unless_given_up(how.give_up_ms, actor.stream_message(message, options(how)));
-    let opened = bounded(world, || format!("{}: the beginning of a stream", actor.name()), opened).await;
+    let opened = bounded(world, || format!("{}: the beginning of a stream", actor.id()), opened).await;
     let Some(Some(Ok(mut stream))) = opened else { return };
     world.tally.counts().streams += 1;
     let mut read = 0;
@@ -161,7 +163,7 @@ async fn read(world: &World, actor: &ActorRef, message: Message, how: Provocatio
             Ok(Ok(batch)) if !batch.done => {
                 let first = batch.items.first().map(|item| item.number);
                 if first != Some(read + 1) {
-                    world.tally.find(format!("{}: item {first:?} came after {read}", actor.name()));
+                    world.tally.find(format!("{}: item {first:?} came after {read}", actor.id()));
                 }
                 read += u64::try_from(batch.items.len()).unwrap_or(u64::MAX);
             }

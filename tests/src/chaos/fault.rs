@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Result;
 use bytesize::ByteSize;
 use pulsing_host::host::ActorSpec;
-use pulsing_host::id::ActorName;
 use pulsing_host::policy::RestartPolicy;
 
 /// What the exports of the guest `saboteur` all do.
@@ -108,10 +107,10 @@ impl Fault {
     /// Where the guest was not built.
     pub(super) fn spec(&self) -> Result<ActorSpec> {
         let mut spec = crate::spec(self.guest)?;
-        spec.name = ActorName::new(&self.actor())?;
+        spec.id = self.actor().parse()?;
         spec.grants.env = [("FAULT".to_owned(), format!("{}:{}", self.place, self.kind))].into();
         // Itself: for the one that fills its own mailbox.
-        spec.grants.ask = vec![spec.name.clone()];
+        spec.grants.ask = vec![spec.id.clone()];
         spec.restart.policy = RestartPolicy::OnFailure;
         spec.restart.max_restarts = 3;
         spec.restart.min_backoff = Duration::from_millis(1);
@@ -148,7 +147,7 @@ mod tests {
     fn each_fault_has_an_actor_of_its_own() {
         let names: BTreeSet<_> = all().iter().map(Fault::actor).collect();
         assert_eq!(names.len(), all().len());
-        assert!(names.iter().all(|name| ActorName::new(name).is_ok()), "{names:?}");
+        assert!(names.iter().all(|name| pulsing_host::ActorName::new(name).is_ok()), "{names:?}");
     }
 
     #[test]

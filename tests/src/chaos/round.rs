@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::{join_all, poll_immediate};
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -93,24 +93,24 @@ async fn join(tally: &Tally, mut tasks: JoinSet<()>, otherwise: &str) {
 async fn settle(world: &World) {
     for whom in Healthy::ALL.into_iter().filter(|whom| whom.is_stirred()) {
         let actor = world.healthy(whom);
-        if actor.status().state.is_final() {
-            drop(bounded(world, || format!("{}: another life", actor.name()), actor.restart()).await);
+        if actor.status().await.unwrap().state.is_final() {
+            drop(bounded(world, || format!("{}: another life", actor.id()), actor.restart()).await);
         }
     }
     for whom in Healthy::ALL {
         let actor = world.healthy(whom);
-        let is_idle = || {
-            let rest = actor.inspect();
+        let is_idle = async || {
+            let rest = actor.snapshot().await.unwrap();
             (rest.in_flight, rest.streams, rest.mailbox_depth) == (0, 0, 0)
         };
-        eventually(world, || format!("{}: its rest", actor.name()), is_idle).await;
+        eventually(world, || format!("{}: its rest", actor.id()), is_idle).await;
     }
 }
 
 /// Waits until it holds.
-async fn eventually(world: &World, what: impl FnOnce() -> String, holds: impl Fn() -> bool) {
+async fn eventually(world: &World, what: impl FnOnce() -> String, holds: impl AsyncFn() -> bool) {
     let waits = async {
-        while !holds() {
+        while !holds().await {
             tokio::time::sleep(EVERY).await;
         }
     };
@@ -126,14 +126,17 @@ async fn check_healthy(world: &World) {
             check_ledger(world, whom).await;
         }
         let actor = world.healthy(whom);
-        let told = actor.inspect().counted.tells;
-        let lives = actor.status().generation.0;
+        let told = actor.snapshot().await.unwrap().counted.tells;
+        let lives = actor.status().await.unwrap().generation.0;
         if !whom.is_stirred() && lives != 0 {
-            world.tally.find(format!("{} is in life {lives}, after {told} tells", actor.name()));
+            world.tally.find(format!("{} is in life {lives}, after {told} tells", actor.id()));
         }
     }
     for name in [HOP, WITNESS] {
-        let life = world.host.actor(name).map(|actor| actor.status().generation.0);
+        let life = match world.host.actor(name) {
+            Ok(actor) => actor.status().await.map(|status| status.generation.0),
+            Err(error) => Err(error),
+        };
         if life != Ok(0) {
             world.tally.find(format!("{name} is not in its first life: {life:?}"));
         }
@@ -153,10 +156,10 @@ async fn check_ledger(world: &World, whom: Healthy) {
     let actor = world.healthy(whom);
     let Some(notes) = last_ask::<Vec<(u64, u64)>>(world, actor, "notes").await else { return };
     let notes: Vec<u64> = notes.into_iter().map(|(_sender, number)| number).collect();
-    let generation = actor.status().generation.0;
+    let generation = actor.status().await.unwrap().generation.0;
     let kind = Kind { is_overlapping: whom.is_overlapping(), is_stirred: whom.is_stirred() };
     for wrong in world.with_ledger(whom, |ledger| ledger.check(&notes, generation, kind)) {
-        world.tally.find(format!("{}: {wrong}", actor.name()));
+        world.tally.find(format!("{}: {wrong}", actor.id()));
     }
 }
 
@@ -167,31 +170,28 @@ async fn last_ask<T: serde::de::DeserializeOwned + 'static>(
     method: &str,
 ) -> Option<T> {
     world.tally.counts().asks += 1;
-    let what = || format!("{}: `{method}`", actor.name());
+    let what = || format!("{}: `{method}`", actor.id());
     let answer = bounded(world, what, actor.ask::<T>(method, &()).into_future()).await?;
     world.tally.answered(&answer);
-    answer.inspect_err(|error| world.tally.find(format!("{}: `{method}`: {error}", actor.name()))).ok()
+    answer.inspect_err(|error| world.tally.find(format!("{}: `{method}`: {error}", actor.id()))).ok()
 }
 
 /// Stops all actors, and sees that nothing of their lives is left.
 async fn stop_all(world: &World) {
     let actors = world.host.registry().list();
     let stops = actors.iter().map(|actor| async move {
-        let status = bounded(world, || format!("{}: its last stop", actor.name()), actor.stop()).await;
-        if status.is_some_and(|status| !status.state.is_final()) {
-            world.tally.find(format!("{} lives on after its stop", actor.name()));
+        let status = bounded(world, || format!("{}: its last stop", actor.id()), actor.stop()).await;
+        if status.is_some_and(|status| !status.unwrap().state.is_final()) {
+            world.tally.find(format!("{} lives on after its stop", actor.id()));
         }
     });
     join_all(stops).await;
     let memory = || world.host.memory_bytes();
-    eventually(world, || "the end of all memory of lives".to_owned(), || memory() == 0).await;
+    eventually(world, || "the end of all memory of lives".to_owned(), async || memory() == 0).await;
     for actor in &actors {
-        let kept = || actor.inspect().kept_bytes;
-        eventually(
-            world,
-            || format!("{}: the end of the {} bytes kept for it", actor.name(), kept()),
-            || kept() == 0,
-        )
-        .await;
+        let kept = async || actor.snapshot().await.unwrap().kept_bytes;
+        let before = kept().await;
+        let what = || format!("{}: the end of the {before} bytes kept for it", actor.id());
+        eventually(world, what, async || kept().await == 0).await;
     }
 }

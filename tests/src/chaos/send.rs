@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError, RuntimeErrorKind};
 use pulsing_host::stream::{Item, StreamReader};
 use serde_json::Value;
@@ -53,11 +53,11 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     fn find(&self, what: impl std::fmt::Display) {
-        self.world.tally.find(format!("{}: message {}: {what}", self.actor.name(), self.number));
+        self.world.tally.find(format!("{}: message {}: {what}", self.actor.id(), self.number));
     }
 
     fn what(&self) -> String {
-        format!("{}: the answer to message {}", self.actor.name(), self.number)
+        format!("{}: the answer to message {}", self.actor.id(), self.number)
     }
 
     fn noted(&self, entry: &Value) {

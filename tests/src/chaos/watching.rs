@@ -1,8 +1,8 @@
 //! Watching every actor: of each life's end its watchers are told once, and in order.
 
-use pulsing_host::actor::reference::ActorRef;
-use pulsing_host::actor::watch::{LifeEnd, Missed, Watch};
+use pulsing_host::ActorRef;
 use pulsing_host::exit::ExitReason;
+use pulsing_host::{LifeEnd, Missed, Watch};
 
 use super::tally::Tally;
 
@@ -17,12 +17,11 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Watches from now on.
-    #[must_use]
-    pub(super) fn begin(actor: &ActorRef) -> Self {
-        let earliest = actor.status().generation.0;
-        let ends = actor.watch();
+    pub(super) async fn begin(actor: &ActorRef) -> Self {
+        let earliest = actor.status().await.unwrap().generation.0;
+        let ends = actor.watch().await.unwrap();
         // An end is told before the status says so.
-        let latest = actor.status().generation.0.saturating_add(1);
+        let latest = actor.status().await.unwrap().generation.0.saturating_add(1);
         Self { actor: actor.clone(), ends, first: (earliest, latest), last: None }
     }
 
@@ -36,9 +35,9 @@ impl Watching {
                 counts.restarts += u64::from(end.restarts);
             }
         }
-        let status = self.actor.status().generation.0;
+        let status = self.actor.status().await.unwrap().generation.0;
         if self.last.is_some_and(|last| last != status) {
-            let (name, last) = (self.actor.name(), self.last.unwrap_or_default());
+            let (name, last) = (self.actor.id(), self.last.unwrap_or_default());
             tally.find(format!(
                 "{name}: the end of life {last} was told last, and the last life was {status}"
             ));
@@ -54,7 +53,7 @@ impl Watching {
     }
 
     fn look(&mut self, end: &Result<LifeEnd, Missed>, tally: &Tally) {
-        let name = self.actor.name();
+        let name = self.actor.id();
         match end {
             Err(missed) => {
                 // Only too many in a row may be missed, and never in silence.

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::engine::ComponentSource;
 use pulsing_host::host::{ActorSpec, Host, SpawnError};
-use pulsing_host::id::ActorName;
 use tokio::task::JoinSet;
 
 use super::fault::{self, Fault};
@@ -68,8 +67,8 @@ impl World {
         world.spawn(ledger("ledger", WITNESS, &[])?).await?;
         for actor in world.host.registry().list() {
             let ready = tokio::time::timeout(PATIENCE, actor.ready()).await;
-            let ready = ready.with_context(|| format!("{} does not start", actor.name()))?;
-            ready.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+            let ready = ready.with_context(|| format!("{} does not start", actor.id()))?;
+            ready.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.id()))?;
         }
         Ok(world)
     }
@@ -109,7 +108,7 @@ impl World {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
             match self.host.actor(&fault.actor()) {
-                Ok(actor) if !(anew && actor.status().state.is_final()) => return Ok(actor),
+                Ok(actor) if !(anew && actor.status().await.unwrap().state.is_final()) => return Ok(actor),
                 Ok(_) | Err(_) => {}
             }
             match self.try_spawn(fault.spec()?).await {
@@ -127,7 +126,7 @@ impl World {
     /// Spawns an actor that is watched to its end.
     async fn try_spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
         let actor = self.host.spawn(spec).await?;
-        let (watching, tally) = (Watching::begin(&actor), Arc::clone(&self.tally));
+        let (watching, tally) = (Watching::begin(&actor).await, Arc::clone(&self.tally));
         self.watch(async move { watching.until_gone(&tally).await });
         Ok(actor)
     }
@@ -176,8 +175,8 @@ fn healthy(whom: Healthy) -> Result<ActorSpec> {
 /// An actor that may ask its `peers`, and that nothing happens to because the machine has much to do.
 fn ledger(guest: &str, name: &str, peers: &[String]) -> Result<ActorSpec> {
     let mut spec = crate::spec(guest)?;
-    spec.name = ActorName::new(name)?;
-    spec.grants.ask = peers.iter().map(|peer| ActorName::new(peer)).collect::<Result<_, _>>()?;
+    spec.id = name.parse()?;
+    spec.grants.ask = peers.iter().map(|peer| peer.parse()).collect::<Result<_, _>>()?;
     spec.limits.ask_timeout = PATIENCE;
     spec.limits.grace = PATIENCE / 2;
     spec.limits.handler_max_cpu = PATIENCE / 2;

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use futures::future::try_join_all;
-use pulsing_host::actor::reference::{ActorRef, SendOptions};
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::ActorSpec;
-use pulsing_host::id::ActorName;
 use pulsing_host::message::{Message, Payload};
+use pulsing_host::{ActorRef, SendOptions};
 use serde_json::{Map, Value, json};
 
 use super::{Step, expanded};
@@ -39,7 +38,7 @@ pub async fn run(cast: Cast<'_>, config: Option<&Value>, steps: &[Step]) -> Resu
     let host = host()?;
     let outcome = async {
         let mut actor = cast_as(cast.actor, ACTOR)?;
-        actor.grants.ask = vec![ActorName::new(PEER)?];
+        actor.grants.ask = vec![PEER.parse()?];
         if let Some(config) = config {
             actor.config = Payload::from_value(config)?;
         }
@@ -61,7 +60,7 @@ pub async fn run(cast: Cast<'_>, config: Option<&Value>, steps: &[Step]) -> Resu
 
 fn cast_as(guest: &str, name: &str) -> Result<ActorSpec> {
     let mut spec = spec(guest)?;
-    spec.name = ActorName::new(name)?;
+    spec.id = name.parse()?;
     Ok(spec)
 }
 
@@ -113,7 +112,7 @@ async fn take_once(actor: &ActorRef, step: &Step) -> Result<()> {
         return read(actor, method, &args, step).await;
     }
     let methods = step.describes.as_ref().context("a step without a message")?;
-    describes(actor, methods, step)
+    describes(actor, methods, step).await
 }
 
 fn compare(step: &Step, answer: Result<Value, CallError>) -> Result<()> {
@@ -206,8 +205,9 @@ fn fields(error: &CallError) -> Value {
     }
 }
 
-fn describes(actor: &ActorRef, wanted: &BTreeMap<String, String>, step: &Step) -> Result<()> {
-    let methods = &actor.inspect().description.methods;
+async fn describes(actor: &ActorRef, wanted: &BTreeMap<String, String>, step: &Step) -> Result<()> {
+    let description = actor.snapshot().await?.description;
+    let methods = &description.methods;
     let named: Map<_, _> =
         methods.iter().map(|method| (method.name.clone(), method.kind.as_str().into())).collect();
     same(&named.into(), Some(&json!(wanted)))?;

@@ -54,7 +54,7 @@ async fn a_thousand_waits_that_are_cancelled_at_once_run_their_destructors_in_th
     idle(&actor).await;
     let entry: Value = bounded(actor.ask("nap", &(1, 1000, 1)).into_future()).await.unwrap();
     assert_eq!((&entry["generation"], &entry["index"]), (&0.into(), &1000.into()));
-    assert_eq!((count(&actor, "running").await, actor.status().generation.0), (0, 0));
+    assert_eq!((count(&actor, "running").await, actor.status().await.unwrap().generation.0), (0, 0));
     host.shutdown().await;
 }
 
@@ -67,7 +67,7 @@ async fn work_in_the_background_outlives_its_handler_and_ends_with_its_life() {
     idle(&actor).await;
     eventually(|| count(&actor, "ticks"), |ticks| *ticks >= 20).await;
 
-    let status = bounded(actor.stop()).await;
+    let status = bounded(actor.stop()).await.unwrap();
     assert_eq!(status.last_exit, Some(ExitReason::Stopped), "it does not hold up a stop");
     let noted =
         async || bounded(witness.ask::<Vec<(u64, u64)>>("notes", &()).into_future()).await.unwrap().len();
@@ -93,7 +93,7 @@ async fn work_in_the_background_ends_with_a_crash() {
     bounded(actor.ask::<()>("crash", &(0, 0)).into_future()).await.unwrap_err();
     assert_eq!(count(&actor, "ticks").await, 0);
     bounded(witness.ask::<Value>("nap", &(0, 0, 100)).into_future()).await.unwrap();
-    assert_eq!((count(&actor, "ticks").await, actor.status().generation.0), (0, 1));
+    assert_eq!((count(&actor, "ticks").await, actor.status().await.unwrap().generation.0), (0, 1));
     host.shutdown().await;
 }
 

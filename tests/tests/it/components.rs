@@ -43,7 +43,7 @@ async fn damaged_components_are_refused_or_run_and_never_harm_the_host() {
         let host = host().unwrap();
         let source = ComponentSource::Bytes(damaged.into());
         if let Ok(actor) = host.spawn(ActorSpec::new(ActorName::new("x").unwrap(), source)).await {
-            actor.kill().await;
+            actor.kill().await.unwrap();
         }
         host.shutdown().await;
     }
@@ -60,8 +60,8 @@ async fn two_actors_cannot_have_one_name() {
     let host = host().unwrap();
     host.spawn(spec("rogue").unwrap()).await.unwrap();
     let error = host.spawn(spec("rogue").unwrap()).await.err().unwrap();
-    assert_eq!(error, SpawnError::NameTaken { name: ActorName::new("rogue").unwrap() });
-    host.actor("rogue").unwrap().stop().await;
+    assert_eq!(error, SpawnError::NameTaken { name: "rogue".parse().unwrap() });
+    host.actor("rogue").unwrap().stop().await.unwrap();
     host.spawn(spec("rogue").unwrap()).await.unwrap();
     host.shutdown().await;
 }
@@ -166,7 +166,7 @@ async fn compiled_code_under_the_name_of_a_component_is_refused_also_where_compi
         match spawned {
             Ok(actor) => {
                 assert!(is_taken, "{name}");
-                actor.kill().await;
+                actor.kill().await.unwrap();
             }
             Err(error) => {
                 assert!(!is_taken, "{name}: {error}");
@@ -195,7 +195,7 @@ async fn nobody_is_granted_to_write_where_compiled_code_is_kept() {
         match host.spawn(spec).await {
             Ok(actor) => {
                 assert!(!is_refused, "{}", dir.display());
-                actor.kill().await;
+                actor.kill().await.unwrap();
             }
             Err(error) => {
                 assert!(is_refused, "{}: {error}", dir.display());

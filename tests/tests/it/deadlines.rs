@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulsing_host::ControlError;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::exit::{ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
@@ -34,12 +35,12 @@ async fn a_guest_in_a_loop_is_ended_after_the_grace_period() {
         spec.limits.grace = BRIEFLY;
         let actor = spawn(&host, spec).await.unwrap();
         actor.ask::<()>("spin", &()).timeout(BRIEFLY).await.unwrap_err();
-        let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await;
+        let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await.unwrap();
         let overdue = Overdue::Call { method: "spin".to_owned() };
         assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue, limit: BRIEFLY }));
         let method = if guest == "rogue" { "count" } else { "running" };
         bounded(actor.ask::<u64>(method, &()).into_future()).await.unwrap();
-        assert_eq!(actor.status().generation.0, 1);
+        assert_eq!(actor.status().await.unwrap().generation.0, 1);
     }
     host.shutdown().await;
 }
@@ -52,7 +53,7 @@ async fn a_waiting_guest_is_told_to_stop() {
     assert!(is_timeout(&error));
     let dropped = || overlapping.ask::<u64>("dropped", &()).into_future();
     eventually(dropped, |dropped| dropped.as_ref().is_ok_and(|dropped| *dropped == 1)).await.unwrap();
-    assert_eq!(overlapping.status().generation.0, 0, "its destructors ran in the same life");
+    assert_eq!(overlapping.status().await.unwrap().generation.0, 0, "its destructors ran in the same life");
 
     let serial = spawn(&host, spec("rogue").unwrap()).await.unwrap();
     let error = serial.ask::<Value>("sleep", &(3_600_000,)).timeout(BRIEFLY).await.unwrap_err();
@@ -69,8 +70,8 @@ async fn a_guest_that_loops_in_start_is_ended() {
     spec.limits.start_timeout = BRIEFLY;
     spec.restart.policy = pulsing_host::policy::RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
-    let exit = bounded(actor.ready()).await.unwrap_err();
-    assert_eq!(exit, ExitReason::Forced { overdue: Overdue::Start, limit: BRIEFLY });
+    let error = bounded(actor.ready()).await.unwrap_err();
+    assert_eq!(error, ControlError::Ended(ExitReason::Forced { overdue: Overdue::Start, limit: BRIEFLY }));
     host.shutdown().await;
 }
 
@@ -81,7 +82,7 @@ async fn a_guest_in_a_loop_does_not_hold_up_a_shutdown() {
     spec.limits.stop_timeout = BRIEFLY;
     let actor = spawn(&host, spec).await.unwrap();
     let spinning = tokio::spawn(actor.ask::<()>("spin", &()).into_future());
-    eventually(|| async { actor.inspect().in_flight }, |in_flight| *in_flight == 1).await;
+    eventually(|| async { actor.snapshot().await.unwrap().in_flight }, |in_flight| *in_flight == 1).await;
     bounded(host.shutdown()).await;
     assert!(matches!(spinning.await.unwrap(), Err(CallError::Actor(ActorError::System { .. }))));
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::Host;
-use pulsing_host::id::ActorName;
 use pulsing_host::limits::Limits;
 use pulsing_tests::{host, spawn, spec};
 
@@ -16,8 +15,8 @@ const NAMES: [&str; 3] = ["a", "b", "o"];
 /// An actor that may send messages to all of [`NAMES`].
 async fn actor(host: &Host, name: &str, guest: &str, limits: Limits) -> ActorRef {
     let mut spec = spec(guest).unwrap();
-    spec.name = ActorName::new(name).unwrap();
-    spec.grants.ask = NAMES.map(|name| ActorName::new(name).unwrap()).to_vec();
+    spec.id = name.parse().unwrap();
+    spec.grants.ask = NAMES.map(|name| name.parse().unwrap()).to_vec();
     spec.limits = limits;
     spawn(host, spec).await.unwrap()
 }

@@ -88,7 +88,7 @@ async fn every_class_survives_each_hop_from_guest_to_guest() {
             assert_eq!(bounded(see).await.unwrap(), unsupported, "{guest}: the nearest goes along");
         }
         for actor in [a, b, c] {
-            assert_eq!(actor.status().generation.0, 0, "{guest}");
+            assert_eq!(actor.status().await.unwrap().generation.0, 0, "{guest}");
         }
         host.shutdown().await;
     }
@@ -116,7 +116,7 @@ async fn every_class_survives_each_hop_in_mid_stream() {
 }
 
 /// What the actor `a` of `guest` sees of an ask of `b`.
-async fn seen(a: &pulsing_host::actor::reference::ActorRef, peer: &str, method: &str, args: Value) -> Value {
+async fn seen(a: &pulsing_host::ActorRef, peer: &str, method: &str, args: Value) -> Value {
     bounded(a.ask::<Value>("see", &([peer], method, args)).into_future()).await.unwrap()
 }
 
@@ -126,7 +126,7 @@ async fn a_guest_is_told_which_way_the_host_failed_it() {
         let host = host().unwrap();
         let a = spawn(&host, ledger(guest, "a", &["nobody", "stopped", "small", "full"])).await.unwrap();
         let stopped = spawn(&host, ledger(guest, "stopped", &[])).await.unwrap();
-        bounded(stopped.stop()).await;
+        bounded(stopped.stop()).await.unwrap();
         let mut small = ledger(guest, "small", &[]);
         small.limits.message_max = ByteSize::b(2000);
         spawn(&host, small).await.unwrap();
@@ -138,7 +138,8 @@ async fn a_guest_is_told_which_way_the_host_failed_it() {
         let full = spawn(&host, full).await.unwrap();
         // One runs, and one fills the mailbox.
         let running = tokio::spawn(full.ask::<Value>("nap", &(1, 1, 3_600_000)).into_future());
-        crate::eventually(|| async { full.inspect().in_flight }, |running| *running == 1).await;
+        crate::eventually(|| async { full.snapshot().await.unwrap().in_flight }, |running| *running == 1)
+            .await;
         full.tell("scribble", &(1, 2)).await.unwrap();
 
         for (peer, method, args, kind, says) in [

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 use futures::StreamExt;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::grants::DirGrant;
 use pulsing_host::host::Host;
@@ -53,7 +53,7 @@ async fn a_metrics_sink_counts_thousands_of_tells_and_refuses_names_without_end(
         bounded(sink.tell("event", &json!([format!("event {n}")])).into_future()).await.unwrap();
     }
     assert_eq!(ask(&sink, "names", json!([])).await.as_array().unwrap().len(), 1000);
-    let letters = sink.dead_letters();
+    let letters = sink.dead_letters().await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].reason.contains("no room for a series `event 999`"), "{:?}", letters[0].reason);
     host.shutdown().await;
@@ -69,7 +69,7 @@ async fn a_long_task_hears_of_it_when_its_reader_goes_away_while_it_waits() {
     drop(stream);
     let ended = eventually(|| ask(&tasks, "tasks", json!([])), |tasks| tasks["running"] == 0).await;
     assert_eq!(ended, json!({"running": 0, "finished": 0, "cancelled": 1}));
-    assert_eq!(tasks.status().generation.0, 0);
+    assert_eq!(tasks.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 
@@ -89,7 +89,7 @@ async fn a_long_task_that_is_taken_up_again_does_no_step_twice() {
 async fn worker_and_client(host: &Host) -> (ActorRef, ActorRef) {
     let worker = spawn(host, spec("flaky").unwrap()).await.unwrap();
     let mut client = spec("retry-client").unwrap();
-    client.grants.ask = vec![worker.name().clone()];
+    client.grants.ask = vec![worker.id().clone()];
     (worker, spawn(host, client).await.unwrap())
 }
 
@@ -99,7 +99,7 @@ async fn a_retry_client_gets_over_two_failures_and_the_work_is_done_once() {
     let (worker, client) = worker_and_client(&host).await;
     let receipt = ask(&client, "process_with_retry", json!(["flaky", "tea"])).await;
     assert_eq!(receipt, json!({"data": "tea", "number": 1}));
-    assert_eq!(worker.inspect().counted.asks, 3, "tries");
+    assert_eq!(worker.snapshot().await.unwrap().counted.asks, 3, "tries");
     assert_eq!(ask(&worker, "processed", json!([])).await, 1);
     host.shutdown().await;
 }
@@ -111,11 +111,11 @@ async fn a_retry_client_gives_up_after_its_tries_and_does_not_repeat_what_will_n
     let given_up = client.ask::<Value>("process_with_retry", &json!(["flaky", "tea", 1]));
     let error = bounded(given_up.into_future()).await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
-    assert_eq!(worker.inspect().counted.asks, 2, "tries");
+    assert_eq!(worker.snapshot().await.unwrap().counted.asks, 2, "tries");
     let refused = client.ask::<Value>("process_with_retry", &json!(["flaky", ""]));
     let error = bounded(refused.into_future()).await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Business { code: 400, .. })), "{error:?}");
-    assert_eq!(worker.inspect().counted.asks, 3, "tries");
+    assert_eq!(worker.snapshot().await.unwrap().counted.asks, 3, "tries");
     host.shutdown().await;
 }
 
@@ -150,13 +150,13 @@ async fn a_file_larger_than_an_actors_memory_is_streamed_in_little_of_it() {
         assert_eq!(line["line"], seen);
         assert_eq!(line["data"].as_str().unwrap().len(), LINE_BYTES - 1);
         if seen == 100 {
-            memory_at_first = reader.inspect().counted.memory_bytes;
+            memory_at_first = reader.snapshot().await.unwrap().counted.memory_bytes;
         }
     }
     assert_eq!(seen, lines);
-    let memory = reader.inspect().counted.memory_bytes;
+    let memory = reader.snapshot().await.unwrap().counted.memory_bytes;
     assert!(memory < FILE_BYTES / 4, "{memory} bytes");
     assert_eq!(memory, memory_at_first, "flat from the first lines on");
-    assert_eq!(reader.status().generation.0, 0);
+    assert_eq!(reader.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }

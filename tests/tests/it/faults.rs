@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
+use pulsing_host::ControlError;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::exit::{ExitReason, Overdue};
 use pulsing_host::host::{ActorSpec, Host};
@@ -24,7 +25,7 @@ async fn crash(host: &Host, spec: ActorSpec, method: &str, args: Value) -> (Acto
     );
     let count = bounded(actor.ask::<u64>("count", &()).into_future()).await.unwrap();
     assert_eq!(count, 1, "{method}: the next life has a memory of its own");
-    let status = actor.status();
+    let status = actor.status().await.unwrap();
     assert_eq!(status.generation.0, 1);
     (actor, status.last_exit.unwrap())
 }
@@ -55,7 +56,7 @@ async fn a_trap_is_told_with_file_and_line_where_the_component_has_them() {
         spec.restart.policy = RestartPolicy::Never;
         let actor = spawn(&host, spec).await.unwrap();
         bounded(actor.ask::<()>("x", &()).into_future()).await.unwrap_err();
-        let status = bounded(actor.wait_for(|status| status.state.is_final())).await;
+        let status = bounded(actor.wait_for(|status| status.state.is_final())).await.unwrap();
         let Some(ExitReason::Trapped { backtrace, .. }) = status.last_exit else { panic!("{status:?}") };
         assert!(backtrace.contains("sabotage"), "{guest}: {backtrace}");
         assert_eq!(backtrace.contains("saboteur/src/lib.rs:"), has_lines, "{guest}: {backtrace}");
@@ -71,7 +72,7 @@ async fn a_guest_over_its_memory_limit_ends_its_life() {
     let (actor, exit) = crash(&host, spec, "grow", json!([])).await;
     let message = trap(exit);
     assert!(message.contains("refused memory over its limit of 8388608 bytes"), "{message}");
-    assert!(actor.inspect().counted.memory_bytes < 8 << 20);
+    assert!(actor.snapshot().await.unwrap().counted.memory_bytes < 8 << 20);
     host.shutdown().await;
 }
 
@@ -100,8 +101,8 @@ async fn a_guest_that_fails_to_start_says_why() {
     spec.config = pulsing_host::message::Payload::json(r#"{"fail_in_start":true}"#);
     spec.restart.policy = RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
-    let exit = bounded(actor.ready()).await.unwrap_err();
-    assert_eq!(exit, ExitReason::StartFailed(ActorError::system("told to fail")));
+    let error = bounded(actor.ready()).await.unwrap_err();
+    assert_eq!(error, ControlError::Ended(ExitReason::StartFailed(ActorError::system("told to fail"))));
     host.shutdown().await;
 }
 
@@ -149,10 +150,10 @@ async fn a_guests_errors_keep_their_class_and_fields() {
         ActorError::Unsupported { operation: "teleport".to_owned(), nearest: None }
     );
     assert_eq!(fail("cancelled").await, ActorError::Cancelled);
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     assert!(matches!(fail("restart").await, ActorError::System { restart: true, .. }));
     bounded(actor.ask::<u64>("count", &()).into_future()).await.unwrap();
-    assert_eq!(actor.status().generation.0, 1);
+    assert_eq!(actor.status().await.unwrap().generation.0, 1);
     host.shutdown().await;
 }
 
@@ -177,10 +178,10 @@ async fn a_tell_that_loops_is_ended_at_its_limit() {
         let limit = spec.limits.handler_max_cpu;
         let actor = spawn(&host, spec).await.unwrap();
         actor.tell("spin", &()).await.unwrap();
-        let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await;
+        let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await.unwrap();
         bounded(actor.ask::<u64>(then, &()).into_future()).await.unwrap();
         assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue: Overdue::Break, limit }), "{guest}");
-        assert_eq!(actor.dead_letters().len(), 1, "{guest}");
+        assert_eq!(actor.dead_letters().await.unwrap().len(), 1, "{guest}");
     }
     host.shutdown().await;
 }
@@ -193,7 +194,7 @@ async fn who_is_answered_at_once_has_not_waited() {
     spec.limits.handler_max_cpu = limit;
     let actor = spawn(&host, spec).await.unwrap();
     actor.tell("nag", &()).await.unwrap();
-    let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await;
+    let status = bounded(actor.wait_for(|status| status.last_exit.is_some())).await.unwrap();
     assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue: Overdue::Break, limit }));
     host.shutdown().await;
 }
@@ -204,10 +205,10 @@ async fn many_short_handlers_do_not_add_up_to_a_long_one() {
     let mut spec = spec("rogue").unwrap();
     spec.limits.handler_max_cpu = Duration::from_millis(500);
     let actor = spawn(&host, spec).await.unwrap();
-    let before = actor.inspect().counted.cpu;
-    while actor.inspect().counted.cpu < before + Duration::from_millis(700) {
+    let before = actor.snapshot().await.unwrap().counted.cpu;
+    while actor.snapshot().await.unwrap().counted.cpu < before + Duration::from_millis(700) {
         bounded(actor.ask::<u64>("compute", &(2_000_000_u64,)).into_future()).await.unwrap();
     }
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }

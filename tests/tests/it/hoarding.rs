@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::host::Host;
-use pulsing_host::id::ActorName;
 use pulsing_tests::languages::is_left_out;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ async fn hoarder() -> Option<(Host, ActorRef, ActorRef)> {
     let host = host().unwrap();
     let peer = spawn(&host, spec("polyglot-rust").unwrap()).await.unwrap();
     let mut hoarder = spec(GUEST).unwrap();
-    hoarder.grants.ask = vec![ActorName::new("polyglot-rust").unwrap()];
+    hoarder.grants.ask = vec!["polyglot-rust".parse().unwrap()];
     let hoarder = spawn(&host, hoarder).await.unwrap();
     Some((host, hoarder, peer))
 }
@@ -61,7 +60,7 @@ async fn a_stream_that_is_closed_is_closed_also_where_a_draw_on_it_was_never_wai
     let count = 3 * peer.limits().open_streams.get();
     let drawn = hoarder.ask::<Value>("draws", &json!(["polyglot-rust", "forever", count]));
     assert_eq!(bounded(drawn.timeout(Duration::from_secs(60)).into_future()).await.unwrap(), json!(count));
-    crate::eventually(|| std::future::ready(peer.inspect().streams), |streams| *streams == 0).await;
+    crate::eventually(|| async { peer.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
     host.shutdown().await;
 }
 

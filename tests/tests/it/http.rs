@@ -143,7 +143,10 @@ async fn an_actor_that_takes_messages_from_others_alone_takes_none_over_http() {
         let response = post(&host, path, json!([1])).await;
         assert_eq!(response.status().as_u16(), 403, "{path}");
         let problem: Value = response.json().await.unwrap();
-        assert!(problem["detail"].as_str().unwrap().contains("`--from @http`"), "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("needs the grant `from` for @http"),
+            "{problem}"
+        );
     }
     let host = RunningHost::start(&[text(&file), "--from", "other", "--from", "@http"], 1);
     assert_eq!(post(&host, "counter/ask/increment", json!([1])).await.status(), 200);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use pulsing_host::actor::lifecycle::State;
-use pulsing_host::actor::reference::SendOptions;
+use pulsing_host::SendOptions;
+use pulsing_host::State;
 use pulsing_host::message::{Message, Payload};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn a_thousand_waits_of_one_guest_overlap() {
     let most: Vec<u64> =
         bounded(futures::future::join_all(naps)).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(most.into_iter().max(), Some(1000), "all of them waited at once");
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 
@@ -67,9 +67,9 @@ async fn a_sync_method_is_answered_while_others_wait() {
 #[tokio::test]
 async fn background_work_goes_on_after_its_handler_and_ends_with_the_life() {
     let host = host().unwrap();
-    let peer = pulsing_host::id::ActorName::new("peer").unwrap();
+    let peer = "peer".parse::<pulsing_host::ActorId>().unwrap();
     let mut asked = spec("waiter").unwrap();
-    asked.name = peer.clone();
+    asked.id = peer.clone();
     let asked = spawn(&host, asked).await.unwrap();
     let mut asking = spec("waiter").unwrap();
     asking.grants.ask = vec![peer];
@@ -82,9 +82,9 @@ async fn background_work_goes_on_after_its_handler_and_ends_with_the_life() {
         bounded(actor.restart()).await.unwrap();
         assert_eq!(counted().await.unwrap(), 0);
         // The next life does not count, and nobody asks for it.
-        let asks = asked.inspect().counted.asks;
+        let asks = asked.snapshot().await.unwrap().counted.asks;
         bounded(actor.ask::<u64>("nap", &(20,)).into_future()).await.unwrap();
-        assert_eq!((counted().await.unwrap(), asked.inspect().counted.asks), (0, asks));
+        assert_eq!((counted().await.unwrap(), asked.snapshot().await.unwrap().counted.asks), (0, asks));
     }
     host.shutdown().await;
 }
@@ -98,11 +98,11 @@ async fn a_guest_that_may_be_passivated_loses_its_memory_and_nothing_else() {
         let actor = spawn(&host, spec).await.unwrap();
         let note = Message::new("note", Payload::bytes("x"));
         actor.tell_message(note, SendOptions::default()).await.unwrap();
-        bounded(actor.wait_for(|status| status.state == State::Passive)).await;
-        assert_eq!(actor.inspect().counted.memory_bytes, 0, "{guest}");
+        bounded(actor.wait_for(|status| status.state == State::Passive)).await.unwrap();
+        assert_eq!(actor.snapshot().await.unwrap().counted.memory_bytes, 0, "{guest}");
         // It takes what comes, and begins anew.
         assert_eq!(bounded(actor.ask::<u64>("told", &()).into_future()).await.unwrap(), 0, "{guest}");
-        assert!(actor.status().generation.0 >= 1, "{guest}");
+        assert!(actor.status().await.unwrap().generation.0 >= 1, "{guest}");
     }
     host.shutdown().await;
 }

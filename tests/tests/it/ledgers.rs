@@ -1,10 +1,9 @@
 //! Actors of the guests `ledger` and `ledger-serial`, which count what becomes of their handlers and streams.
 
 use futures::StreamExt;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::CallError;
 use pulsing_host::host::{ActorSpec, Host};
-use pulsing_host::id::ActorName;
 use pulsing_host::stream::StreamReader;
 use pulsing_tests::{spawn, spec};
 use serde_json::{Value, json};
@@ -16,8 +15,8 @@ pub(crate) const BOTH: [&str; 2] = ["ledger", "ledger-serial"];
 
 pub(crate) fn ledger(guest: &str, name: &str, peers: &[&str]) -> ActorSpec {
     let mut spec = spec(guest).unwrap();
-    spec.name = ActorName::new(name).unwrap();
-    spec.grants.ask = peers.iter().map(|peer| ActorName::new(peer).unwrap()).collect();
+    spec.id = name.parse().unwrap();
+    spec.grants.ask = peers.iter().map(|peer| peer.parse().unwrap()).collect();
     spec
 }
 
@@ -43,7 +42,7 @@ pub(crate) async fn count_becomes(actor: &ActorRef, what: &str, wanted: u64) {
 /// Waits until nothing of any message or stream is left in it.
 pub(crate) async fn idle(actor: &ActorRef) {
     let left = || async {
-        let rest = actor.inspect();
+        let rest = actor.snapshot().await.unwrap();
         (rest.in_flight, rest.streams, rest.mailbox_depth)
     };
     eventually(left, |left| *left == (0, 0, 0)).await;

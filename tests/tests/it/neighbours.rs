@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use pulsing_host::actor::lifecycle::State;
+use pulsing_host::State;
 use pulsing_host::exit::{ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
 
@@ -24,23 +24,27 @@ async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves(
             )
         };
         bounded(ask(quiet)).await.unwrap();
-        eventually(|| async { actor.inspect().counted }, |counted| !counted.in_batch).await;
+        eventually(|| async { actor.snapshot().await.unwrap().counted }, |counted| !counted.in_batch).await;
         let spinning = tokio::spawn(actor.ask::<()>("spin", &()).into_future());
-        let moved = eventually(|| async { actor.inspect().counted }, |counted| counted.in_batch).await;
+        let moved =
+            eventually(|| async { actor.snapshot().await.unwrap().counted }, |counted| counted.in_batch)
+                .await;
         assert!(moved.slices >= 2, "{guest}: {moved:?}");
         // Its caller goes away: it is ended where it is, and the next life begins there.
         spinning.abort();
-        bounded(actor.wait_for(|status| status.generation.0 == 1 && status.state == State::Running)).await;
-        let exit = actor.status().last_exit;
+        bounded(actor.wait_for(|status| status.generation.0 == 1 && status.state == State::Running))
+            .await
+            .unwrap();
+        let exit = actor.status().await.unwrap().last_exit;
         assert!(
             matches!(&exit, Some(ExitReason::Forced { overdue: Overdue::Call { .. }, .. })),
             "{guest}: {exit:?}"
         );
         bounded(ask(quiet)).await.unwrap();
         // Also where nobody asks it anything.
-        eventually(|| async { actor.inspect().counted }, |counted| !counted.in_batch).await;
+        eventually(|| async { actor.snapshot().await.unwrap().counted }, |counted| !counted.in_batch).await;
         bounded(ask(quiet)).await.unwrap();
-        assert_eq!(actor.status().generation.0, 1, "{guest}: moving ends no life");
+        assert_eq!(actor.status().await.unwrap().generation.0, 1, "{guest}: moving ends no life");
     }
     host.shutdown().await;
 }
@@ -52,7 +56,7 @@ async fn a_busy_actor_keeps_its_state_while_it_is_moved() {
     let mut counted = 0;
     bounded(async {
         for busy in [true, false, true, false] {
-            while rogue.inspect().counted.in_batch != busy {
+            while rogue.snapshot().await.unwrap().counted.in_batch != busy {
                 if busy {
                     rogue.ask::<u64>("compute", &(60_000_000_u64,)).await.unwrap();
                 }
@@ -63,7 +67,7 @@ async fn a_busy_actor_keeps_its_state_while_it_is_moved() {
         }
     })
     .await;
-    assert_eq!(rogue.status().generation.0, 0);
+    assert_eq!(rogue.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 
@@ -75,18 +79,20 @@ async fn a_busy_actor_is_stopped_and_killed_where_it_is() {
         spec.limits.stop_timeout = Duration::from_millis(100);
         let rogue = spawn(&host, spec).await.unwrap();
         rogue.tell("spin", &()).await.unwrap();
-        eventually(|| async { rogue.inspect().counted }, |counted| counted.in_batch).await;
-        let status = bounded(async { if kill { rogue.kill().await } else { rogue.stop().await } }).await;
+        eventually(|| async { rogue.snapshot().await.unwrap().counted }, |counted| counted.in_batch).await;
+        let status =
+            bounded(async { if kill { rogue.kill().await.unwrap() } else { rogue.stop().await.unwrap() } })
+                .await;
         let forced = ExitReason::Forced { overdue: Overdue::Stop, limit: Duration::from_millis(100) };
         let (state, exit) = if kill { (State::Stopped, ExitReason::Killed) } else { (State::Failed, forced) };
         assert_eq!((status.state, status.last_exit), (state, Some(exit)));
-        assert!(!rogue.inspect().counted.in_batch);
+        assert!(!rogue.snapshot().await.unwrap().counted.in_batch);
         // The life is gone, not only forgotten.
-        let cpu = rogue.inspect().counted.cpu;
+        let cpu = rogue.snapshot().await.unwrap().counted.cpu;
         let waiter = spawn(&host, self::spec("waiter").unwrap()).await.unwrap();
         bounded(waiter.ask::<u64>("nap", &(30,)).into_future()).await.unwrap();
-        bounded(waiter.stop()).await;
-        assert_eq!(rogue.inspect().counted.cpu, cpu);
+        bounded(waiter.stop()).await.unwrap();
+        assert_eq!(rogue.snapshot().await.unwrap().counted.cpu, cpu);
     }
     host.shutdown().await;
 }
@@ -100,7 +106,7 @@ async fn many_short_messages_do_not_hold_up_the_neighbours() {
     let asks: Vec<_> = (0..200)
         .map(|_| tokio::spawn(rogue.ask::<u64>("compute", &(3_000_000_u64,)).into_future()))
         .collect();
-    eventually(|| async { rogue.inspect().counted.asks }, |asks| *asks > 0).await;
+    eventually(|| async { rogue.snapshot().await.unwrap().counted.asks }, |asks| *asks > 0).await;
     bounded(waiter.ask::<u64>("nap", &(1,)).into_future()).await.unwrap();
     let answered = asks.iter().filter(|ask| ask.is_finished()).count();
     assert!(answered < asks.len() / 2, "{answered} of {}", asks.len());
@@ -116,7 +122,7 @@ async fn a_handler_goes_on_when_the_runtime_of_the_caller_that_began_it_has_ende
     const STEPS: u64 = 60_000_000;
     let host = host().unwrap();
     let rogue = spawn(&host, spec("rogue").unwrap()).await.unwrap();
-    eventually(|| async { rogue.inspect().counted }, |counted| !counted.in_batch).await;
+    eventually(|| async { rogue.snapshot().await.unwrap().counted }, |counted| !counted.in_batch).await;
     let actor = rogue.clone();
     let asking = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -128,6 +134,6 @@ async fn a_handler_goes_on_when_the_runtime_of_the_caller_that_began_it_has_ende
     });
     // Kept: dropped, it would be cancelled.
     let _ask = asking.join().unwrap();
-    eventually(|| async { rogue.inspect().in_flight }, |in_flight| *in_flight == 0).await;
+    eventually(|| async { rogue.snapshot().await.unwrap().in_flight }, |in_flight| *in_flight == 0).await;
     host.shutdown().await;
 }

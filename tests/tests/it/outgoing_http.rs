@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{any, get, post};
 use bytesize::ByteSize;
 use futures::StreamExt;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_tests::{host, spawn, spec};
@@ -138,7 +138,7 @@ async fn a_redirect_leads_nowhere_that_was_not_granted() {
     assert_eq!(count.load(Ordering::SeqCst), 0);
     let not_followed = json!({"url": server.url, "redirects": 0});
     assert_eq!(fetch(&confined, not_followed).await.unwrap()["status"], 307);
-    bounded(confined.stop()).await;
+    bounded(confined.stop()).await.unwrap();
 
     let free = actor(&host, "fetcher", &[&server.url, &other.url]).await;
     let answer = fetch(&free, request).await.unwrap();
@@ -200,7 +200,10 @@ async fn a_request_ends_with_the_deadline_of_its_call() {
     let error = bounded(asked.into_future()).await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
     bounded(gone.notified()).await;
-    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    assert_eq!(
+        (actor.ask::<bool>("is_alive", &()).await, actor.status().await.unwrap().generation.0),
+        (Ok(true), 0)
+    );
     host.shutdown().await;
 }
 
@@ -216,8 +219,11 @@ async fn a_request_ends_where_nobody_reads_on() {
     bounded(stream.next()).await.unwrap().unwrap();
     drop(stream);
     bounded(gone.notified()).await;
-    eventually(|| async { actor.inspect().streams }, |streams| *streams == 0).await;
-    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    eventually(|| async { actor.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
+    assert_eq!(
+        (actor.ask::<bool>("is_alive", &()).await, actor.status().await.unwrap().generation.0),
+        (Ok(true), 0)
+    );
     host.shutdown().await;
 }
 
@@ -244,7 +250,7 @@ async fn an_actor_has_no_more_requests_open_than_its_limit() {
     let actor = spawn(&host, spec).await.unwrap();
     let pending = actor.ask::<Value>("fetch_at_once", &(&server.url, 2)).into_future();
     let pending = tokio::spawn(pending);
-    eventually(|| async { actor.inspect().in_flight }, |in_flight| *in_flight == 1).await;
+    eventually(|| async { actor.snapshot().await.unwrap().in_flight }, |in_flight| *in_flight == 1).await;
     let error = fetch(&actor, json!({"url": server.url})).await.unwrap_err();
     assert!(error.is_retryable() && text_of(error.clone()).contains("http_requests"), "{error:?}");
     assert!(pending.await.unwrap().is_err());
@@ -274,7 +280,7 @@ async fn a_serial_guest_uses_wasi_http() {
     let body = "x".repeat(300_000);
     let got = bounded(free.ask::<(u16, String)>("post", &(&url, &body)).into_future()).await;
     assert_eq!(got, Ok((200, body)));
-    bounded(free.stop()).await;
+    bounded(free.stop()).await.unwrap();
 
     let confined = actor(&host, "fetcher-serial", &[]).await;
     let error = bounded(confined.ask::<Value>("fetch", &(&url,)).into_future()).await.unwrap_err();
@@ -295,7 +301,7 @@ async fn a_serial_guest_that_waits_for_a_server_is_told_to_stop() {
         // It went on in the same life: what it waited for failed.
         assert_eq!(bounded(actor.ask::<bool>("is_alive", &()).into_future()).await, Ok(true));
     }
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     bounded(gone.notified()).await;
     host.shutdown().await;
 }
@@ -336,7 +342,7 @@ async fn a_serial_guest_whose_body_nobody_reads_is_told_to_stop() {
     let error = bounded(asked.into_future()).await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
     assert_eq!(bounded(actor.ask::<bool>("is_alive", &()).into_future()).await, Ok(true));
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     serving.abort();
     host.shutdown().await;
 }
@@ -349,7 +355,10 @@ async fn a_response_to_a_serial_guest_ends_with_its_call_whoever_keeps_it() {
     let status = bounded(actor.ask::<u16>("keep", &(format!("{}/", server.url),)).into_future()).await;
     assert_eq!(status, Ok(200));
     bounded(gone.notified()).await;
-    assert_eq!((actor.ask::<bool>("is_alive", &()).await, actor.status().generation.0), (Ok(true), 0));
+    assert_eq!(
+        (actor.ask::<bool>("is_alive", &()).await, actor.status().await.unwrap().generation.0),
+        (Ok(true), 0)
+    );
     host.shutdown().await;
 }
 
@@ -445,8 +454,8 @@ async fn what_a_serial_guest_holds_of_wasi_http_is_bounded() {
     assert_eq!(granted.ask("takes_texts_of", &(20_000,)).await, Ok([false, false, false]));
     assert_eq!(bounded(granted.ask::<usize>("hold_fields", &(1000,)).into_future()).await, Ok(1000));
     bounded(granted.ask::<usize>("hold_fields", &(3000,)).into_future()).await.unwrap_err();
-    eventually(|| async { granted.status() }, |status| status.generation.0 == 1).await;
-    bounded(granted.stop()).await;
+    eventually(|| async { granted.status().await.unwrap() }, |status| status.generation.0 == 1).await;
+    bounded(granted.stop()).await.unwrap();
     let confined = spawn(&host, spec("fetcher-serial").unwrap()).await.unwrap();
     assert_eq!(bounded(confined.ask::<usize>("hold_bodies", &(1000,)).into_future()).await, Ok(8));
     host.shutdown().await;

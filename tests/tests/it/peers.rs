@@ -4,22 +4,21 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::host::Host;
-use pulsing_host::id::ActorName;
 use pulsing_tests::{host, spawn, spec};
 
 use crate::{bounded, eventually};
 
 /// Two actors of one guest: the first may ask the second.
 async fn pair(host: &Host, guest: &str) -> (ActorRef, ActorRef) {
-    let name = |name| ActorName::new(name).unwrap();
+    let name = |name: &str| name.parse().unwrap();
     let mut asking = spec(guest).unwrap();
-    asking.name = name("asking");
+    asking.id = name("asking");
     asking.grants.ask = vec![name("asked")];
     let mut asked = spec(guest).unwrap();
-    asked.name = name("asked");
+    asked.id = name("asked");
     (spawn(host, asking).await.unwrap(), spawn(host, asked).await.unwrap())
 }
 
@@ -46,7 +45,7 @@ async fn a_guest_reads_a_stream_of_another_actor_and_gives_it_up() {
     let host = host().unwrap();
     let (asking, asked) = pair(&host, "waiter").await;
     assert_eq!(bounded(asking.ask::<u64>("sum_of", &("asked", 4)).into_future()).await.unwrap(), 10);
-    eventually(|| async { asked.inspect().streams }, |streams| *streams == 0).await;
+    eventually(|| async { asked.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
     host.shutdown().await;
 }
 
@@ -59,21 +58,21 @@ async fn what_is_left_of_the_time_goes_along_to_nested_asks() {
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
     let running = || asked.ask::<u64>("running", &()).into_future();
     eventually(running, |running| running.as_ref().is_ok_and(|running| *running == 0)).await.unwrap();
-    assert_eq!(asked.status().generation.0, 0);
+    assert_eq!(asked.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 
 #[tokio::test]
 async fn streams_of_other_actors_that_have_ended_are_let_go() {
     let host = host().unwrap();
-    let name = |name| ActorName::new(name).unwrap();
+    let name = |name: &str| name.parse().unwrap();
     let mut asking = spec("waiter").unwrap();
-    asking.name = name("asking");
+    asking.id = name("asking");
     asking.grants.ask = vec![name("asked")];
     asking.limits.open_streams = const { std::num::NonZeroUsize::new(2).unwrap() };
     let asking = spawn(&host, asking).await.unwrap();
     let mut asked = spec("waiter").unwrap();
-    asked.name = name("asked");
+    asked.id = name("asked");
     spawn(&host, asked).await.unwrap();
     for _ in 0..5 {
         let sum = asking.ask::<u64>("sum_until_error_of", &("asked", 3)).into_future();
@@ -85,7 +84,7 @@ async fn streams_of_other_actors_that_have_ended_are_let_go() {
 #[tokio::test]
 async fn a_guest_is_told_of_every_end_of_another_actor() {
     let host = host().unwrap();
-    let name = |name| ActorName::new(name).unwrap();
+    let name = |name: &str| name.parse().unwrap();
     let mut watching = spec("waiter").unwrap();
     watching.grants.ask = vec![name("rogue")];
     let watching = spawn(&host, watching).await.unwrap();
@@ -101,7 +100,7 @@ async fn a_guest_is_told_of_every_end_of_another_actor() {
     bounded(watched.ask::<u64>("count", &()).into_future()).await.unwrap();
     bounded(watched.restart()).await.unwrap();
     assert_eq!(next(&mut ends).await.unwrap(), "1 restart-requested true");
-    bounded(watched.stop()).await;
+    bounded(watched.stop()).await.unwrap();
     assert_eq!(next(&mut ends).await.unwrap(), "2 stopped false");
     host.shutdown().await;
 }
@@ -111,7 +110,7 @@ async fn a_serial_guest_waits_for_the_end_of_another_actor() {
     let host = host().unwrap();
     let (asking, asked) = pair(&host, "rogue").await;
     let end = tokio::spawn(asking.ask::<String>("end_of", &("asked",)).into_future());
-    eventually(|| async { asking.inspect().in_flight }, |in_flight| *in_flight == 1).await;
+    eventually(|| async { asking.snapshot().await.unwrap().in_flight }, |in_flight| *in_flight == 1).await;
     // It watches from some moment on: crashes go on until it has seen one.
     let seen = async {
         while !end.is_finished() {
@@ -128,21 +127,21 @@ async fn a_serial_guest_waits_for_the_end_of_another_actor() {
 #[tokio::test]
 async fn a_guest_has_no_more_bytes_on_their_way_than_its_limit() {
     let host = host().unwrap();
-    let name = |name| ActorName::new(name).unwrap();
+    let name = |name: &str| name.parse().unwrap();
     let mut asking = spec("waiter").unwrap();
-    asking.name = name("asking");
+    asking.id = name("asking");
     asking.grants.ask = vec![name("asked")];
     asking.limits.kept_max = bytesize::ByteSize::mib(1);
     asking.limits.message_max = bytesize::ByteSize::kib(512);
     let asking = spawn(&host, asking).await.unwrap();
     let mut asked = spec("waiter").unwrap();
-    asked.name = name("asked");
+    asked.id = name("asked");
     let asked = spawn(&host, asked).await.unwrap();
     let refused = bounded(asking.ask::<usize>("flood", &("asked", 20, 100_000)).into_future()).await.unwrap();
     assert_eq!(refused, 10);
     // Nothing is left of it.
     let refused = bounded(asking.ask::<usize>("flood", &("asked", 10, 100_000)).into_future()).await.unwrap();
     assert_eq!(refused, 0);
-    assert_eq!(asked.status().generation.0, 0);
+    assert_eq!(asked.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, poll_immediate};
 use futures::stream::FuturesUnordered;
 use proptest::prelude::*;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::limits::Overflow;
 use pulsing_tests::{host, spawn};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::actor::lifecycle::State;
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
+use pulsing_host::State;
 use pulsing_host::error::{ActorError, CallError, RuntimeErrorKind};
 use pulsing_host::host::{ActorSpec, Host};
 use pulsing_host::message::{Message, Payload};
@@ -59,7 +59,7 @@ async fn provoke(actor: &ActorRef, export: &str) {
             let mut stream = bounded(stream).await.unwrap();
             drop(bounded(stream.next_batch(1)).await);
         }
-        "stop" => drop(bounded(actor.stop()).await),
+        "stop" => drop(bounded(actor.stop()).await.unwrap()),
         _describe_or_start => {}
     }
 }
@@ -72,7 +72,7 @@ async fn end_of(host: &Host, fault: &str) -> String {
         bounded(actor.ready()).await.unwrap();
         provoke(&actor, export).await;
     }
-    let status = bounded(actor.wait_for(|status| status.state.is_final())).await;
+    let status = bounded(actor.wait_for(|status| status.state.is_final())).await.unwrap();
     let exit = status.last_exit.unwrap().to_string();
     exit.lines().next().unwrap().to_owned()
 }
@@ -114,7 +114,7 @@ async fn a_guest_that_traps_or_loops_ends_its_own_life_whatever_export_it_does_i
             "{fault}"
         );
     }
-    assert_eq!(neighbour.status().generation.0, 0);
+    assert_eq!(neighbour.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 
@@ -125,7 +125,7 @@ async fn a_guest_that_sleeps_for_ever_in_a_tell_holds_up_itself_alone_and_is_sto
     actor.tell("x", &()).await.unwrap();
     let error = ask(&actor, "y").await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
-    let status = bounded(actor.stop()).await;
+    let status = bounded(actor.stop()).await.unwrap();
     assert_eq!((status.state, status.generation.0), (State::Failed, 0));
     host.shutdown().await;
 }
@@ -140,7 +140,7 @@ async fn a_guest_that_sleeps_for_ever_in_a_draw_holds_up_itself_alone_and_is_sto
     let error = ask(&actor, "y").await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
     bounded(neighbour.ask::<u64>("increment", &json!([])).into_future()).await.unwrap();
-    let status = bounded(actor.stop()).await;
+    let status = bounded(actor.stop()).await.unwrap();
     assert_eq!((status.state, status.generation.0), (State::Stopped, 0), "{:?}", status.last_exit);
     assert!(bounded(stream.next_batch(1)).await.is_err(), "the reader is told");
     host.shutdown().await;
@@ -156,8 +156,8 @@ async fn a_guest_that_hands_over_nonsense_is_told_so_and_goes_on() {
         let actor = spawn(&host, patient(fault)).await.unwrap();
         let error = ask(&actor, "x").await.unwrap_err();
         assert!(error.to_string().contains(says), "{fault}: {error}");
-        assert_eq!(actor.status().state, State::Running, "{fault}");
-        bounded(actor.stop()).await;
+        assert_eq!(actor.status().await.unwrap().state, State::Running, "{fault}");
+        bounded(actor.stop()).await.unwrap();
     }
     let faults =
         ["handle:ask-nobody", "handle:bad-handles", "handle:flood", "handle:sleep", "stream-close:sleep"];
@@ -170,8 +170,8 @@ async fn a_guest_that_hands_over_nonsense_is_told_so_and_goes_on() {
             provoke(&actor, "stream-close").await;
         }
         assert_eq!(ask(&actor, "x").await.is_ok(), !sleeps, "{fault}");
-        assert_eq!(actor.status().state, State::Running, "{fault}");
-        bounded(actor.stop()).await;
+        assert_eq!(actor.status().await.unwrap().state, State::Running, "{fault}");
+        bounded(actor.stop()).await.unwrap();
     }
     host.shutdown().await;
 }
@@ -192,9 +192,9 @@ async fn a_batch_of_nonsense_ends_its_stream_and_not_the_actor() {
         let error = bounded(stream.next_batch(1000)).await.unwrap_err();
         assert!(error.to_string().contains(says), "{fault}: {error}");
         assert!(bounded(stream.next_batch(1000)).await.unwrap().done, "{fault}");
-        eventually(|| async { actor.inspect().streams }, |streams| *streams == 0).await;
+        eventually(|| async { actor.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
         assert!(ask(&actor, "x").await.is_ok(), "{fault}");
-        bounded(actor.stop()).await;
+        bounded(actor.stop()).await.unwrap();
     }
     host.shutdown().await;
 }
@@ -208,9 +208,9 @@ async fn a_number_of_a_stream_that_is_open_is_not_given_out_again() {
     let error = bounded(open()).await.map(drop).unwrap_err();
     assert!(error.to_string().contains("which is open already"), "{error}");
     drop(first);
-    eventually(|| async { actor.inspect().streams }, |streams| *streams == 0).await;
+    eventually(|| async { actor.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
     drop(bounded(open()).await.unwrap());
-    bounded(actor.stop()).await;
+    bounded(actor.stop()).await.unwrap();
     let error = ask(&actor, "x").await.unwrap_err();
     assert!(
         matches!(&error, CallError::Runtime(error) if error.kind == RuntimeErrorKind::ActorStopped),

@@ -1,6 +1,6 @@
 //! A stream read through three actors: each draws on the next, and the last one makes the items.
 
-use pulsing_host::actor::reference::ActorRef;
+use pulsing_host::ActorRef;
 use pulsing_host::error::{ActorError, CallError};
 use pulsing_host::stream::StreamReader;
 use pulsing_tests::host;
@@ -63,7 +63,7 @@ async fn an_error_in_mid_stream_comes_over_three_hops_after_the_items_before_it(
         assert_eq!((items, error), (75, Some(CallError::Actor(expected))), "{guest}");
         for actor in [a, b, c] {
             idle(&actor).await;
-            assert_eq!(actor.status().generation.0, 0);
+            assert_eq!(actor.status().await.unwrap().generation.0, 0);
         }
         host.shutdown().await;
     }
@@ -108,7 +108,11 @@ async fn a_reader_that_goes_away_ends_the_producers_of_all_three_hops() {
             for actor in [&a, &b, &c] {
                 count_becomes(actor, "dropped", round).await;
                 idle(actor).await;
-                assert_eq!((count(actor, "running").await, actor.status().generation.0), (0, 0), "{guest}");
+                assert_eq!(
+                    (count(actor, "running").await, actor.status().await.unwrap().generation.0),
+                    (0, 0),
+                    "{guest}"
+                );
             }
         }
         host.shutdown().await;

@@ -62,7 +62,7 @@ async fn a_thousand_streams_that_are_read_some_and_abandoned_are_all_closed() {
         let actor = spawn(&host, ledger(guest, "a", &[])).await.unwrap();
         let opened = (0..1000).map(|_| actor.stream("count", &(u32::MAX, 0, None::<String>)).into_future());
         let mut streams: Vec<_> = bounded(join_all(opened)).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(actor.inspect().streams, 1000, "{guest}");
+        assert_eq!(actor.snapshot().await.unwrap().streams, 1000, "{guest}");
         for (read_some, stream) in streams.iter_mut().enumerate() {
             let some = read_some % 7;
             assert_eq!(read(stream, some).await.len(), some);
@@ -73,7 +73,7 @@ async fn a_thousand_streams_that_are_read_some_and_abandoned_are_all_closed() {
         let dropped = count(&actor, "dropped").await;
         // One that was never drawn on has not begun, in the overlapping guest.
         assert!((850..=1000).contains(&dropped), "{guest}: {dropped}");
-        assert_eq!(actor.status().generation.0, 0);
+        assert_eq!(actor.status().await.unwrap().generation.0, 0);
         let mut stream = actor.stream("count", &(3, 0, None::<String>)).await.unwrap();
         assert_eq!(read(&mut stream, 9).await, items(1, 3), "{guest}: and it goes on");
         host.shutdown().await;
@@ -91,7 +91,7 @@ async fn a_stop_tells_the_readers_of_open_streams_why_they_end() {
             assert_eq!(read(&mut stream, 5).await, items(1, 5));
             streams.push(stream);
         }
-        let status = bounded(actor.stop()).await;
+        let status = bounded(actor.stop()).await.unwrap();
         assert_eq!(status.last_exit, Some(pulsing_host::exit::ExitReason::Stopped), "{guest}");
         for stream in streams {
             let (rest, error) = drain(stream).await;
@@ -138,7 +138,7 @@ async fn an_error_ready_together_with_items_comes_after_them_and_alone() {
             assert_eq!(drain(stream).await, (last, failed), "{guest}");
         }
         idle(&actor).await;
-        assert_eq!(actor.status().generation.0, 0);
+        assert_eq!(actor.status().await.unwrap().generation.0, 0);
         host.shutdown().await;
     }
 }

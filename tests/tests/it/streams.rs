@@ -24,7 +24,7 @@ async fn a_guest_s_stream_is_dropped_when_its_reader_goes_away() {
         eventually(running, |running| running.as_ref().is_ok_and(|running| *running == 0)).await.unwrap();
     }
     assert_eq!(actor.ask::<u64>("dropped", &()).await.unwrap(), 2, "their destructors ran");
-    assert_eq!(actor.status().generation.0, 0);
+    assert_eq!(actor.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
 

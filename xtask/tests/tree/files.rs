@@ -15,6 +15,12 @@ pub(crate) fn root() -> Result<PathBuf> {
 
 /// Every Rust file below `folder`, in the order of their paths.
 pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    Ok(all(folder)?.into_iter().filter(is_rust).collect())
+}
+
+/// Every file below `folder`, in the order of their paths.
+pub(crate) fn all(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -22,10 +28,10 @@ pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_dir() && !PASSED_OVER.contains(&name.as_ref()) {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
+            match path.is_dir() {
+                true if PASSED_OVER.contains(&name.as_ref()) => {}
+                true => folders.push(path),
+                false => found.push(path),
             }
         }
     }

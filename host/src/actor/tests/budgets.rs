@@ -75,5 +75,5 @@ async fn a_stream_that_nobody_reads_gives_way_to_one_that_is_read() {
     ends.sort_unstable();
     assert_eq!(ends, [false, true]);
     settle().await;
-    assert_eq!(fixture.actor.inspect().streams, 0);
+    assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
 }

@@ -43,7 +43,7 @@ async fn a_handler_whose_caller_timed_out_is_told_to_stop_and_the_others_go_on()
         assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
         assert_eq!(fixture.journal.of("cancelled"), ["cancelled sleep"]);
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(fixture.actor.status().generation.0, 0, "it stopped in time");
+        assert_eq!(fixture.actor.status().await.unwrap().generation.0, 0, "it stopped in time");
     }
 }
 
@@ -54,12 +54,12 @@ async fn a_handler_that_does_not_stop_within_the_grace_period_ends_its_life() {
         let timeout = Duration::from_millis(70);
         let begun = Instant::now();
         fixture.actor.ask::<Value>("stubborn", &0).timeout(timeout).await.unwrap_err();
-        let status = fixture.actor.wait_for(|status| status.last_exit.is_some()).await;
+        let status = fixture.actor.wait_for(|status| status.last_exit.is_some()).await.unwrap();
         assert_eq!(begun.elapsed(), Duration::from_millis(1070));
         let overdue = Overdue::Call { method: "stubborn".to_owned() };
         assert_eq!(status.last_exit, Some(ExitReason::Forced { overdue, limit: Duration::from_secs(1) }));
         assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
-        assert_eq!(fixture.actor.status().generation.0, 1);
+        assert_eq!(fixture.actor.status().await.unwrap().generation.0, 1);
     }
 }
 
@@ -106,5 +106,5 @@ async fn a_long_handler_is_not_ended_for_a_stream_whose_reader_went_away() {
     running.await.unwrap().unwrap();
     settle().await;
     assert_eq!(fixture.journal.of("close").len(), 1);
-    assert_eq!(fixture.actor.status().generation.0, 0);
+    assert_eq!(fixture.actor.status().await.unwrap().generation.0, 0);
 }

@@ -47,7 +47,7 @@ async fn no_more_handlers_run_at_once_than_max_in_flight() {
     let begun = tokio::time::Instant::now();
     let sleepers: Vec<_> = (0..6).map(|_| fixture.ask_in_background("sleep", json!(50))).collect();
     settle().await;
-    assert_eq!(fixture.actor.inspect().in_flight, 2);
+    assert_eq!(fixture.actor.snapshot().await.unwrap().in_flight, 2);
     for sleeper in sleepers {
         sleeper.await.unwrap().unwrap();
     }
@@ -75,13 +75,13 @@ async fn a_stop_goes_ahead_of_messages_also_when_the_mailbox_is_full() {
     let running = fixture.ask_in_background("stubborn", json!(0));
     settle().await;
     fixture.actor.tell("log", &1).await.unwrap();
-    fixture.actor.kill().await;
+    fixture.actor.kill().await.unwrap();
     assert!(matches!(
         running.await.unwrap(),
         Err(CallError::Actor(ActorError::System { recoverable: false, .. }))
     ));
     assert!(fixture.journal.of("log").is_empty());
-    assert_eq!(fixture.actor.dead_letters().len(), 1);
+    assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,8 +103,8 @@ async fn the_error_of_a_tell_is_counted_and_kept_in_the_dead_letters() {
     let fixture = Setup::default().spawn();
     fixture.actor.tell("log", "bad").await.unwrap();
     settle().await;
-    assert_eq!(fixture.actor.inspect().counted.failed_tells, 1);
-    let letters = fixture.actor.dead_letters();
+    assert_eq!(fixture.actor.snapshot().await.unwrap().counted.failed_tells, 1);
+    let letters = fixture.actor.dead_letters().await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].message.method.as_str(), letters[0].reason.as_str()), ("log", "cannot log"));
 }
@@ -126,7 +126,7 @@ async fn a_full_mailbox_rejects_or_drops_as_its_policy_says() {
         let second = fixture.actor.tell("log", &2).await;
         match overflow {
             Overflow::Reject => assert_eq!(second.unwrap_err().kind, RuntimeErrorKind::MailboxFull),
-            _ => assert_eq!(fixture.actor.dead_letters().len(), 1),
+            _ => assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 1),
         }
         running.await.unwrap().unwrap();
         settle().await;
@@ -182,7 +182,7 @@ async fn a_business_error_reaches_its_caller_and_the_actor_goes_on() {
     assert_eq!(error, ActorError::Business { code: 409, message: "no".to_owned(), details: None }.into());
     assert!(!error.is_retryable());
     assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
-    assert_eq!(fixture.actor.status().generation.0, 0);
+    assert_eq!(fixture.actor.status().await.unwrap().generation.0, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::actor::Spawn;
-use crate::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
-use crate::actor::desk::Desk;
-use crate::actor::reference::ActorRef;
+use crate::delivery::ActorRef;
+use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
-use crate::id::{ActorName, StreamId};
+use crate::id::StreamId;
+use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::message::{Message, Method, MethodKind, Payload};
 use crate::policy::RestartSettings;
@@ -78,14 +78,15 @@ impl Setup {
         let Self { lane, failing_starts, may_passivate, .. } = self;
         let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate };
         let (actor, run) = Spawn {
-            name: ActorName::new("native").unwrap(),
+            id: "native".parse().unwrap(),
             behavior: Arc::new(behavior),
             config: Payload::none(),
             limits: self.limits,
             restart: self.restart,
             counters: Arc::default(),
             callers: Default::default(),
-            batch: None,
+            pool: None,
+            graph: Arc::default(),
         }
         .split();
         Fixture { actor, journal, task: tokio::spawn(run) }
@@ -130,7 +131,7 @@ struct Native {
 /// One life: how far each open stream has got, and how.
 struct NativeLife<'a> {
     journal: &'a Journal,
-    desk: Desk,
+    context: LifeContext,
     streams: Mutex<HashMap<StreamId, Counting>>,
 }
 
@@ -158,17 +159,17 @@ impl Behavior for Native {
         self.lane
     }
 
-    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+    fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         async move {
             self.journal.note(format!("start {}", birth.generation));
             if birth.generation.0 < self.failing_starts {
                 return ExitReason::StartFailed(ActorError::system("not yet"));
             }
             if self.may_passivate {
-                desk.may_passivate();
+                context.may_passivate();
             }
-            desk.ready(&birth, description());
-            let life = NativeLife { journal: &self.journal, desk, streams: Mutex::default() };
+            context.ready(&birth, description());
+            let life = NativeLife { journal: &self.journal, context, streams: Mutex::default() };
             match self.lane {
                 Lane::Serial => life.serially().await,
                 Lane::Overlapping => life.overlapping().await,
@@ -207,7 +208,7 @@ fn description() -> Description {
 impl NativeLife<'_> {
     async fn serially(&self) -> ExitReason {
         loop {
-            let work = self.desk.next().await;
+            let work = self.context.next().await;
             if let Some(exit) = self.carry_out(work).await {
                 return exit;
             }
@@ -224,7 +225,7 @@ impl NativeLife<'_> {
                         return exit;
                     }
                 }
-                work = self.desk.next() => running.push(self.carry_out(work)),
+                work = self.context.next() => running.push(self.carry_out(work)),
             }
         }
     }
@@ -232,24 +233,24 @@ impl NativeLife<'_> {
     async fn carry_out(&self, work: Work) -> Option<ExitReason> {
         match work {
             Work::Ask(job) => match self.handle(&job).await {
-                Ok(result) => self.desk.handled(job.call, result),
+                Ok(result) => self.context.handled(job.call, result),
                 Err(exit) => return Some(exit),
             },
             Work::Tell(job) => {
                 let result = self.handle(&job).await;
                 match result {
-                    Ok(result) => self.desk.told(job.call, result.map(drop)),
+                    Ok(result) => self.context.told(job.call, result.map(drop)),
                     Err(exit) => return Some(exit),
                 }
             }
             Work::Draw { call, stream, max_items } => {
                 let result = self.draw(call, stream, u64::from(max_items)).await;
-                self.desk.drawn(call, result);
+                self.context.drawn(call, result);
             }
             Work::Close { call, stream } => {
                 self.journal.note(format!("close {}", stream.0));
                 self.streams.lock().unwrap().remove(&stream);
-                self.desk.closed(call);
+                self.context.closed(call);
             }
             Work::Stop => {
                 self.journal.note("stop");
@@ -273,7 +274,7 @@ impl NativeLife<'_> {
             "panic" => panic!("a bug"),
             "sleep" => tokio::select! {
                 () = tokio::time::sleep(pause) => value(json!(job.remaining.map(|left| left.as_millis()))),
-                () = self.desk.cancelled(job.call) => {
+                () = self.context.cancelled(job.call) => {
                     self.journal.note(format!("cancelled {method}"));
                     Err(ActorError::Cancelled)
                 }
@@ -316,7 +317,7 @@ impl NativeLife<'_> {
             Plan::Waits(pause) => {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => 1,
-                    () = self.desk.cancelled(call) => {
+                    () = self.context.cancelled(call) => {
                         self.journal.note("cancelled draw");
                         self.streams.lock().unwrap().remove(&id);
                         return Err(ActorError::Cancelled);

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
-use crate::actor::reference::ActorRef;
+use crate::delivery::ActorRef;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::limits::{Limits, Overflow};
 use crate::policy::RestartSettings;
@@ -190,9 +190,15 @@ fn started(fixture: &Fixture) -> Vec<usize> {
 }
 
 /// Messages that were buried.
-fn buried(actor: &ActorRef) -> BTreeSet<usize> {
+async fn buried(actor: &ActorRef) -> BTreeSet<usize> {
     let id = |args: Value| usize::try_from(args["id"].as_u64().unwrap()).unwrap();
-    actor.dead_letters().into_iter().map(|letter| id(letter.message.args.to_value().unwrap())).collect()
+    actor
+        .dead_letters()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|letter| id(letter.message.args.to_value().unwrap()))
+        .collect()
 }
 
 fn check_order(ops: &[Op], started: &[usize]) {
@@ -253,13 +259,13 @@ async fn check(setup: Setup, ops: &[Op]) {
     // The last restart, and the time that those have who were told to stop.
     tokio::time::sleep(Duration::from_secs(60)).await;
     settle().await;
-    let (started, buried) = (started(&fixture), buried(&fixture.actor));
+    let (started, buried) = (started(&fixture), buried(&fixture.actor).await);
     check_order(ops, &started);
     let handled: BTreeSet<_> = started.iter().copied().collect();
     for (id, op) in ops.iter().enumerate().filter(|(_, op)| sender(op).is_some()) {
         check_fate(id, op, &fates[&id], handled.contains(&id), buried.contains(&id));
     }
-    let rest = fixture.actor.inspect();
+    let rest = fixture.actor.snapshot().await.unwrap();
     assert_eq!((rest.in_flight, rest.streams, rest.mailbox_depth), (0, 0, 0), "nothing is left");
     assert_eq!(rest.counted.dead_letters, u64::try_from(buried.len()).unwrap(), "every one is counted, once");
     let counted = rest.counted.asks + rest.counted.tells;

@@ -23,7 +23,7 @@ async fn a_message_that_ends_two_lives_is_kept_out_and_the_actor_goes_on() {
         assert!(fixture.ask("crash", json!(1)).await.unwrap_err().is_retryable());
     }
     fixture.ask("echo", json!(0)).await.unwrap();
-    let letters = fixture.actor.dead_letters();
+    let letters = fixture.actor.dead_letters().await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(
         letters[0].reason.ends_with("it ended 2 lives, the last: crashed: boom"),
@@ -34,7 +34,7 @@ async fn a_message_that_ends_two_lives_is_kept_out_and_the_actor_goes_on() {
         let why = kept_out(&fixture, "crash", json!(1)).await.unwrap();
         assert!(why.contains("in quarantine"), "{why}");
     }
-    assert_eq!(fixture.actor.status().generation.0, 2);
+    assert_eq!(fixture.actor.status().await.unwrap().generation.0, 2);
     // Another message of the method is another message.
     assert!(fixture.ask("crash", json!(2)).await.unwrap_err().is_retryable());
     // After a while it may try again.
@@ -62,7 +62,7 @@ async fn of_several_messages_in_flight_none_is_to_blame() {
         assert!(fixture.ask("crash", json!(1)).await.unwrap_err().is_retryable());
         assert!(sleeper.await.unwrap().unwrap_err().is_retryable());
     }
-    assert!(fixture.actor.dead_letters().is_empty());
+    assert!(fixture.actor.dead_letters().await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,12 +73,12 @@ async fn dead_letters_are_told_again_and_let_in_again() {
         fixture.actor.tell("crash", &1).await.unwrap();
     }
     fixture.ask("echo", json!(0)).await.unwrap();
-    assert_eq!(fixture.actor.dead_letters().len(), 3);
+    assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 3);
     assert_eq!(fixture.actor.requeue_dead_letters().await, Ok(3));
     fixture.ask("echo", json!(0)).await.unwrap();
     assert_eq!((fixture.journal.of("log").len(), fixture.journal.of("crash").len()), (2, 4));
     // They failed again.
-    assert_eq!(fixture.actor.dead_letters().len(), 3);
+    assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,8 +98,8 @@ async fn a_requeue_into_an_actor_that_has_ended_keeps_its_letters() {
     let fixture = Setup::default().spawn();
     fixture.actor.tell("log", "bad").await.unwrap();
     fixture.ask("echo", json!(0)).await.unwrap();
-    fixture.actor.stop().await;
+    fixture.actor.stop().await.unwrap();
     let requeued = tokio::time::timeout(Duration::from_secs(60), fixture.actor.requeue_dead_letters());
     assert!(requeued.await.unwrap().is_err());
-    assert_eq!(fixture.actor.dead_letters().len(), 1);
+    assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 1);
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
+use crate::delivery::Retry;
 use crate::error::{ActorError, CallError};
 use crate::limits::Limits;
-use crate::retry::Retry;
 
 fn cached() -> Fixture {
     let limits = Limits { reply_cache: 10, ..Limits::default() };

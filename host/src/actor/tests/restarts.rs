@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::native::{Setup, settle};
-use crate::actor::behavior::Lane;
-use crate::actor::lifecycle::State;
-use crate::actor::watch::LifeEnd;
+use crate::delivery::ControlError;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::id::Generation;
+use crate::lane::Lane;
+use crate::lifecycle::LifeEnd;
+use crate::lifecycle::State;
 use crate::limits::Limits;
 use crate::policy::{RestartPolicy, RestartSettings};
 
@@ -43,7 +44,7 @@ async fn a_crashed_actor_starts_again_and_keeps_its_mailbox() {
             ["start 0", "crash null", "start 1", "log 0", "log 1", "log 2", "echo 1"],
             "nothing is lost, and nothing is handled twice"
         );
-        let status = fixture.actor.status();
+        let status = fixture.actor.status().await.unwrap();
         assert_eq!((status.generation.0, status.restarts), (1, 1));
         assert!(matches!(status.last_exit, Some(ExitReason::Trapped { .. })));
     }
@@ -72,7 +73,7 @@ async fn in_flight_calls_are_recoverable_exactly_when_another_life_follows() {
 async fn a_failed_actor_refuses_messages_and_says_why() {
     let fixture = policy(RestartPolicy::Never).spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
-    let status = fixture.actor.wait_for(|status| status.state.is_final()).await;
+    let status = fixture.actor.wait_for(|status| status.state.is_final()).await.unwrap();
     assert_eq!(status.state, State::Failed);
     let Err(CallError::Runtime(error)) = fixture.ask("echo", json!(1)).await else { panic!() };
     assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
@@ -86,7 +87,7 @@ async fn more_failures_than_the_budget_end_the_actor() {
         let error = fixture.ask("crash", json!(crash)).await.unwrap_err();
         assert_eq!(recoverable(error), crash < 5, "crash {crash}");
     }
-    let status = fixture.actor.wait_for(|status| status.state.is_final()).await;
+    let status = fixture.actor.wait_for(|status| status.state.is_final()).await.unwrap();
     assert_eq!((status.state, status.restarts), (State::Failed, 5));
 }
 
@@ -94,7 +95,7 @@ async fn more_failures_than_the_budget_end_the_actor() {
 async fn messages_wait_during_the_backoff_and_callers_may_ask_not_to() {
     let fixture = Setup::default().spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
-    fixture.actor.wait_for(|status| status.state == State::Restarting).await;
+    fixture.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();
     let begun = Instant::now();
     let refused = fixture.actor.ask::<Value>("echo", &1).fail_fast().await.unwrap_err();
     let CallError::Runtime(refused) = refused else { panic!("{refused:?}") };
@@ -112,7 +113,7 @@ async fn a_start_that_fails_is_a_failure() {
     assert_eq!(fixture.journal.of("start"), ["start 0", "start 1", "start 2"]);
     let failing = Setup { failing_starts: 9, ..Setup::default() }.spawn();
     let exit = failing.actor.ready().await.unwrap_err();
-    assert_eq!(exit, ExitReason::StartFailed(ActorError::system("not yet")));
+    assert_eq!(exit, ControlError::Ended(ExitReason::StartFailed(ActorError::system("not yet"))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +122,7 @@ async fn a_system_error_that_asks_for_it_restarts_the_actor() {
     let error = fixture.ask("fault", json!(null)).await.unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: false, .. })));
     fixture.ask("echo", json!(1)).await.unwrap();
-    let status = fixture.actor.status();
+    let status = fixture.actor.status().await.unwrap();
     assert_eq!(status.generation.0, 1);
     assert_eq!(status.last_exit, Some(ExitReason::Faulted { message: "bad".to_owned() }));
 }
@@ -131,7 +132,7 @@ async fn a_panic_of_the_hosts_own_code_ends_that_life_alone() {
     let fixture = Setup::default().spawn();
     assert!(recoverable(fixture.ask("panic", json!(null)).await.unwrap_err()));
     fixture.ask("echo", json!(1)).await.unwrap();
-    let exit = fixture.actor.status().last_exit;
+    let exit = fixture.actor.status().await.unwrap().last_exit;
     assert_eq!(exit, Some(ExitReason::HostFault { message: "a bug".to_owned() }));
 }
 
@@ -143,7 +144,7 @@ async fn a_stop_handles_what_waits_and_then_calls_stop() {
     fixture.actor.tell("log", &1).await.unwrap();
     let stopping = tokio::spawn({
         let actor = fixture.actor.clone();
-        async move { actor.stop().await }
+        async move { actor.stop().await.unwrap() }
     });
     settle().await;
     let Err(CallError::Runtime(error)) = fixture.ask("echo", json!(1)).await else { panic!() };
@@ -159,7 +160,7 @@ async fn a_stop_ends_streams_with_a_reason() {
     let fixture = Setup::default().spawn();
     let mut stream = fixture.actor.stream("count", &100).await.unwrap();
     settle().await;
-    fixture.actor.stop().await;
+    fixture.actor.stop().await.unwrap();
     assert_eq!(stream.next_batch(100).await.unwrap().items.len(), 32);
     let CallError::Runtime(error) = stream.next_batch(1).await.unwrap_err() else { panic!() };
     assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
@@ -179,7 +180,7 @@ async fn a_stop_that_takes_too_long_is_ended_by_force() {
     let fixture = Setup { limits, ..Setup::default() }.spawn();
     let _running = fixture.ask_in_background("stubborn", json!(0));
     settle().await;
-    let status = fixture.actor.stop().await;
+    let status = fixture.actor.stop().await.unwrap();
     assert_eq!(begun.elapsed(), Duration::from_secs(30));
     let exit = ExitReason::Forced { overdue: Overdue::Stop, limit: Duration::from_secs(30) };
     assert_eq!(status.last_exit, Some(exit));
@@ -190,9 +191,9 @@ async fn a_stop_cancels_the_backoff() {
     let restart = RestartSettings { min_backoff: Duration::from_secs(20), ..RestartSettings::default() };
     let fixture = Setup { restart, ..Setup::default() }.spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
-    fixture.actor.wait_for(|status| status.state == State::Restarting).await;
-    let (begun, mut watch) = (Instant::now(), fixture.actor.watch());
-    assert_eq!(fixture.actor.stop().await.state, State::Stopped);
+    fixture.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();
+    let (begun, mut watch) = (Instant::now(), fixture.actor.watch().await.unwrap());
+    assert_eq!(fixture.actor.stop().await.unwrap().state, State::Stopped);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     let end = watch.next().await.unwrap().unwrap();
     let never_began = LifeEnd { generation: Generation(1), exit: ExitReason::Stopped, restarts: false };
@@ -208,18 +209,19 @@ async fn a_stop_takes_back_a_restart_that_was_asked_for_before() {
         let sleeper = fixture.ask_in_background("sleep", json!(1000));
         settle().await;
         let stops = [fixture.actor.clone(), fixture.actor.clone()]
-            .map(|actor| tokio::spawn(async move { actor.stop().await }));
+            .map(|actor| tokio::spawn(async move { actor.stop().await.unwrap() }));
         settle().await;
         let revived = fixture.actor.clone();
         let restart = tokio::spawn(async move { revived.restart().await });
         settle().await;
-        let status = if kill { fixture.actor.kill().await } else { fixture.actor.stop().await };
+        let status =
+            if kill { fixture.actor.kill().await.unwrap() } else { fixture.actor.stop().await.unwrap() };
         assert!(status.state.is_final(), "{status:?}");
         restart.await.unwrap().unwrap_err();
         drop(sleeper.await);
         futures::future::join_all(stops).await;
         settle().await;
-        assert_eq!(fixture.actor.status().generation, Generation(0));
+        assert_eq!(fixture.actor.status().await.unwrap().generation, Generation(0));
     }
 }
 
@@ -240,13 +242,13 @@ async fn a_restart_by_hand_lets_what_runs_end_and_keeps_the_mailbox() {
 async fn a_restart_by_hand_revives_an_actor_that_failed_or_stopped() {
     let failed = policy(RestartPolicy::Never).spawn();
     failed.ask("crash", json!(null)).await.unwrap_err();
-    failed.actor.wait_for(|status| status.state.is_final()).await;
+    failed.actor.wait_for(|status| status.state.is_final()).await.unwrap();
     assert_eq!(failed.actor.restart().await.unwrap().state, State::Running);
     assert_eq!(failed.ask("echo", json!(1)).await.unwrap(), json!(1));
 
     let stopped = Setup::default().spawn();
     stopped.actor.ready().await.unwrap();
-    stopped.actor.stop().await;
+    stopped.actor.stop().await.unwrap();
     assert_eq!(stopped.actor.restart().await.unwrap().state, State::Running);
     assert_eq!(stopped.ask("echo", json!(1)).await.unwrap(), json!(1));
 }
@@ -256,7 +258,7 @@ async fn an_actor_that_restarts_always_does_so_after_a_failure_too() {
     let fixture = policy(RestartPolicy::Always).spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
     fixture.ask("echo", json!(1)).await.unwrap();
-    assert_eq!(fixture.actor.status().generation.0, 1);
+    assert_eq!(fixture.actor.status().await.unwrap().generation.0, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,8 +266,8 @@ async fn a_stop_returns_also_when_a_restart_was_asked_for_just_before_or_after()
     for restart_first in [true, false] {
         let fixture = Setup::default().spawn();
         fixture.actor.ready().await.unwrap();
-        let restart = |actor: crate::actor::reference::ActorRef| async move { actor.restart().await };
-        let stop = |actor: crate::actor::reference::ActorRef| async move { actor.stop().await };
+        let restart = |actor: crate::delivery::ActorRef| async move { actor.restart().await };
+        let stop = |actor: crate::delivery::ActorRef| async move { actor.stop().await.unwrap() };
         let (first, second) = (fixture.actor.clone(), fixture.actor.clone());
         let both = async {
             if restart_first {
@@ -283,12 +285,14 @@ async fn a_restart_of_an_actor_at_rest_that_is_taken_back_at_once_returns() {
     for kill in [true, false] {
         let fixture = Setup::default().spawn();
         fixture.actor.ready().await.unwrap();
-        fixture.actor.stop().await;
+        fixture.actor.stop().await.unwrap();
         settle().await;
-        let end = async { if kill { fixture.actor.kill().await } else { fixture.actor.stop().await } };
+        let end = async {
+            if kill { fixture.actor.kill().await.unwrap() } else { fixture.actor.stop().await.unwrap() }
+        };
         let both = futures::future::join(fixture.actor.restart(), end);
         let (restart, end) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("both return");
-        assert_eq!((restart, end.state), (Err(ExitReason::Stopped), State::Stopped));
+        assert_eq!((restart, end.state), (Err(ControlError::Ended(ExitReason::Stopped)), State::Stopped));
         assert_eq!(fixture.actor.restart().await.unwrap().generation, Generation(1));
     }
 }
@@ -333,38 +337,38 @@ async fn a_restart_that_is_asked_for_during_a_stop_is_not_lost_where_the_stop_ov
     settle().await;
     let stopping = tokio::spawn({
         let actor = fixture.actor.clone();
-        async move { actor.stop().await }
+        async move { actor.stop().await.unwrap() }
     });
     settle().await;
     // Which of the two ends it sees first is open.
     drop(fixture.actor.restart().await);
     stopping.await.unwrap();
     let status = fixture.actor.wait_for(|status| status.generation.0 == 1 && status.state == State::Running);
-    tokio::time::timeout(Duration::from_secs(60), status).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), status).await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_of_an_actor_whose_host_is_gone_returns() {
     let fixture = Setup::default().spawn();
     fixture.actor.ready().await.unwrap();
-    fixture.actor.stop().await;
+    fixture.actor.stop().await.unwrap();
     fixture.task.abort();
     settle().await;
     let restart = tokio::time::timeout(Duration::from_secs(60), fixture.actor.restart());
-    assert_eq!(restart.await.unwrap().unwrap_err(), ExitReason::Stopped);
+    assert_eq!(restart.await.unwrap().unwrap_err(), ControlError::Ended(ExitReason::Stopped));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watcher_is_told_of_every_end_once() {
     let fixture = Setup::default().spawn();
     fixture.actor.ready().await.unwrap();
-    let mut watch = fixture.actor.watch();
+    let mut watch = fixture.actor.watch().await.unwrap();
     for crash in 0..2 {
         fixture.ask("crash", json!(crash)).await.unwrap_err();
     }
     fixture.ask("echo", json!(0)).await.unwrap();
     fixture.actor.restart().await.unwrap();
-    fixture.actor.stop().await;
+    fixture.actor.stop().await.unwrap();
     fixture.actor.restart().await.unwrap();
     fixture.task.abort();
     let mut ends = Vec::new();

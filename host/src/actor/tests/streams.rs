@@ -29,7 +29,7 @@ async fn items_reach_the_reader_in_order_numbered_from_one_without_gaps() {
         let expected: Vec<_> = (1..=1000).map(|n| (n, n)).collect();
         assert_eq!(numbers(&mut reader, 2000).await, expected);
         assert!(reader.next().await.is_none());
-        assert_eq!(fixture.actor.inspect().streams, 0);
+        assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
         assert!(fixture.journal.of("close").is_empty(), "a stream that is done is not closed");
     }
 }
@@ -72,9 +72,9 @@ async fn a_reader_that_goes_away_is_told_to_the_producer_at_once_also_while_it_w
         drop(reader);
         settle().await;
         assert_eq!(fixture.journal.of("cancelled"), ["cancelled draw"]);
-        assert_eq!(fixture.actor.inspect().streams, 0);
+        assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(fixture.actor.status().generation.0, 0);
+        assert_eq!(fixture.actor.status().await.unwrap().generation.0, 0);
     }
 }
 
@@ -86,7 +86,7 @@ async fn a_stream_that_lost_its_reader_is_closed() {
     drop(reader);
     settle().await;
     assert_eq!(fixture.journal.of("close").len(), 1);
-    assert_eq!(fixture.actor.inspect().streams, 0);
+    assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn a_batch_that_breaks_the_rules_ends_the_stream_and_not_the_actor() {
         settle().await;
         assert_eq!(fixture.journal.of("close").len(), 1);
         assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1));
-        assert_eq!(fixture.actor.status().generation.0, 0);
+        assert_eq!(fixture.actor.status().await.unwrap().generation.0, 0);
     }
 }
 
@@ -141,7 +141,7 @@ async fn a_stream_on_which_nobody_draws_is_ended() {
     let mut reader = fixture.actor.stream("count", &100).await.unwrap();
     settle().await;
     tokio::time::sleep(Duration::from_secs(6 * 60)).await;
-    assert_eq!(fixture.actor.inspect().streams, 0);
+    assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
     assert_eq!(fixture.journal.of("close").len(), 1);
     let last = numbers(&mut reader, 32).await;
     assert_eq!(last.len(), 32, "what was in the buffer is delivered");
@@ -164,7 +164,7 @@ async fn an_actor_keeps_no_more_streams_open_than_its_limit() {
     let _second = fixture.actor.stream("count", &100).await.unwrap();
     assert!(fixture.actor.stream("count", &100).await.is_err());
     settle().await;
-    assert_eq!(fixture.actor.inspect().streams, 2);
+    assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 2);
     assert_eq!(fixture.journal.of("close").len(), 1, "the guest is told of the one too many");
     drop(first);
     settle().await;

@@ -57,7 +57,7 @@ async fn a_life_that_ends_while_it_is_visited_is_followed_by_the_next() {
         let fixture = idle(Setup { restart, ..Setup::default() }).await;
         fixture.ask(how, json!(0)).await.unwrap_err();
         assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1), "{how}");
-        assert_eq!(fixture.actor.status().generation.0, 1, "{how}");
+        assert_eq!(fixture.actor.status().await.unwrap().generation.0, 1, "{how}");
     }
 }
 
@@ -213,7 +213,7 @@ async fn visits_and_ends_of_lives_on_many_threads_leave_nobody_without_an_answer
     for answered in answered {
         assert!(answered.unwrap() > 0);
     }
-    fixture.actor.stop().await;
+    fixture.actor.stop().await.unwrap();
     fixture.task.abort();
     drop(fixture.task.await);
     drop(fixture.actor);

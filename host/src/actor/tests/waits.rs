@@ -10,15 +10,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::actor::Spawn;
-use crate::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
-use crate::actor::desk::Desk;
-use crate::actor::reference::{ActorRef, SendOptions};
+use crate::delivery::{ActorRef, SendOptions};
+use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use crate::error::{ActorError, CallError, RuntimeError};
 use crate::exit::ExitReason;
-use crate::id::{ActorName, CallId, StreamId};
+use crate::id::{CallId, StreamId};
+use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::message::{Message, Payload};
 use crate::registry::Registry;
+use crate::wait_graph::WaitGraph;
 
 /// Passes messages on: the arguments are the names of those who come next.
 ///
@@ -39,20 +40,20 @@ impl Behavior for Relay {
         self.lane
     }
 
-    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+    fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         async move {
             let next: Vec<String> = birth.config.to_value::<Option<_>>().unwrap().unwrap_or_default();
-            if let Err(error) = self.ask(&desk, CallId::NONE, "ask", &next).await {
+            if let Err(error) = self.ask(&context, CallId::NONE, "ask", &next).await {
                 return ExitReason::StartFailed(actor_error(error));
             }
-            desk.ready(&birth, Description::default());
+            context.ready(&birth, Description::default());
             let mut running = FuturesUnordered::new();
             let at_once = if self.lane == Lane::Serial { 1 } else { usize::MAX };
             loop {
                 tokio::select! {
                     biased;
                     Some(()) = running.next(), if !running.is_empty() => {}
-                    work = desk.next(), if running.len() < at_once => running.push(self.carry_out(&desk, work)),
+                    work = context.next(), if running.len() < at_once => running.push(self.carry_out(&context, work)),
                 }
             }
         }
@@ -65,51 +66,58 @@ impl Relay {
         self.registry.upgrade().unwrap().get(name)
     }
 
-    async fn carry_out(&self, desk: &Desk, work: Work) {
+    async fn carry_out(&self, context: &LifeContext, work: Work) {
         match work {
-            Work::Ask(job) => desk.handled(job.call, self.handle(desk, &job).await),
-            Work::Tell(job) => desk.told(job.call, self.handle(desk, &job).await.map(drop)),
+            Work::Ask(job) => context.handled(job.call, self.handle(context, &job).await),
+            Work::Tell(job) => context.told(job.call, self.handle(context, &job).await.map(drop)),
             Work::Draw { call, .. } => {
-                let asked = self.ask(desk, call, "ask", &["reader".to_owned()]).await.map_err(actor_error);
+                let asked = self.ask(context, call, "ask", &["reader".to_owned()]).await.map_err(actor_error);
                 let drawn = asked.map(|count| Drawn { items: vec![count], done: true });
-                desk.drawn(call, drawn);
+                context.drawn(call, drawn);
             }
-            Work::Close { call, .. } => desk.closed(call),
+            Work::Close { call, .. } => context.closed(call),
             Work::Stop => {}
         }
     }
 
-    async fn handle(&self, desk: &Desk, job: &Job) -> Result<Reply, ActorError> {
+    async fn handle(&self, context: &LifeContext, job: &Job) -> Result<Reply, ActorError> {
         let next: Vec<String> = job.message.args.to_value().unwrap();
         match job.message.method.as_str() {
             "pause_and_ask" => tokio::time::sleep(Duration::from_millis(10)).await,
             "items" => return Ok(Reply::Stream(StreamId(job.call.0))),
             "flood" => {
-                return self.flood(desk, job.call, &next).await.map_err(|error| actor_error(error.into()));
+                return self.flood(context, job.call, &next).await.map_err(|error| actor_error(error.into()));
             }
-            "read" => return self.read(desk, job.call, &next).await.map_err(actor_error).map(Reply::Value),
+            "read" => {
+                return self.read(context, job.call, &next).await.map_err(actor_error).map(Reply::Value);
+            }
             _ask => {}
         }
-        self.ask(desk, job.call, "ask", &next).await.map(Reply::Value).map_err(actor_error)
+        self.ask(context, job.call, "ask", &next).await.map(Reply::Value).map_err(actor_error)
     }
 
     async fn ask(
         &self,
-        desk: &Desk,
+        context: &LifeContext,
         call: CallId,
         method: &str,
         next: &[String],
     ) -> Result<Payload, CallError> {
         let Some((name, rest)) = next.split_first() else { return Ok(Payload::json("0")) };
-        let options = SendOptions { origin: desk.origin(call), ..SendOptions::default() };
+        let options = SendOptions { origin: context.origin(call), ..SendOptions::default() };
         let message = Message::new(method, Payload::from_value(rest).unwrap());
         let followed: u64 = self.peer(name)?.ask_message(message, options).await?.to_value().unwrap();
         Ok(Payload::json((followed + 1).to_string()))
     }
 
-    async fn flood(&self, desk: &Desk, call: CallId, next: &[String]) -> Result<Reply, RuntimeError> {
+    async fn flood(
+        &self,
+        context: &LifeContext,
+        call: CallId,
+        next: &[String],
+    ) -> Result<Reply, RuntimeError> {
         for _ in 0..10 {
-            let options = SendOptions { origin: desk.origin(call), ..SendOptions::default() };
+            let options = SendOptions { origin: context.origin(call), ..SendOptions::default() };
             let message = Message::new("ask", Payload::json("[]"));
             self.peer(&next[0])?.tell_message(message, options).await?;
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -117,11 +125,11 @@ impl Relay {
         Ok(Reply::Value(Payload::json("0")))
     }
 
-    async fn read(&self, desk: &Desk, call: CallId, next: &[String]) -> Result<Payload, CallError> {
+    async fn read(&self, context: &LifeContext, call: CallId, next: &[String]) -> Result<Payload, CallError> {
         let peer = self.peer(&next[0])?;
-        let options = SendOptions { origin: desk.origin(call), ..SendOptions::default() };
+        let options = SendOptions { origin: context.origin(call), ..SendOptions::default() };
         let mut reader = peer.stream_message(Message::new("items", Payload::json("[]")), options).await?;
-        let _wait = peer.begin_wait(&desk.origin(call))?;
+        let _wait = peer.begin_wait(&context.origin(call))?;
         let batch = reader.next_batch(1).await?;
         Ok(batch.items.into_iter().next().unwrap().payload)
     }
@@ -143,6 +151,7 @@ fn actor_error(error: CallError) -> ActorError {
 #[derive(Default)]
 struct Actors {
     registry: Arc<Registry>,
+    graph: Arc<WaitGraph>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -162,18 +171,18 @@ impl Actors {
     }
 
     fn add(&mut self, name: &str, lane: Lane, limits: Limits, config: Payload) -> ActorRef {
-        let (actor, run) = Spawn {
-            name: ActorName::new(name).unwrap(),
+        let spawn = Spawn {
+            id: name.parse().unwrap(),
             behavior: Arc::new(Relay { lane, registry: Arc::downgrade(&self.registry) }),
             config,
             limits,
             restart: crate::policy::RestartSettings::default(),
             counters: Arc::default(),
             callers: Default::default(),
-            batch: None,
-        }
-        .split();
-        assert!(self.registry.insert(actor.clone(), 100).is_ok());
+            pool: None,
+            graph: Arc::clone(&self.graph),
+        };
+        let (actor, run, _none_gave_way) = self.registry.add(spawn, 100).unwrap();
         self.tasks.push(tokio::spawn(run));
         actor
     }
@@ -281,7 +290,7 @@ async fn a_start_that_asks_its_own_actor_back_fails_at_once() {
     let config = Payload::json(r#"["b", "a"]"#);
     let limits = Limits::default();
     let actor = actors.add("a", Lane::Serial, limits, config);
-    let status = actor.wait_for(|status| status.last_exit.is_some()).await;
+    let status = actor.wait_for(|status| status.last_exit.is_some()).await.unwrap();
     let exit = status.last_exit.unwrap().to_string();
     assert!(exit.contains("would wait for itself: `a` → `b` → `a`"), "{exit}");
 }

@@ -63,15 +63,15 @@ impl Plan {
 }
 
 fn add(actors: &mut ByName, component: PathBuf, spec: ActorSpec) -> Result<(), Failure> {
-    if let Some((other, _)) = actors.get(&spec.name) {
+    if let Some((other, _)) = actors.get(&spec.id) {
         return Err(Failure::usage(format!(
             "{} and {} would both be called `{}`; name one of them in a configuration file, or run it alone with --name",
             other.display(),
             component.display(),
-            spec.name
+            spec.id
         )));
     }
-    actors.insert(spec.name.clone(), (component, spec));
+    actors.insert(spec.id.clone(), (component, spec));
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn configured(name: ActorName, actor: ActorConfig) -> Result<ActorSpec, Failure>
         })?,
     };
     Ok(ActorSpec {
-        name,
+        id: name.into(),
         component: ComponentSource::File(actor.component),
         config,
         limits: actor.limits,
@@ -124,7 +124,7 @@ fn check_dirs(spec: &ActorSpec) -> Result<(), Failure> {
         None => Ok(()),
         Some(dir) => Err(Failure::usage(format!(
             "`{}` is granted {}, which is no folder here",
-            spec.name,
+            spec.id,
             dir.host.display()
         ))),
     }

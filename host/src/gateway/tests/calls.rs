@@ -8,9 +8,9 @@ use futures::StreamExt;
 use serde_json::json;
 
 use super::*;
-use crate::actor::behavior::Lane;
-use crate::actor::lifecycle::State;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
+use crate::lane::Lane;
+use crate::lifecycle::State;
 use crate::limits::Limits;
 
 const ECHO: &str = "/v1/actors/double/ask/echo";
@@ -109,7 +109,7 @@ async fn a_tell_is_accepted_and_its_failure_is_a_dead_letter() {
     assert_eq!(fixture.post(tell, "").await.status, 202);
     let answer = fixture.send(post_to(tell).header("Idempotency-Key", "k"), "[1, 2]").await;
     assert_eq!((answer.status, answer.body.as_str()), (202, ""));
-    until(|| !fixture.double.actor.dead_letters().is_empty()).await;
+    until(async || !fixture.double.actor.dead_letters().await.unwrap().is_empty()).await;
     let letters = fixture.get("/v1/actors/double/dead-letters").await.json();
     let [letter] = letters.as_array().unwrap().as_slice() else { panic!("{letters}") };
     assert_eq!(letter["method"], "log");
@@ -152,9 +152,9 @@ async fn a_full_mailbox_is_429_at_the_edge() {
     let fixture = Fixture::new(Double::with(Lane::Serial, limits)).await;
     let wait = || tokio::spawn(fixture.router.clone().oneshot(post_to(WAIT).body(Body::empty()).unwrap()));
     let first = wait();
-    until(|| fixture.double.actor.inspect().in_flight == 1).await;
+    until(async || fixture.double.actor.snapshot().await.unwrap().in_flight == 1).await;
     let second = wait();
-    until(|| fixture.double.actor.inspect().mailbox_depth == 1).await;
+    until(async || fixture.double.actor.snapshot().await.unwrap().mailbox_depth == 1).await;
     for verb in ["ask", "tell", "stream"] {
         let answer = fixture.post(&format!("/v1/actors/double/{verb}/echo"), "").await;
         assert_eq!(answer.header("retry-after"), "1");
@@ -170,7 +170,7 @@ async fn a_caller_may_choose_not_to_wait_for_a_restart() {
     let fixture = fixture().await;
     let problem = fixture.post("/v1/actors/double/ask/crash", "").await.refused(500);
     assert!(problem.recoverable, "{}", problem.detail);
-    fixture.double.actor.wait_for(|status| status.state == State::Restarting).await;
+    fixture.double.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();
     let answer = fixture.send(post_to(ECHO).header("Pulsing-When-Restarting", "reject"), "[1]").await;
     assert_eq!(answer.header("retry-after"), "1");
     assert_eq!(runtime_kind(answer.refused(503).into_refusal()), RuntimeErrorKind::ActorRestarting);

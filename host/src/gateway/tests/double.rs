@@ -10,12 +10,12 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::actor::Spawn;
-use crate::actor::behavior::{Behavior, Birth, Description, Drawn, Job, Lane, Reply, Work};
-use crate::actor::desk::Desk;
-use crate::actor::reference::ActorRef;
+use crate::delivery::ActorRef;
+use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use crate::error::ActorError;
 use crate::exit::ExitReason;
-use crate::id::{ActorName, StreamId};
+use crate::id::StreamId;
+use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::message::{Message, Method, MethodKind, Payload};
 use crate::policy::RestartSettings;
@@ -24,6 +24,7 @@ use crate::registry::Registry;
 /// An actor called `double`, ended with this.
 pub(super) struct Double {
     pub(super) actor: ActorRef,
+    registry: Arc<Registry>,
     task: JoinHandle<()>,
 }
 
@@ -33,24 +34,24 @@ impl Double {
     }
 
     pub(super) fn with(lane: Lane, limits: Limits) -> Self {
-        let (actor, run) = Spawn {
-            name: ActorName::new("double").unwrap(),
+        let spawn = Spawn {
+            id: "double".parse().unwrap(),
             behavior: Arc::new(Native(lane)),
             config: Payload::none(),
             limits,
             restart: RestartSettings::default(),
             counters: Arc::default(),
             callers: Default::default(),
-            batch: None,
-        }
-        .split();
-        Self { actor, task: tokio::spawn(run) }
+            pool: None,
+            graph: Arc::default(),
+        };
+        let registry = Arc::new(Registry::default());
+        let (actor, run, _none_gave_way) = registry.add(spawn, 100).unwrap();
+        Self { actor, registry, task: tokio::spawn(run) }
     }
 
     pub(super) fn registry(&self) -> Arc<Registry> {
-        let registry = Registry::default();
-        assert!(registry.insert(self.actor.clone(), 100).is_ok());
-        Arc::new(registry)
+        Arc::clone(&self.registry)
     }
 }
 
@@ -67,9 +68,9 @@ impl Behavior for Native {
         self.0
     }
 
-    fn live(&self, birth: Birth, desk: Desk) -> BoxFuture<'_, ExitReason> {
+    fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         async move {
-            desk.ready(&birth, description());
+            context.ready(&birth, description());
             let running_max = if self.0 == Lane::Serial { 1 } else { usize::MAX };
             let mut running = FuturesUnordered::new();
             loop {
@@ -79,7 +80,7 @@ impl Behavior for Native {
                             return exit;
                         }
                     }
-                    work = desk.next(), if running.len() < running_max => running.push(carry_out(&desk, work)),
+                    work = context.next(), if running.len() < running_max => running.push(carry_out(&context, work)),
                 }
             }
         }
@@ -111,44 +112,44 @@ fn description() -> Description {
     Description { methods: METHODS.map(method).to_vec() }
 }
 
-async fn carry_out(desk: &Desk, work: Work) -> Option<ExitReason> {
+async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
     match work {
         Work::Ask(job) if job.message.method == "crash" => {
             let (message, backtrace) = ("boom".to_owned(), "a\nb".to_owned());
             return Some(ExitReason::Trapped { message, backtrace });
         }
         Work::Ask(job) => {
-            let answer = answer(desk, &job).await;
-            desk.handled(job.call, answer);
+            let answer = answer(context, &job).await;
+            context.handled(job.call, answer);
         }
         Work::Tell(job) => {
             let error = ActorError::system("cannot log");
-            desk.told(job.call, if job.message.args.body.is_empty() { Ok(()) } else { Err(error) });
+            context.told(job.call, if job.message.args.body.is_empty() { Ok(()) } else { Err(error) });
         }
         Work::Draw { call, stream: StreamId(0), .. } => {
-            desk.drawn(call, Err(ActorError::system("broken off")));
+            context.drawn(call, Err(ActorError::system("broken off")));
         }
         Work::Draw { call, stream: StreamId(u64::MAX), .. } => {
-            desk.cancelled(call).await;
-            desk.drawn(call, Err(ActorError::Cancelled));
+            context.cancelled(call).await;
+            context.drawn(call, Err(ActorError::Cancelled));
         }
         Work::Draw { call, stream: StreamId(from), .. } => {
             let items = (from..from + 3).map(|n| Payload::json(n.to_string())).collect();
-            desk.drawn(call, Ok(Drawn { items, done: true }));
+            context.drawn(call, Ok(Drawn { items, done: true }));
         }
-        Work::Close { call, .. } => desk.closed(call),
+        Work::Close { call, .. } => context.closed(call),
         Work::Stop => return Some(ExitReason::Stopped),
     }
     None
 }
 
-async fn answer(desk: &Desk, job: &Job) -> Result<Reply, ActorError> {
+async fn answer(context: &LifeContext, job: &Job) -> Result<Reply, ActorError> {
     let Message { method, args, idempotency_key, resume_after } = &*job.message;
     match method.as_str() {
         "key" => value(Payload::from_value(&json!(idempotency_key)).unwrap()),
         "fail" => Err(error(&args.to_value::<Vec<String>>().unwrap()[0])),
         "wait" => {
-            desk.cancelled(job.call).await;
+            context.cancelled(job.call).await;
             Err(ActorError::Cancelled)
         }
         "bad_json" => value(Payload::json("{oops")),

@@ -43,7 +43,7 @@ async fn an_actor_is_shown_with_exactly_these_fields() {
 async fn how_the_last_life_ended_is_shown() {
     let fixture = Fixture::new(Double::spawn()).await;
     fixture.post("/v1/actors/double/ask/crash", "").await.refused(500);
-    fixture.double.actor.wait_for(|status| status.generation.0 == 1).await;
+    fixture.double.actor.wait_for(|status| status.generation.0 == 1).await.unwrap();
     let actor = fixture.get("/v1/actors/double").await.json();
     assert_eq!((&actor["generation"], &actor["restarts"]), (&json!(1), &json!(1)));
     let exit = json!({"reason": "trapped", "message": "crashed: boom", "backtrace": ["a", "b"]});

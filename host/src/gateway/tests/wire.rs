@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::actor::reference::Inspection;
+use crate::delivery::ActorSnapshot;
 
 /// No wait in these tests is longer, unless something is wrong.
 const BOUND: Duration = Duration::from_secs(60);
@@ -36,8 +36,8 @@ impl Server {
         connection
     }
 
-    async fn until(&self, wanted: impl Fn(&Inspection) -> bool) {
-        super::until(|| wanted(&self.double.actor.inspect())).await;
+    async fn until(&self, wanted: impl Fn(&ActorSnapshot) -> bool) {
+        super::until(async || wanted(&self.double.actor.snapshot().await.unwrap())).await;
     }
 }
 
@@ -89,7 +89,7 @@ async fn at_the_end_what_is_under_way_is_answered_and_nobody_else_let_in() {
     let closed = async { while TcpStream::connect(server.address).await.is_ok() {} };
     tokio::time::timeout(BOUND, closed).await.unwrap();
     assert!(!server.task.is_finished());
-    server.double.actor.kill().await;
+    server.double.actor.kill().await.unwrap();
     assert!(rest(connection).await.starts_with("HTTP/1.1 500"));
     tokio::time::timeout(BOUND, server.task).await.unwrap().unwrap();
 }

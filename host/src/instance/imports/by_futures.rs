@@ -48,7 +48,7 @@ where
         }
         if polled.is_pending() && !self.is_waiting {
             self.is_waiting = true;
-            store.data_mut().desk.waits();
+            store.data_mut().context.waits();
         }
         let outcome = ready!(polled);
         let finish = self.finish.take();
@@ -85,11 +85,11 @@ impl future_system::Host for Guest {
     }
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
-        Ok(self.desk.is_cancelled(CallId(call)))
+        Ok(self.context.is_cancelled(CallId(call)))
     }
 
     fn may_passivate(&mut self) -> wasmtime::Result<()> {
-        self.desk.may_passivate();
+        self.context.may_passivate();
         Ok(())
     }
 

@@ -7,12 +7,12 @@
 pub(super) mod body;
 pub(super) mod client;
 mod exchange;
+mod exchanges;
 pub(super) mod failure;
 mod network;
 mod request;
 mod wasi;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wasmtime::component::{Accessor, HasSelf};
@@ -28,61 +28,19 @@ use crate::instance::bindings::serial::pulsing::actor::http;
 use crate::instance::store::Guest;
 
 pub(in crate::instance) use self::client::HttpClient;
+pub(in crate::instance) use self::exchanges::Exchanges;
 pub(in crate::instance) use self::network::Network;
 pub(in crate::instance) use self::wasi::WasiHttp;
 pub(super) use self::wasi::add_to_linker;
 
-/// The exchanges that a guest has open.
-pub(in crate::instance) struct Exchanges {
-    open: BTreeMap<u64, Arc<Exchange>>,
-    next: u64,
-    max: usize,
-}
-
-impl Exchanges {
-    pub(in crate::instance) fn new(max: usize) -> Self {
-        Self { open: BTreeMap::new(), next: 1, max }
-    }
-
-    /// Makes room for one more. Those whose call has ended count no more.
-    fn make_room(&mut self) -> Result<(), Failure> {
-        if self.open.len() >= self.max {
-            self.open.retain(|_, exchange| !exchange.is_over());
-        }
-        if self.open.len() >= self.max {
-            let text = format!("{} requests are open, and there may be no more (`http_requests`)", self.max);
-            return Err(Failure::new(ErrorCode::TooManyRequests, text));
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, exchange: Exchange) -> u64 {
-        let id = self.next;
-        self.next += 1;
-        self.open.insert(id, Arc::new(exchange));
-        id
-    }
-
-    fn get(&self, id: u64) -> Result<Arc<Exchange>, Failure> {
-        let unknown = || Failure::new(ErrorCode::Cancelled, format!("no exchange {id} is open"));
-        self.open.get(&id).cloned().ok_or_else(unknown)
-    }
-
-    pub(super) fn close(&mut self, id: u64) {
-        if let Some(exchange) = self.open.remove(&id) {
-            exchange.end();
-        }
-    }
-}
-
 impl Guest {
     pub(super) fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
-        let prepared = request::prepare(request, self.desk.limits().message_max_bytes())?;
-        self.http.allow(self.desk.name(), &prepared.url)?;
+        let prepared = request::prepare(request, self.context.limits().message_max_bytes())?;
+        self.http.allow(self.context.id(), &prepared.url)?;
         self.exchanges.make_room()?;
         let held = self.hold_bytes(prepared.kept_bytes())?;
         let exchange =
-            Exchange::begin(self.desk.clone(), CallId(within), Arc::clone(&self.http), prepared, held);
+            Exchange::begin(self.context.clone(), CallId(within), Arc::clone(&self.http), prepared, held);
         Ok(self.exchanges.add(exchange))
     }
 

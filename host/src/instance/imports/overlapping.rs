@@ -20,11 +20,11 @@ impl Host for Guest {
     }
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
-        Ok(self.desk.is_cancelled(CallId(call)))
+        Ok(self.context.is_cancelled(CallId(call)))
     }
 
     fn may_passivate(&mut self) -> wasmtime::Result<()> {
-        self.desk.may_passivate();
+        self.context.may_passivate();
         Ok(())
     }
 
@@ -92,8 +92,8 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
     }
 
     async fn cancelled(accessor: &Accessor<Guest, Self>, call: u64) -> wasmtime::Result<()> {
-        let desk = accessor.with(|mut store| store.get().desk.clone());
-        desk.cancelled(CallId(call)).await;
+        let context = accessor.with(|mut store| store.get().context.clone());
+        context.cancelled(CallId(call)).await;
         Ok(())
     }
 

@@ -39,11 +39,11 @@ impl system::Host for Guest {
         let told = match self.peer(&target) {
             // A tell that waits for room ends with the call that it is part of.
             Ok(peer) => {
-                let origin = self.desk.origin(self.current);
+                let origin = self.context.origin(self.current);
                 tokio::select! {
                     biased;
                     told = Self::tell_in_time(&peer, message, origin) => told,
-                    () = self.desk.cancelled(self.current) => Err(told_to_stop()),
+                    () = self.context.cancelled(self.current) => Err(told_to_stop()),
                 }
             }
             Err(error) => Err(error),
@@ -71,11 +71,11 @@ impl system::Host for Guest {
         stream: u64,
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
-        let origin = self.desk.origin(self.current);
+        let origin = self.context.origin(self.current);
         let batch = match self.peer_streams.get(stream) {
             Ok(stream) => tokio::select! {
                 batch = stream.draw(max_items, &origin) => batch,
-                () = self.desk.cancelled(self.current) => Err(ActorError::Cancelled.into()),
+                () = self.context.cancelled(self.current) => Err(ActorError::Cancelled.into()),
             },
             Err(error) => Err(error),
         };
@@ -95,17 +95,17 @@ impl system::Host for Guest {
     async fn sleep(&mut self, ms: u64) -> wasmtime::Result<()> {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(ms)) => {}
-            () = self.desk.cancelled(self.current) => {}
+            () = self.context.cancelled(self.current) => {}
         }
         Ok(())
     }
 
     async fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
-        Ok(self.desk.is_cancelled(CallId(call)))
+        Ok(self.context.is_cancelled(CallId(call)))
     }
 
     async fn may_passivate(&mut self) -> wasmtime::Result<()> {
-        self.desk.may_passivate();
+        self.context.may_passivate();
         Ok(())
     }
 }

@@ -4,32 +4,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::desk::Desk;
-use crate::actor::waits::Origin;
+use crate::dispatch::LifeContext;
 use crate::error;
 use crate::id::CallId;
 use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
+use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
 use crate::message::Message;
 use crate::stream::Batch;
+use crate::wait_graph::Origin;
 
-use super::peers::{Source, told_to_stop};
+use super::peers::told_to_stop;
 
 /// Waits until the call is told to stop; without end, where no call is named.
-async fn told(desk: &Desk, within: CallId) {
+async fn told(context: &LifeContext, within: CallId) {
     if within == CallId::NONE {
         return std::future::pending().await;
     }
-    desk.cancelled(within).await;
+    context.cancelled(within).await;
 }
 
 /// Does `work`, unless the call is told to stop before: then true.
-async fn is_cut_short(desk: Desk, within: u64, work: impl Future) -> bool {
+async fn is_cut_short(context: LifeContext, within: u64, work: impl Future) -> bool {
     tokio::select! {
         biased;
         _done = work => false,
-        () = told(&desk, CallId(within)) => true,
+        () = told(&context, CallId(within)) => true,
     }
 }
 
@@ -61,13 +62,13 @@ impl Guest {
             let held = self.hold(&message)?;
             Ok((peer, message, held))
         });
-        let desk = self.desk.clone();
+        let context = self.context.clone();
         async move {
             let (peer, message, _held) = held.map_err(runtime_error_out)?;
             let told = tokio::select! {
                 biased;
                 told = Self::tell_in_time(&peer, message, Origin::default()) => told,
-                () = told(&desk, CallId(within)) => Err(told_to_stop()),
+                () = told(&context, CallId(within)) => Err(told_to_stop()),
             };
             told.map_err(runtime_error_out)
         }
@@ -100,14 +101,14 @@ impl Guest {
     ) -> impl Future<Output = Result<Batch, error::CallError>> + Send + use<> {
         // Until it is drawn on, a stream that is closed is gone.
         let source = self.peer_streams.get(stream).map(|source| Arc::downgrade(&source));
-        let desk = self.desk.clone();
+        let context = self.context.clone();
         async move {
             let Some(source) = source?.upgrade() else { return Ok(Batch { items: Vec::new(), done: true }) };
             let origin = Origin::default();
             tokio::select! {
                 biased;
                 batch = source.draw(max_items, &origin) => batch,
-                () = told(&desk, CallId(within)) => Err(error::ActorError::Cancelled.into()),
+                () = told(&context, CallId(within)) => Err(error::ActorError::Cancelled.into()),
             }
         }
     }
@@ -124,9 +125,9 @@ impl Guest {
 
     /// Whether the wait was cut short.
     pub(super) fn sleeping(&self, within: u64, ms: u64) -> impl Future<Output = bool> + Send + use<> {
-        let desk = self.desk.clone();
+        let context = self.context.clone();
         // The clock begins when somebody waits.
-        async move { is_cut_short(desk, within, tokio::time::sleep(Duration::from_millis(ms))).await }
+        async move { is_cut_short(context, within, tokio::time::sleep(Duration::from_millis(ms))).await }
     }
 
     /// Whether the wait was cut short.
@@ -137,6 +138,6 @@ impl Guest {
     ) -> wasmtime::Result<impl Future<Output = bool> + Send + use<>> {
         let Some(woken) = self.parking.park(key) else { wasmtime::bail!("too many handlers are parked") };
         // The other end goes away only with the whole life.
-        Ok(is_cut_short(self.desk.clone(), within, woken))
+        Ok(is_cut_short(self.context.clone(), within, woken))
     }
 }

@@ -19,7 +19,7 @@ use super::failure::{Failure, OutOfReach, Unresolved};
 use super::network::{Lookups, Network};
 use super::request::url as read_url;
 use crate::grants::http::{Denied, HttpGrant, Reach, is_public, reach};
-use crate::id::ActorName;
+use crate::id::ActorId;
 use crate::instance::bindings::http_types::ErrorCode;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ impl HttpClient {
     }
 
     /// How far a URL reaches, if it is granted.
-    pub(super) fn allow(&self, actor: &ActorName, url: &Url) -> Result<Reach, Failure> {
+    pub(super) fn allow(&self, actor: &ActorId, url: &Url) -> Result<Reach, Failure> {
         Ok(reach(&self.grants, url).ok_or_else(|| Denied::new(actor.as_str(), url))?)
     }
 
@@ -85,7 +85,7 @@ impl HttpClient {
     /// Sends a request, and follows redirects. Answers the response when it begins, with its URL in it.
     pub(super) async fn send(
         &self,
-        actor: &ActorName,
+        actor: &ActorId,
         mut hop: Hop,
         mut body: Sent,
         redirects_max: u32,

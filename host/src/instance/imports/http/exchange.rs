@@ -13,8 +13,8 @@ use super::body::{Piece, channel};
 use super::client::{Hop, HttpClient, Sent};
 use super::failure::Failure;
 use super::request::{HEADERS_MAX_BYTES, Prepared, PreparedBody, WRITE_MAX_BYTES};
-use crate::actor::desk::Desk;
 use crate::budget::Held;
+use crate::dispatch::LifeContext;
 use crate::id::CallId;
 use crate::instance::bindings::http_types::{ErrorCode, Header, ResponseHead};
 
@@ -71,7 +71,7 @@ impl Drop for Exchange {
 impl Exchange {
     /// Begins to send. Must be called where tasks can be spawned.
     pub(super) fn begin(
-        desk: Desk,
+        context: LifeContext,
         within: CallId,
         client: Arc<HttpClient>,
         request: Prepared,
@@ -88,7 +88,7 @@ impl Exchange {
         let (incoming, over) = (Arc::<Mutex<Incoming>>::default(), CancellationToken::new());
         let held = Arc::new(Keeping(SyncMutex::new(Some(held))));
         let task = Task {
-            desk,
+            context,
             within,
             tell_head,
             incoming: Arc::clone(&incoming),
@@ -197,7 +197,7 @@ impl Incoming {
 
 /// What goes on by itself: the sending, and the end with the call.
 struct Task {
-    desk: Desk,
+    context: LifeContext,
     within: CallId,
     tell_head: watch::Sender<Head>,
     incoming: Arc<Mutex<Incoming>>,
@@ -207,7 +207,7 @@ struct Task {
 
 impl Task {
     async fn run(self, client: Arc<HttpClient>, hop: Hop, body: Sent, first_byte: Duration, redirects: u32) {
-        let send = tokio::time::timeout(first_byte, client.send(self.desk.name(), hop, body, redirects));
+        let send = tokio::time::timeout(first_byte, client.send(self.context.id(), hop, body, redirects));
         let answer = tokio::select! {
             sent = send => sent.unwrap_or_else(|_late| {
                 let text = format!("no response within {}", humantime::format_duration(first_byte));
@@ -238,7 +238,7 @@ impl Task {
     /// Returns when the call has ended or is told to stop, or the exchange was closed.
     async fn ended(&self) {
         tokio::select! {
-            () = self.desk.cancelled(self.within) => {}
+            () = self.context.cancelled(self.within) => {}
             () = self.over.cancelled() => {}
         }
     }
@@ -276,10 +276,10 @@ mod tests {
     use super::super::network::Network;
     use super::super::request::prepare;
     use super::*;
-    use crate::actor::behavior::Lane;
+    use crate::actor::context_of_nobody;
     use crate::budget::Budget;
-    use crate::id::ActorName;
     use crate::instance::bindings::http_types::{Body as WireBody, Request};
+    use crate::lane::Lane;
     use crate::limits::Limits;
 
     /// A request with a streamed body to a server that accepts connections and reads nothing.
@@ -296,11 +296,11 @@ mod tests {
             redirects_max: 0,
         };
         let prepared = prepare(request, 1 << 20).ok().unwrap();
-        let name = ActorName::new("test").unwrap();
-        let desk = Desk::of_nobody(name, Lane::Overlapping, Limits::default(), Arc::default());
+        let name = "test".parse().unwrap();
+        let context = context_of_nobody(name, Lane::Overlapping, Limits::default(), &Arc::default());
         let client = HttpClient::new(&[address.to_string().parse().unwrap()], &Network::new());
         let held = budget.take(prepared.kept_bytes()).unwrap();
-        (Exchange::begin(desk, CallId::NONE, Arc::new(client), prepared, held), listener)
+        (Exchange::begin(context, CallId::NONE, Arc::new(client), prepared, held), listener)
     }
 
     #[tokio::test]

@@ -85,7 +85,7 @@ impl Guest {
         &mut self,
         request: Request,
     ) -> wasmtime::Result<Result<Resource<HostOutgoingBody>, ()>> {
-        let Some(taken) = self.wasi_http.hooks.take_for_body() else { return Ok(Err(())) };
+        let Some(taken) = self.wasi_http.take_for_body() else { return Ok(Err(())) };
         let again = Request::new_borrow(request.rep());
         let body = self.http().body(request)?;
         if body.is_ok() {

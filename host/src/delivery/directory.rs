@@ -1,0 +1,47 @@
+//! How the actor of a name is found.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::lookup::LookupPort;
+use super::port::Port;
+use super::reference::ActorRef;
+use crate::error::RuntimeError;
+use crate::grants::Caller;
+use crate::id::ActorId;
+
+/// Finds actors by their ids.
+pub trait Directory: Send + Sync + 'static {
+    /// Finds the actor `id`.
+    fn find(self: Arc<Self>, id: &ActorId) -> Lookup;
+}
+
+/// What came of looking for an actor.
+pub enum Lookup {
+    /// It is there.
+    Found(Arc<dyn Port>),
+    /// It is not: why.
+    Missing(RuntimeError),
+    /// That is known only after a while.
+    Pending(BoxFuture<'static, Result<Arc<dyn Port>, RuntimeError>>),
+}
+
+/// A reference to the actor `id`, for messages of `caller`. Where finding it takes a while, messages wait for that in the
+/// order in which they are sent.
+///
+/// # Errors
+///
+/// Why there is no such actor, where that is known at once.
+pub(crate) fn find(
+    directory: Arc<dyn Directory>,
+    id: &ActorId,
+    caller: Caller,
+) -> Result<ActorRef, RuntimeError> {
+    let port = match directory.find(id) {
+        Lookup::Found(port) => port,
+        Lookup::Missing(error) => return Err(error),
+        Lookup::Pending(found) => Arc::new(LookupPort::new(id.clone(), found)) as Arc<dyn Port>,
+    };
+    Ok(ActorRef::new(port, caller))
+}

@@ -1,0 +1,145 @@
+//! The way to one actor. [`actor`](crate::actor) has the one within this process.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::budget::Budget;
+use crate::call::{CallContext, Outcome};
+use crate::dispatch::Description;
+use crate::error::RuntimeError;
+use crate::grants::Caller;
+use crate::id::ActorId;
+use crate::lane::Lane;
+use crate::lifecycle::{Status, Watch};
+use crate::limits::Limits;
+use crate::mailbox::DeadLetter;
+use crate::message::Message;
+use crate::observe::Counted;
+
+/// What brings messages and control to one actor, wherever it is.
+///
+/// Everything is owned, so that it may cross to another machine. A message takes its place in line when
+/// [`call`](Self::call) or [`tell`](Self::tell) is called, and not when what they return is first polled.
+pub trait Port: Send + Sync + 'static {
+    /// What a sender knows of the actor without asking it.
+    fn profile(&self) -> &Profile;
+
+    /// Sends a message that its caller waits for, if `caller` may.
+    fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call;
+
+    /// Sends a message that nobody waits for, if `caller` may.
+    fn tell(self: Arc<Self>, caller: &Caller, message: Message, context: CallContext) -> Told;
+
+    /// Is told of every end of the actor's lives from this call on, if `caller` may send to it.
+    fn watch(self: Arc<Self>, caller: &Caller) -> BoxFuture<'static, Result<Watch, RuntimeError>>;
+
+    /// Carries out a command, and waits for that. Dropping the future does not take the command back.
+    fn control(self: Arc<Self>, command: Command) -> BoxFuture<'static, Result<Done, RuntimeError>>;
+
+    /// Waits until the status is another than `unless`.
+    fn status(self: Arc<Self>, unless: Option<Status>) -> BoxFuture<'static, Result<Seen, RuntimeError>>;
+
+    /// Everything that is known of the actor at one moment.
+    fn snapshot(self: Arc<Self>, view: View) -> BoxFuture<'static, Result<ActorSnapshot, RuntimeError>>;
+}
+
+/// What a sender knows of an actor without asking it.
+#[derive(Debug)]
+pub struct Profile {
+    /// Which actor it is.
+    pub id: ActorId,
+    /// Its ceilings.
+    pub limits: Arc<Limits>,
+    /// For whoever reads messages to the actor from elsewhere: what it may hold of those of which only a part is there.
+    pub incoming: Budget,
+}
+
+impl Profile {
+    /// That of the actor `id`.
+    #[must_use]
+    pub fn new(id: ActorId, limits: Arc<Limits>) -> Self {
+        Self { id, incoming: Budget::new(limits.kept_max_bytes()), limits }
+    }
+}
+
+/// A call that was sent.
+pub enum Call {
+    /// It came to its end at once.
+    Ended(Outcome),
+    /// Dropping this cancels it.
+    Pending(BoxFuture<'static, Outcome>),
+}
+
+/// A tell that was sent, or waits for room.
+pub enum Told {
+    /// It came to its end at once.
+    Ended(Result<(), RuntimeError>),
+    /// It waits for room. Dropping this gives up its place in line.
+    Pending(BoxFuture<'static, Result<(), RuntimeError>>),
+}
+
+/// What an actor is told to do with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// End in good order: no new messages, those that wait are handled. Done when the actor has ended.
+    Stop,
+    /// End at once. Done when the actor has ended.
+    Kill,
+    /// Begin another life, after what is in flight. Done when that runs, or the actor has ended instead.
+    Restart,
+    /// Tell the actor its dead letters again.
+    RequeueDeadLetters,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The actor's status when it was carried out.
+    pub status: Status,
+    /// How many dead letters were told again.
+    pub requeued: usize,
+}
+
+/// An actor's status, as somebody sees it who waits for a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The status.
+    pub status: Status,
+    /// Whether nothing becomes of the actor any more: its host is gone.
+    pub is_gone: bool,
+}
+
+/// How much of an actor is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// All but the dead letters.
+    Summary,
+    /// All.
+    WithDeadLetters,
+}
+
+/// An actor at one moment.
+#[derive(Debug, Clone)]
+pub struct ActorSnapshot {
+    /// Which actor it is.
+    pub id: ActorId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// How its handlers share its instance.
+    pub lane: Lane,
+    /// What it says of itself; empty before its first start.
+    pub description: Arc<Description>,
+    /// How many messages wait.
+    pub mailbox_depth: usize,
+    /// How many handlers run.
+    pub in_flight: usize,
+    /// How many streams are open.
+    pub streams: usize,
+    /// How many bytes the host keeps for it: messages that wait or are in flight, and items that wait for readers.
+    pub kept_bytes: usize,
+    /// What it has counted.
+    pub counted: Counted,
+    /// The last messages that came to nothing, oldest first; empty in a [`View::Summary`].
+    pub dead_letters: Vec<DeadLetter>,
+}

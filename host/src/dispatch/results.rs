@@ -1,0 +1,194 @@
+//! Where a life hands in the results of its work, and what a guest says is checked.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Dispatch;
+use super::behavior::{DrawResult, Reply};
+use super::in_flight::InFlight;
+use super::life_context::LifeContext;
+use crate::budget::Held;
+use crate::call::Answer;
+use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::exit::TEXT_MAX_BYTES;
+use crate::id::{CallId, StreamId};
+use crate::lifecycle::Signal;
+use crate::mailbox::Fate;
+use crate::message::{Message, Payload};
+use crate::observe::Event;
+use crate::stream::{self, Buffered, Producer};
+use crate::text::printable;
+
+impl LifeContext {
+    /// Hands in what the handler of an ask returned.
+    pub fn handled(&self, call: CallId, result: Result<Reply, ActorError>) {
+        match result {
+            Ok(Reply::Stream(stream)) => self.dispatch.open_stream(call, stream),
+            Ok(Reply::Value(value)) => {
+                let outcome = self.dispatch.check_size(&value).map(|()| Answer::Value(value));
+                self.dispatch.end_handling(call, Fate::Answered(outcome));
+            }
+            Err(error) => self.dispatch.end_with_error(call, error),
+        }
+        self.dispatch.execution.broken();
+    }
+
+    /// Hands in how the handler of a tell ended.
+    pub fn told(&self, call: CallId, result: Result<(), ActorError>) {
+        match result {
+            Ok(()) => self.dispatch.end_handling(call, Fate::Answered(Ok(Answer::Value(Payload::none())))),
+            Err(error) => self.dispatch.end_with_error(call, error),
+        }
+        self.dispatch.execution.broken();
+    }
+
+    /// Hands in what a draw on a stream brought.
+    pub fn drawn(&self, call: CallId, result: DrawResult) {
+        self.dispatch.drawn(call, result);
+        self.dispatch.execution.broken();
+    }
+
+    /// Says that the guest has closed a stream.
+    pub fn closed(&self, call: CallId) {
+        self.dispatch.in_flight().closed(call);
+        self.dispatch.execution.broken();
+    }
+}
+
+impl Dispatch {
+    /// Settles a message that was handled. Nothing, where its life has ended meanwhile.
+    fn end_handling(&self, call: CallId, fate: Fate) {
+        // In a statement of its own: the lock is not held while it is settled.
+        let handled = self.in_flight().end_handling(call);
+        if let Some(unsettled) = handled {
+            self.mailbox.settle(unsettled, fate);
+        }
+    }
+
+    fn end_with_error(&self, call: CallId, error: ActorError) {
+        let mut in_flight = self.in_flight();
+        let Some(unsettled) = in_flight.end_handling(call) else { return };
+        self.note_fault(&mut in_flight, unsettled.message(), &error);
+        drop(in_flight);
+        self.mailbox.settle(unsettled, Fate::Answered(Err(error.into())));
+    }
+
+    /// Hands out no more work to a life that says it cannot go on.
+    fn note_fault(&self, in_flight: &mut InFlight, message: &Arc<Message>, error: &ActorError) {
+        if let ActorError::System { message: text, restart: true, .. } = error {
+            in_flight.fault(message);
+            self.lifecycle.signals().send(Signal::Fault(printable(text, TEXT_MAX_BYTES)));
+        }
+    }
+
+    fn check_size(&self, value: &Payload) -> Result<(), CallError> {
+        let (bytes, max) = (value.body.len(), self.limits.message_max);
+        if bytes <= self.limits.message_max_bytes() {
+            return Ok(());
+        }
+        let text = format!("`{}` answered {bytes} bytes, more than its limit of {}", self.id(), max.as_u64());
+        Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text).into())
+    }
+
+    /// Turns a call that was handled into a stream, and hands its reader to the caller.
+    fn open_stream(self: &Arc<Self>, call: CallId, id: StreamId) {
+        let mut in_flight = self.in_flight();
+        if in_flight.has_stream(id) {
+            let handled = in_flight.end_handling(call);
+            drop(in_flight);
+            if let Some(unsettled) = handled {
+                let error = self.broken_rule(format!("answered the stream {}, which is open already", id.0));
+                self.mailbox.settle(unsettled, Fate::Answered(Err(error)));
+            }
+            return;
+        }
+        let Some(resume_after) = in_flight.message(call).map(|message| message.resume_after.unwrap_or(0))
+        else {
+            return;
+        };
+        let capacity = usize::try_from(self.limits.stream_buffer.get()).unwrap_or(usize::MAX);
+        let producer = Arc::clone(self) as Arc<dyn Producer>;
+        let (writer, reader) = stream::channel(capacity, call, resume_after, producer);
+        let reader = if in_flight.path(call).is_outside() { reader.helping() } else { reader };
+        self.buffers.add(writer.buffered());
+        let open = in_flight.streaming();
+        let reply = in_flight.begin_stream(call, id, writer, Instant::now(), self.limits.grace);
+        drop(in_flight);
+        let Some(reply) = reply else { return };
+        self.deadlines_changed();
+        reply.send(if open >= self.limits.open_streams.get() {
+            // The reader is dropped, so the guest is told to close the stream.
+            let text = format!("`{}` has {open} streams open, and may have no more", self.id());
+            Err(ActorError::system(text).into())
+        } else {
+            Ok(Answer::Stream(reader))
+        });
+    }
+
+    fn drawn(&self, call: CallId, result: DrawResult) {
+        let mut in_flight = self.in_flight();
+        let Some((max_items, writer)) = in_flight.end_draw(call) else { return };
+        match result {
+            Err(error) => {
+                if let Some(message) = in_flight.message(call).cloned() {
+                    self.note_fault(&mut in_flight, &message, &error);
+                }
+                in_flight.end_stream(call, Err(error.into()));
+            }
+            Ok(drawn) => match self.check_draw(&drawn.items, drawn.done, max_items, &writer.buffered()) {
+                Ok(held) => {
+                    self.counters.count(Event::Streamed(drawn.items.len()));
+                    writer.push_held(drawn.items, held);
+                    if drawn.done {
+                        in_flight.end_stream(call, Ok(()));
+                    } else {
+                        in_flight.continue_stream(call);
+                    }
+                }
+                Err(error) if drawn.done => in_flight.end_stream(call, Err(error)),
+                Err(error) => {
+                    in_flight.break_stream(call, error, Instant::now(), self.limits.grace);
+                    in_flight.continue_stream(call);
+                }
+            },
+        }
+    }
+
+    fn check_draw(
+        &self,
+        items: &[Payload],
+        done: bool,
+        max_items: u32,
+        buffer: &Buffered,
+    ) -> Result<Held, CallError> {
+        let max = usize::try_from(max_items).unwrap_or(usize::MAX);
+        if items.len() > max {
+            let text = format!("handed over {} items where {max} were asked for", items.len());
+            return Err(self.broken_rule_of_stream(text));
+        }
+        if items.is_empty() && !done {
+            let text = "handed over no item, and did not say that it was done";
+            return Err(self.broken_rule_of_stream(text.to_owned()));
+        }
+        items.iter().try_for_each(|item| self.check_size(item))?;
+        let bytes = items.iter().map(Payload::kept_bytes).fold(0, usize::saturating_add);
+        let error = self.too_many_bytes();
+        self.buffers.keep(bytes, buffer, &error).ok_or(error)
+    }
+
+    fn broken_rule(&self, what: String) -> CallError {
+        let message = format!("`{}` {what}", self.id());
+        ActorError::System { message, recoverable: false, restart: false }.into()
+    }
+
+    fn broken_rule_of_stream(&self, what: String) -> CallError {
+        let message = format!("a stream of `{}` {what}", self.id());
+        ActorError::System { message, recoverable: false, restart: false }.into()
+    }
+
+    fn too_many_bytes(&self) -> CallError {
+        let (id, max) = (self.id(), self.limits.kept_max);
+        ActorError::system(format!("more than {max} of `{id}`'s streams wait for their readers")).into()
+    }
+}

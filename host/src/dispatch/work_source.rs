@@ -1,0 +1,168 @@
+//! Where a life picks up its work.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::Dispatch;
+use super::behavior::{Job, Work};
+use super::in_flight::{InFlight, Methods, Phase};
+use super::life_context::LifeContext;
+use crate::call::Deadline;
+use crate::error::{ActorError, nearest};
+use crate::mailbox::{Envelope, Fate};
+use crate::message::MethodKind;
+use crate::observe::Event;
+
+/// What there is to do.
+enum Next {
+    Work(Work),
+    /// Look again, once others had a turn and signals were heard.
+    Later,
+    Nothing,
+}
+
+impl LifeContext {
+    /// Waits for the next piece of work. After [`Work::Stop`] it waits for ever.
+    ///
+    /// # Ordering
+    ///
+    /// Streams that lost their reader come first; then draws and messages in turn; messages in the order in
+    /// which they came into the mailbox. No message while `max_in_flight` handlers run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes no work.
+    pub async fn next(&self) -> Work {
+        poll_fn(|context| self.dispatch.poll_next(context)).await
+    }
+}
+
+impl Dispatch {
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Work> {
+        // First: whoever brings work after this has looked wakes the life.
+        self.work_arrived.register(context.waker());
+        let execution = &*self.execution;
+        execution.set_idle(false);
+        let next = if execution.work_left() { self.try_next() } else { self.later() };
+        match next {
+            Next::Work(work) => {
+                // Streams that lost their readers go before what an inline run is for.
+                if !(execution.is_inline() && matches!(work, Work::Close { .. })) {
+                    execution.begin_work();
+                }
+                return Poll::Ready(work);
+            }
+            Next::Nothing => execution.set_idle(true),
+            Next::Later => {
+                // A reader that ran the life to open a stream runs it again to draw on it.
+                execution.set_idle(execution.is_inline());
+                self.come_back(context);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// What there is to do in another turn.
+    fn later(&self) -> Next {
+        let waits = !self.mailbox.is_empty() || self.in_flight().may_have_work();
+        if waits { Next::Later } else { Next::Nothing }
+    }
+
+    fn try_next(&self) -> Next {
+        let mut in_flight = self.in_flight();
+        let takes_messages = in_flight.takes_messages(self.limits.max_in_flight.get());
+        let message_waits = takes_messages && !self.mailbox.is_empty();
+        if let Some(work) = in_flight.next_stream_work(message_waits, Instant::now, self.limits.grace) {
+            if matches!(work, Work::Close { .. }) {
+                self.deadlines_changed();
+            }
+            return Next::Work(work);
+        }
+        let Some(envelope) = takes_messages.then(|| self.mailbox.pop()).flatten() else {
+            return self.try_stop(&mut in_flight).map_or(Next::Nothing, Next::Work);
+        };
+        let methods = in_flight.methods();
+        if let Some(methods) = methods.filter(|methods| !supports(methods, &envelope)) {
+            // Finding what was meant takes a while.
+            drop(in_flight);
+            let error = unsupported(&methods, &envelope.unsettled.message().method);
+            self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
+            return Next::Later;
+        }
+        if let Some(message) = self.mailbox.quarantined(envelope.unsettled.message()) {
+            drop(in_flight);
+            let error = ActorError::System { message, recoverable: false, restart: false };
+            self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
+            return Next::Later;
+        }
+        self.begin(&mut in_flight, envelope).map_or(Next::Later, Next::Work)
+    }
+
+    /// Begins a message, unless nobody waits for it any more.
+    fn begin(&self, in_flight: &mut InFlight, envelope: Envelope) -> Option<Work> {
+        // In an inline run, hardly any time has gone by since the message was sent.
+        let is_inline = self.execution.is_inline();
+        let now = |deadline: Deadline| if is_inline { deadline.sent() } else { Instant::now() };
+        let left = envelope.deadline.map(|deadline| deadline.left(now(deadline)));
+        if envelope.unsettled.is_abandoned() || left == Some(None) {
+            self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
+            return None;
+        }
+        let Envelope { call, unsettled, caller, .. } = &envelope;
+        let (call, message) = (*call, Arc::clone(unsettled.message()));
+        let job = Job { call, message, remaining: left.flatten(), caller: caller.clone() };
+        let (event, work) =
+            if unsettled.is_ask() { (Event::Asked, Work::Ask(job)) } else { (Event::Told, Work::Tell(job)) };
+        self.execution.work_begun(call);
+        in_flight.begin(envelope);
+        self.counters.count(event);
+        Some(work)
+    }
+
+    fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
+        match in_flight.phase() {
+            Phase::Draining { mailbox } if in_flight.is_idle() => {
+                if mailbox && !self.mailbox.is_empty() {
+                    return None;
+                }
+                in_flight.set_phase(Phase::Stopping);
+                Some(Work::Stop)
+            }
+            Phase::Working | Phase::Draining { .. } | Phase::Stopping => None,
+        }
+    }
+
+    /// Has the life polled again after others.
+    fn come_back(&self, context: &Context<'_>) {
+        if self.execution.is_inline() {
+            context.waker().wake_by_ref();
+            return;
+        }
+        // Unlike a task that wakes itself, it comes after timers and sockets too.
+        let mut context = Context::from_waker(context.waker());
+        let _pending = pin!(tokio::task::yield_now()).poll(&mut context);
+    }
+}
+
+/// Whether the actor can take this message, by what it says of itself.
+fn supports(methods: &Methods, envelope: &Envelope) -> bool {
+    match methods.get(&envelope.unsettled.message().method) {
+        Some(MethodKind::Tell) => !envelope.unsettled.is_ask(),
+        Some(MethodKind::Ask | MethodKind::Stream) => true,
+        None => false,
+    }
+}
+
+/// Why it cannot.
+fn unsupported(methods: &Methods, method: &str) -> ActorError {
+    if methods.contains_key(method) {
+        let nearest = Some(format!("tell {method}"));
+        return ActorError::Unsupported { operation: format!("ask {method}"), nearest };
+    }
+    let nearest = nearest(method, methods.keys().map(String::as_str)).map(str::to_owned);
+    ActorError::Unsupported { operation: method.to_owned(), nearest }
+}

@@ -1,0 +1,91 @@
+//! A message that waits, with all that goes along with it.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::reply_cache::FirstTry;
+use crate::budget::Held;
+use crate::call::{Deadline, Outcome};
+use crate::id::{ActorId, CallId};
+use crate::message::Message;
+use crate::wait_graph::CallPath;
+
+/// One message on its way to a handler.
+pub(crate) struct Envelope {
+    pub(crate) call: CallId,
+    pub(crate) unsettled: Unsettled,
+    /// The actor that sent it.
+    pub(crate) caller: Option<ActorId>,
+    /// When the caller stops waiting.
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) path: CallPath,
+}
+
+/// A message whose fate is open, with everybody who is to know it. Ends by [`Mailbox::settle`](super::Mailbox::settle).
+///
+/// Dropped unsettled, it tells its caller nothing (whose own clock does), and lets the next try of the same call begin.
+pub(crate) struct Unsettled {
+    message: Arc<Message>,
+    reply: ReplyTo,
+    first_try: Option<FirstTry>,
+    /// What it takes of the actor's budget.
+    _held: Held,
+}
+
+/// Where the outcome of a call goes; nowhere for a tell.
+pub(crate) struct ReplyTo(Option<oneshot::Sender<Outcome>>);
+
+impl ReplyTo {
+    /// Tells the caller, if there is one who still waits.
+    pub(crate) fn send(self, outcome: Outcome) {
+        if let Some(reply) = self.0 {
+            // The caller may be gone: then nobody wants to know. A stream's reader that is dropped here tells us so.
+            drop(reply.send(outcome));
+        }
+    }
+}
+
+impl Unsettled {
+    /// A message that somebody waits for, with the receiver of its outcome.
+    pub(super) fn ask(
+        message: Arc<Message>,
+        held: Held,
+        first_try: Option<FirstTry>,
+    ) -> (Self, oneshot::Receiver<Outcome>) {
+        let (reply, outcome) = oneshot::channel();
+        (Self { message, reply: ReplyTo(Some(reply)), first_try, _held: held }, outcome)
+    }
+
+    /// A message that nobody waits for.
+    pub(super) fn tell(message: Arc<Message>, held: Held) -> Self {
+        Self { message, reply: ReplyTo(None), first_try: None, _held: held }
+    }
+
+    /// What its sender wrote.
+    pub(crate) fn message(&self) -> &Arc<Message> {
+        &self.message
+    }
+
+    /// Whether somebody waits for its outcome, or did.
+    pub(crate) fn is_ask(&self) -> bool {
+        self.reply.0.is_some()
+    }
+
+    /// Whether there was a caller, and it is gone.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply.0.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    /// The call goes on as a stream, whose reader the caller gets: there is no other outcome, and none to keep for
+    /// another try, since a stream cannot be handed out twice.
+    pub(crate) fn become_stream(&mut self) -> ReplyTo {
+        self.first_try = None;
+        ReplyTo(self.reply.0.take())
+    }
+
+    /// Its parts, for who settles it.
+    pub(super) fn into_parts(self) -> (Arc<Message>, ReplyTo, Option<FirstTry>) {
+        (self.message, self.reply, self.first_try)
+    }
+}

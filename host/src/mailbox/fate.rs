@@ -1,0 +1,90 @@
+//! What becomes of a message, and who is told.
+//!
+//! | fate | the caller of an ask gets | a tell |
+//! |---|---|---|
+//! | answered | the outcome, which is kept for another try where the message has a key | an error is counted, and the message is a dead letter |
+//! | refused | the error | is a dead letter |
+//! | dropped | `mailbox-full` | is a dead letter |
+//! | cut off | a system error that names the end of the life | is a dead letter |
+//! | abandoned | nothing: it is gone, or its own clock tells it | – |
+//!
+//! A message has one fate, and all of them pass [`Mailbox::settle`].
+
+use std::sync::Arc;
+
+use super::Mailbox;
+use super::envelope::Unsettled;
+use crate::call::Outcome;
+use crate::error::{ActorError, CallError};
+use crate::exit::ExitReason;
+use crate::message::Message;
+use crate::observe::Event;
+
+/// What becomes of a message.
+pub(crate) enum Fate {
+    /// A handler returned.
+    Answered(Outcome),
+    /// No handler takes it.
+    Refused(CallError),
+    /// It gave way to others, as the overflow policy says.
+    Dropped,
+    /// The life that handled it ended.
+    CutOff {
+        /// How the life ended.
+        exit: String,
+        /// Whether another try may succeed.
+        recoverable: bool,
+    },
+    /// Nobody waits for it any more, and it was not begun.
+    Abandoned,
+}
+
+impl Fate {
+    /// That of the messages that a life leaves behind.
+    pub(crate) fn cut_off(exit: &ExitReason, recoverable: bool) -> Self {
+        Self::CutOff { exit: exit.to_string(), recoverable }
+    }
+}
+
+/// What a caller is told whose message was cut off.
+pub(crate) fn cut_off_error(message: &Message, exit: &str, recoverable: bool) -> CallError {
+    let message = format!("`{}` was cut off: the actor {exit}", message.method);
+    ActorError::System { message, recoverable, restart: false }.into()
+}
+
+impl Mailbox {
+    /// Ends what began with a message: tells its caller, or keeps a tell that came to nothing in the dead letters.
+    pub(crate) fn settle(&self, unsettled: Unsettled, fate: Fate) {
+        let is_ask = unsettled.is_ask();
+        let (message, reply, first_try) = unsettled.into_parts();
+        if !is_ask {
+            return self.settle_tell(&message, fate);
+        }
+        let outcome = match fate {
+            Fate::Answered(outcome) => {
+                if let Some(first_try) = first_try {
+                    first_try.settle(&outcome);
+                }
+                outcome
+            }
+            Fate::Refused(error) => Err(error),
+            Fate::Dropped => Err(self.full_error().into()),
+            Fate::CutOff { exit, recoverable } => Err(cut_off_error(&message, &exit, recoverable)),
+            Fate::Abandoned => return,
+        };
+        reply.send(outcome);
+    }
+
+    fn settle_tell(&self, message: &Arc<Message>, fate: Fate) {
+        match fate {
+            Fate::Answered(Ok(_)) | Fate::Abandoned => {}
+            Fate::Answered(Err(error)) => {
+                self.count(Event::TellFailed);
+                self.bury(message, error.to_string());
+            }
+            Fate::Refused(error) => self.bury(message, error.to_string()),
+            Fate::Dropped => self.bury(message, "the mailbox was full"),
+            Fate::CutOff { exit, .. } => self.bury(message, format!("cut off: the actor {exit}")),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Messages that end lives, so that one of them does not take the actor's restarts with it.
+//!
+//! Pure: time is an argument. One for each actor; it outlives the actor's lives. A message that has ended as many
+//! lives within the window as the actor's limits say is kept out, until the window has passed since the last. What
+//! counts as the same message is the [`Fingerprint`]'s to say. Bounded: it keeps the newest `KEPT_MAX`.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use crate::message::{Encoding, Message};
+
+/// How many messages are kept in mind.
+const KEPT_MAX: usize = 64;
+
+/// What one message is known by: its method with its idempotency key or, where it has none, with its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint(u64);
+
+/// The messages of one actor that ended lives.
+#[derive(Debug)]
+pub(super) struct Quarantine {
+    /// How many lives a message may end; 0 for any number.
+    after: u32,
+    window: Duration,
+    offenders: VecDeque<Offender>,
+    /// Secret, so that nobody finds a message that passes for another.
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Offender {
+    fingerprint: Fingerprint,
+    lives: u32,
+    last: Instant,
+    /// How the last of the lives ended, for people.
+    exit: String,
+}
+
+impl Quarantine {
+    /// Keeps out messages that ended `after` lives within `window`.
+    pub(super) fn new(after: u32, window: Duration) -> Self {
+        Self { after, window, offenders: VecDeque::new(), hasher: RandomState::new() }
+    }
+
+    /// What `message` is known by.
+    pub(super) fn fingerprint(&self, message: &Message) -> Fingerprint {
+        let is_json = message.args.encoding == Encoding::Json;
+        let args = message.idempotency_key.is_none().then_some((is_json, &message.args.body));
+        Fingerprint(self.hasher.hash_one((&message.method, &message.idempotency_key, args)))
+    }
+
+    /// Whether nothing is kept in mind: then no message needs a look.
+    pub(super) fn is_empty(&self) -> bool {
+        self.offenders.is_empty()
+    }
+
+    /// Notes that `message` ended a life. Answers whether it is kept out from now on.
+    pub(super) fn note(&mut self, message: &Message, exit: String, now: Instant) -> bool {
+        if self.after == 0 {
+            return false;
+        }
+        self.forget_old(now);
+        let fingerprint = self.fingerprint(message);
+        let known = self.offenders.iter().position(|offender| offender.fingerprint == fingerprint);
+        let lives = known.and_then(|at| self.offenders.remove(at)).map_or(0, |offender| offender.lives);
+        let lives = lives.saturating_add(1);
+        self.offenders.push_back(Offender { fingerprint, lives, last: now, exit });
+        if self.offenders.len() > KEPT_MAX {
+            self.offenders.pop_front();
+        }
+        lives >= self.after
+    }
+
+    /// Why `message` is kept out, if it is.
+    pub(super) fn reason(&mut self, message: &Message, now: Instant) -> Option<String> {
+        self.forget_old(now);
+        let fingerprint = self.fingerprint(message);
+        let offender = self.offenders.iter().find(|offender| offender.fingerprint == fingerprint)?;
+        let Offender { lives, exit, .. } = offender;
+        (*lives >= self.after).then(|| {
+            format!("`{}` is in quarantine: it ended {lives} lives, the last: {exit}", message.method)
+        })
+    }
+
+    /// Lets `message` in again.
+    pub(super) fn release(&mut self, message: &Message) {
+        let fingerprint = self.fingerprint(message);
+        self.offenders.retain(|offender| offender.fingerprint != fingerprint);
+    }
+
+    /// Lets every message in again.
+    pub(super) fn release_all(&mut self) {
+        self.offenders.clear();
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        // Kept in the order of their last offence.
+        while self.offenders.front().is_some_and(|offender| now.duration_since(offender.last) >= self.window)
+        {
+            self.offenders.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Payload;
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    fn message(n: usize) -> Message {
+        Message::new("m", Payload::json(n.to_string()))
+    }
+
+    #[test]
+    fn a_message_is_kept_out_from_its_second_life_on_until_the_window_has_passed() {
+        let now = Instant::now();
+        let mut quarantine = Quarantine::new(2, WINDOW);
+        assert!(!quarantine.note(&message(1), "crashed".to_owned(), now));
+        assert_eq!(quarantine.reason(&message(1), now), None);
+        assert!(quarantine.note(&message(1), "crashed".to_owned(), now));
+        let reason = quarantine.reason(&message(1), now).unwrap();
+        assert_eq!(reason, "`m` is in quarantine: it ended 2 lives, the last: crashed");
+        assert_eq!(quarantine.reason(&message(2), now), None);
+        assert_eq!(quarantine.reason(&message(1), now + WINDOW), None);
+        assert!(quarantine.is_empty());
+    }
+
+    #[test]
+    fn a_message_with_a_key_is_known_by_that() {
+        let quarantine = Quarantine::new(2, WINDOW);
+        let keyed = |n, key: &str| Message { idempotency_key: Some(key.to_owned()), ..message(n) };
+        let fingerprint = |message| quarantine.fingerprint(&message);
+        assert_eq!(fingerprint(keyed(1, "k")), fingerprint(keyed(2, "k")));
+        assert_ne!(fingerprint(keyed(1, "k")), fingerprint(keyed(1, "l")));
+        assert_ne!(fingerprint(keyed(1, "k")), fingerprint(message(1)));
+    }
+
+    #[test]
+    fn a_released_message_begins_anew_and_the_oldest_offender_gives_way() {
+        let now = Instant::now();
+        let mut quarantine = Quarantine::new(1, WINDOW);
+        for n in 0..=KEPT_MAX {
+            assert!(quarantine.note(&message(n), String::new(), now));
+        }
+        assert_eq!(quarantine.reason(&message(0), now), None);
+        assert!(quarantine.reason(&message(1), now).is_some());
+        quarantine.release(&message(1));
+        assert_eq!(quarantine.reason(&message(1), now), None);
+        quarantine.release_all();
+        assert!(quarantine.is_empty());
+    }
+
+    #[test]
+    fn a_quarantine_after_no_number_of_lives_keeps_nothing_out() {
+        let mut quarantine = Quarantine::new(0, WINDOW);
+        assert!(!quarantine.note(&message(1), String::new(), Instant::now()));
+        assert!(quarantine.is_empty());
+    }
+}

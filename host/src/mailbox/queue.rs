@@ -1,0 +1,376 @@
+//! A bounded queue that can be closed and opened again.
+//!
+//! Senders are many, the reader is the actor's life, whoever polls it. Bounded by its capacity; a sender that finds it full
+//! waits, is refused, or displaces a message, as [`Overflow`] says. Closing and opening it again keeps the
+//! capacity; what was in it when it closed stays for [`Queue::pop`]. Generic over the message: nothing here knows what
+//! one is.
+
+use std::borrow::Borrow;
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::limits::Overflow;
+
+/// A bounded queue that can be closed and opened again.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    state: Mutex<State<T>>,
+    capacity: NonZeroUsize,
+    overflow: Overflow,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    messages: VecDeque<T>,
+    /// Those who wait for room, in the order in which they asked. Empty while there is room.
+    line: VecDeque<Waiting<T>>,
+    next_ticket: u64,
+    open: bool,
+}
+
+/// A message that waits for room. It goes on into the queue also while nobody looks at its sender, so that no
+/// sender, however slow, is overtaken or holds up others.
+#[derive(Debug)]
+struct Waiting<T> {
+    /// Grows along the line.
+    ticket: u64,
+    message: T,
+    /// Told that the message is in the queue, or given it back where the queue closes.
+    sender: oneshot::Sender<Result<(), T>>,
+}
+
+/// A message that was not taken, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendError<T> {
+    /// The queue is full, and its overflow policy does not let senders wait.
+    Full(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+/// What became of a message that was not refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Sent<T> {
+    /// It is in the queue.
+    Queued {
+        /// No other message waits there.
+        alone: bool,
+    },
+    /// It is in the queue, in the place of this older one.
+    Displaced(T),
+    /// It was dropped, as the overflow policy wants.
+    Dropped(T),
+}
+
+impl<T> Queue<T> {
+    /// An open, empty queue for `capacity` messages.
+    pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow) -> Self {
+        Self {
+            state: Mutex::new(State {
+                messages: VecDeque::new(),
+                line: VecDeque::new(),
+                next_ticket: 0,
+                open: true,
+            }),
+            capacity,
+            overflow,
+        }
+    }
+
+    /// Sends without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] also where the policy is to wait: then [`Self::send`] does.
+    pub(crate) fn try_send(&self, message: T) -> Result<Sent<T>, SendError<T>> {
+        self.push(&mut self.lock(), message)
+    }
+
+    /// Sends, waiting for room where the queue is full and its policy is to wait.
+    ///
+    /// The message takes its place when this is called, not when the future is first polled. Room is granted in the order
+    /// of places.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] when the queue is closed, also while waiting. [`SendError::Full`] where the
+    /// policy is to reject.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the place in line. A message that has got room by then stays sent.
+    pub(crate) fn send<Q: Borrow<Self>>(
+        queue: Q,
+        message: T,
+    ) -> impl Future<Output = Result<Sent<T>, SendError<T>>> + use<Q, T> {
+        let entered = queue.borrow().enter(message);
+        let entered = entered.map(|(ticket, answer)| (Place { queue, ticket, message: PhantomData }, answer));
+        async move {
+            let (_place, answer) = match entered {
+                Ok(place) => place,
+                Err(done) => return done,
+            };
+            match answer.await.expect("who waits is told, or leaves the line with this future") {
+                Ok(()) => Ok(Sent::Queued { alone: false }),
+                Err(message) => Err(SendError::Closed(message)),
+            }
+        }
+    }
+
+    /// Takes a place in line, where the sender has to wait; or returns what became of the message.
+    #[expect(clippy::type_complexity, reason = "a place in line is used in one place")]
+    fn enter(
+        &self,
+        message: T,
+    ) -> Result<(u64, oneshot::Receiver<Result<(), T>>), Result<Sent<T>, SendError<T>>> {
+        let mut state = self.lock();
+        match self.push(&mut state, message) {
+            Err(SendError::Full(message)) if self.overflow == Overflow::Wait => {
+                Ok(state.stand_in_line(message))
+            }
+            done => Err(done),
+        }
+    }
+
+    /// Takes the oldest message. Whoever has waited longest for room has it.
+    pub(crate) fn pop(&self) -> Option<T> {
+        let (message, sender) = {
+            let mut state = self.lock();
+            let message = state.messages.pop_front()?;
+            let sender = state.line.pop_front().map(|waiting| {
+                state.messages.push_back(waiting.message);
+                waiting.sender
+            });
+            (message, sender)
+        };
+        if let Some(sender) = sender {
+            // It may have given up just now.
+            drop(sender.send(Ok(())));
+        }
+        Some(message)
+    }
+
+    /// Takes all messages for which `wanted` is true, from whatever place.
+    pub(crate) fn take_all(&self, mut wanted: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut taken = Vec::new();
+        let mut admitted = Vec::new();
+        let mut state = self.lock();
+        if !state.messages.iter().any(&mut wanted) {
+            return taken;
+        }
+        for message in std::mem::take(&mut state.messages) {
+            if wanted(&message) {
+                taken.push(message);
+            } else {
+                state.messages.push_back(message);
+            }
+        }
+        while state.messages.len() < self.capacity.get()
+            && let Some(waiting) = state.line.pop_front()
+        {
+            state.messages.push_back(waiting.message);
+            admitted.push(waiting.sender);
+        }
+        drop(state);
+        for sender in admitted {
+            // It may have given up just now.
+            drop(sender.send(Ok(())));
+        }
+        taken
+    }
+
+    /// Refuses all further messages, also those whose senders wait for room.
+    pub(crate) fn close(&self) {
+        let refused = {
+            let mut state = self.lock();
+            state.open = false;
+            std::mem::take(&mut state.line)
+        };
+        for waiting in refused {
+            // It may have given up just now.
+            drop(waiting.sender.send(Err(waiting.message)));
+        }
+    }
+
+    /// Takes messages again.
+    pub(crate) fn open(&self) {
+        self.lock().open = true;
+    }
+
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().messages.len()
+    }
+
+    /// Whether no message waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Queues a message, or does with it what the policy says where that can be done at once.
+    fn push(&self, state: &mut State<T>, message: T) -> Result<Sent<T>, SendError<T>> {
+        if !state.open {
+            return Err(SendError::Closed(message));
+        }
+        if state.messages.len() < self.capacity.get() {
+            let alone = state.messages.is_empty();
+            state.messages.push_back(message);
+            return Ok(Sent::Queued { alone });
+        }
+        match self.overflow {
+            Overflow::Wait | Overflow::Reject => Err(SendError::Full(message)),
+            Overflow::DropNewest => Ok(Sent::Dropped(message)),
+            Overflow::DropOldest => match state.messages.pop_front() {
+                Some(oldest) => {
+                    state.messages.push_back(message);
+                    Ok(Sent::Displaced(oldest))
+                }
+                None => Err(SendError::Full(message)),
+            },
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // Nothing in here panics while it holds the lock, and a queue is whole between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> State<T> {
+    fn stand_in_line(&mut self, message: T) -> (u64, oneshot::Receiver<Result<(), T>>) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let (sender, answer) = oneshot::channel();
+        self.line.push_back(Waiting { ticket, message, sender });
+        (ticket, answer)
+    }
+}
+
+/// A place in the line for room, given up when it is dropped.
+struct Place<Q: Borrow<Queue<T>>, T> {
+    queue: Q,
+    ticket: u64,
+    message: PhantomData<fn() -> T>,
+}
+
+impl<Q: Borrow<Queue<T>>, T> Drop for Place<Q, T> {
+    fn drop(&mut self) {
+        let mut state = self.queue.borrow().lock();
+        let found = state.line.binary_search_by_key(&self.ticket, |waiting| waiting.ticket);
+        let given_up = found.ok().and_then(|place| state.line.remove(place));
+        // The message may have a destructor of its own.
+        drop(state);
+        drop(given_up);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn queue(capacity: usize, overflow: Overflow) -> Queue<u32> {
+        Queue::new(NonZeroUsize::new(capacity).unwrap(), overflow)
+    }
+
+    fn filled(capacity: u32, overflow: Overflow) -> Queue<u32> {
+        let queue = queue(capacity as usize, overflow);
+        for n in 0..capacity {
+            assert!(matches!(queue.try_send(n), Ok(Sent::Queued { .. })));
+        }
+        queue
+    }
+
+    #[test]
+    fn messages_come_out_in_the_order_in_which_they_went_in() {
+        let queue = filled(4, Overflow::Wait);
+        assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_full_mailbox_rejects_displaces_or_drops_as_its_policy_says() {
+        let rejecting = filled(2, Overflow::Reject);
+        assert_eq!(rejecting.try_send(9), Err(SendError::Full(9)));
+        let displacing = filled(2, Overflow::DropOldest);
+        assert_eq!(displacing.try_send(9), Ok(Sent::Displaced(0)));
+        assert_eq!((displacing.pop(), displacing.pop(), displacing.pop()), (Some(1), Some(9), None));
+        let dropping = filled(2, Overflow::DropNewest);
+        assert_eq!(dropping.try_send(9), Ok(Sent::Dropped(9)));
+        assert_eq!((dropping.pop(), dropping.pop(), dropping.pop()), (Some(0), Some(1), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn senders_get_room_in_the_order_in_which_they_asked() {
+        let queue = filled(1, Overflow::Wait);
+        let mut first = Box::pin(Queue::send(&queue, 10));
+        let mut second = Box::pin(Queue::send(&queue, 11));
+        assert!(first.as_mut().now_or_never().is_none());
+        assert!(second.as_mut().now_or_never().is_none());
+        assert_eq!(queue.pop(), Some(0));
+        assert_eq!(queue.try_send(12), Err(SendError::Full(12)), "the place is the first waiter's");
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(matches!(first.await, Ok(Sent::Queued { .. })));
+        assert_eq!(queue.pop(), Some(10));
+        assert!(matches!(second.await, Ok(Sent::Queued { .. })));
+        assert_eq!(queue.pop(), Some(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_overtakes_a_sender_in_line_that_has_yet_to_look() {
+        let queue = filled(2, Overflow::Wait);
+        let mut waiting = Box::pin(Queue::send(&queue, 10));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!((queue.pop(), queue.pop()), (Some(0), Some(1)));
+        assert!(matches!(queue.try_send(11), Ok(Sent::Queued { .. })), "there is room for both");
+        assert_eq!((queue.pop(), queue.pop()), (Some(10), Some(11)));
+        assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_gives_up_leaves_nothing_behind() {
+        let queue = filled(1, Overflow::Wait);
+        assert!(Queue::send(&queue, 10).now_or_never().is_none());
+        assert_eq!(queue.pop(), Some(0));
+        assert!(matches!(queue.try_send(11), Ok(Sent::Queued { .. })));
+        assert_eq!((queue.pop(), queue.pop()), (Some(11), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_refuses_those_who_wait_and_keeps_what_is_queued() {
+        let queue = Arc::new(filled(1, Overflow::Wait));
+        let waiting = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { Queue::send(queue, 10).await }
+        });
+        tokio::task::yield_now().await;
+        queue.close();
+        assert_eq!(waiting.await.unwrap(), Err(SendError::Closed(10)));
+        assert_eq!(Queue::send(&*queue, 11).await, Err(SendError::Closed(11)));
+        assert_eq!((queue.pop(), queue.pop()), (Some(0), None));
+        queue.open();
+        assert!(matches!(Queue::send(&*queue, 12).await, Ok(Sent::Queued { .. })));
+    }
+
+    #[tokio::test]
+    async fn no_room_is_lost_to_a_mailbox_that_was_closed() {
+        let queue = queue(2, Overflow::Wait);
+        for _ in 0..10 {
+            queue.close();
+            assert_eq!(queue.try_send(1), Err(SendError::Closed(1)));
+            queue.open();
+        }
+        assert!(matches!(
+            (queue.try_send(1), queue.try_send(2)),
+            (Ok(Sent::Queued { .. }), Ok(Sent::Queued { .. }))
+        ));
+    }
+}
