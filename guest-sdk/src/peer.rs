@@ -40,8 +40,8 @@ impl Options {
 pub struct LifeEnd {
     /// Which life: 0 for the first.
     pub generation: u64,
-    /// How it ended, in one word: `stopped`, `killed`, `restart-requested`, `trapped`, `exited`, `start-failed`,
-    /// `faulted`, `forced` or `host-fault`.
+    /// How it ended, in one word: `stopped`, `killed`, `restart-requested`, `passivated`, `trapped`, `exited`,
+    /// `start-failed`, `faulted`, `forced` or `host-fault`.
     pub reason: String,
     /// The same for people.
     pub message: String,

@@ -1,7 +1,7 @@
 //! Who polls the life of an actor, on which thread, and for how long.
 //!
-//! An actor has one [`Execution`] for all its lives. Each life is a future in its cell
-//! ([`LifeCell`](pulsing_life_cell::LifeCell)), and is polled by one thread at a time:
+//! An actor has one `Execution` for all its lives. Each life is a future in its cell
+//! ([`LifeCell`]), and is polled by one thread at a time:
 //!
 //! | who polls | where | how much in one turn |
 //! |---|---|---|

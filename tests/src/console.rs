@@ -12,14 +12,16 @@
 //! | `PORT` in a command | the port that the last program in the background told |
 //! | `$ export NAME=VALUE` | a variable for what follows |
 //! | `# a moment later` at a command's end | it is repeated until it shows what is expected |
-//! | `$ cargo …` | left out: whoever runs this has built the tree |
+//! | `$ cargo …`, `$ pulsing-host build …` | left out: whoever runs this has built the tree; run in a project |
+//! | `$ npm install`, `$ rustup …`, `$ …pip install …` and their like | left out: whoever runs this has the tools |
 //!
 //! The folder has the tree's `examples`, the built guests in `target/guests`, and the program in the search path
-//! and as `target/release/pulsing-host`. The default address of a host, where it stands in a command or in what is
-//! shown, is the started host's.
+//! and as `target/release/pulsing-host`; or it is that of a project. The default address of a host, where it stands in a
+//! command or in what is shown, is the started host's.
 //!
-//! Bounds: a minute for each command, 1 MiB of what it shows. Whatever was started here is ended here, also after a
-//! failure; no other process is.
+//! Bounds: five minutes in which nothing is shown, for a machine that is busy with other things; half an hour in all
+//! for each command, and 1 MiB of what it shows. Whatever was started here is ended here, also after a failure; no
+//! other process is.
 
 mod expectation;
 mod process;
@@ -35,8 +37,12 @@ use anyhow::{Context, Result, bail, ensure};
 use self::script::Step;
 use self::session::Session;
 
-/// The longest that a command may take, or a program in the background until it shows what it should.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a command may show nothing new, or a program in the background that is waited for. A host says every
+/// second that it still compiles a component.
+const SILENCE: Duration = Duration::from_secs(5 * 60);
+
+/// The longest that a command may take, whatever it shows, or a program in the background until it shows what it should.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// The most that is read of what one command shows.
 const OUTPUT_MAX_BYTES: u64 = 1 << 20;
@@ -53,7 +59,18 @@ pub struct Report {
     pub left_out: Vec<String>,
 }
 
-/// Runs a document's commands against `program`, a `pulsing-host`.
+/// Where the README of a project is run: in its own folder, with the tools of its language at hand.
+#[derive(Debug)]
+pub struct Project<'a> {
+    /// Its folder.
+    pub folder: &'a Path,
+    /// What its commands find in their environment.
+    pub variables: Vec<(String, String)>,
+    /// What `pulsing-host build` finds there, too.
+    pub build_variables: Vec<(String, String)>,
+}
+
+/// Runs a document's commands against `program`, a `pulsing-host`, in a folder that shows what the tree's root does.
 ///
 /// All of it is left out where it needs a program that this machine does not have.
 ///
@@ -62,6 +79,19 @@ pub struct Report {
 /// At the first command that does not show what the document says: its file and line, what was expected and what
 /// came. Also where a document has no commands, since it would prove nothing.
 pub fn run(document: &Path, program: &Path) -> Result<Report> {
+    run_in(document, || Session::in_tree(program))
+}
+
+/// The same in the folder of a project, where it is built and tested too.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_in_project(document: &Path, program: &Path, project: Project<'_>) -> Result<Report> {
+    run_in(document, || Session::in_project(program, project))
+}
+
+fn run_in(document: &Path, begin: impl FnOnce() -> Result<Session>) -> Result<Report> {
     let text = fs::read_to_string(document).with_context(|| format!("cannot read {}", document.display()))?;
     let steps = script::steps(&text).with_context(|| document.display().to_string())?;
     let mut report = Report::default();
@@ -69,7 +99,7 @@ pub fn run(document: &Path, program: &Path) -> Result<Report> {
         report.left_out.push(format!("all: there is no {missing} on this machine"));
         return Ok(report);
     }
-    let mut session = Session::new(program)?;
+    let mut session = begin()?;
     for step in &steps {
         let place = || format!("{}:{}: `{}`", document.display(), step.line, step.command);
         match session.run(step).with_context(place)? {

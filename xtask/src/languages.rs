@@ -26,8 +26,9 @@ const FOLDERS: [(&str, Naming); 4] = [
     ("examples/javascript", Naming::WithLanguage),
     ("examples/c", Naming::WithLanguage),
 ];
-/// For programs that answer about themselves; Python's packages take a second to look through on a busy machine.
-const QUERY_BOUND: Duration = Duration::from_secs(60);
+/// For programs that say something about themselves: Python takes a second to look through its packages, and a minute
+/// where the machine is busy.
+const QUERY_BOUND: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Naming {

@@ -9,7 +9,7 @@ trap 'kill "$host" 2>/dev/null; rm -f "$out"' EXIT
 tries=0
 until grep -q '^ready' "$out"; do
     tries=$((tries + 1))
-    if [ "$tries" -gt 300 ]; then
+    if [ "$tries" -gt 3000 ]; then
         echo "FAILED: the actor does not start"
         exit 1
     fi

@@ -145,8 +145,7 @@ impl<T, H> LifeCell<T, H> {
     /// Drops the life if it is to be vacated. Returns whether nobody else holds it.
     fn clear(&self) -> bool {
         let Some(mut state) = self.state.try_lock() else { return false };
-        // Once more, under the lock: the next life may be there by now. It is dropped under the lock, too, so that whoever
-        // finds the cell free knows that nothing of the life goes on.
+        // Once more, under the lock: the next life may be there by now.
         if self.vacated.load(Ordering::SeqCst) {
             discard(state.occupant.take());
         }
@@ -195,9 +194,10 @@ impl<T, H> LifeCell<T, H> {
                 Occupant::Nobody | Occupant::Life(_) => Poll::Ready(None),
             },
         };
-        let gone = poll.is_ready().then(|| occupant.take());
+        if poll.is_ready() {
+            discard(occupant.take());
+        }
         self.let_go(state);
-        discard(gone);
         poll
     }
 
@@ -251,9 +251,10 @@ impl<T, H> LifeCell<T, H> {
     }
 }
 
-/// Ends what was in a cell. Whoever polls a life survives its end.
-fn discard<T>(occupant: impl Into<Option<Occupant<T>>>) {
-    if std::panic::catch_unwind(AssertUnwindSafe(|| drop(occupant.into()))).is_err() {
+/// Ends what was in a cell, while its lock is held: whoever finds the cell free knows that nothing of the life goes on.
+/// Whoever polls a life survives its end.
+fn discard<T>(occupant: Occupant<T>) {
+    if std::panic::catch_unwind(AssertUnwindSafe(|| drop(occupant))).is_err() {
         tracing::error!("a life panicked as it was dropped");
     }
 }

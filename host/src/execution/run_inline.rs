@@ -58,3 +58,129 @@ impl Execution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
+    use std::time::{Duration, Instant};
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::execution::{Options, Placement};
+    use crate::exit::ExitReason;
+
+    #[derive(Default)]
+    struct Heard {
+        is_pressing: bool,
+        deliveries: Cell<u32>,
+    }
+
+    impl Interrupts for Heard {
+        fn is_pressing(&self) -> bool {
+            self.is_pressing
+        }
+
+        fn deliver_cancellations(&self) {
+            self.deliveries.set(self.deliveries.get() + 1);
+        }
+    }
+
+    fn execution(may_run_inline: bool) -> Arc<Execution> {
+        let handler_max_cpu = Duration::from_secs(1);
+        Execution::new(Options { counters: Arc::default(), handler_max_cpu, may_run_inline })
+    }
+
+    /// A life that its owner has polled, and that is idle from then on.
+    fn idle(
+        execution: &Arc<Execution>,
+        mut poll: impl FnMut() -> Poll<ExitReason> + Send + 'static,
+    ) -> Placement {
+        let life = std::future::poll_fn(move |_| poll());
+        let mut placement = Placement::new(execution, None, life.boxed());
+        assert!(poll_as_owner(&mut placement).is_pending());
+        execution.set_idle(true);
+        placement
+    }
+
+    fn poll_as_owner(placement: &mut Placement) -> Poll<ExitReason> {
+        Pin::new(placement).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn a_life_is_run_inline_only_while_it_is_idle_and_nothing_else_is_due() {
+        let (execution, calm) = (execution(true), Heard::default());
+        assert_eq!(execution.run_inline(&calm), Inline::None, "there is no life");
+        let _placement = idle(&execution, || Poll::Pending);
+        assert_ne!(execution.run_inline(&calm), Inline::None);
+        assert_eq!(calm.deliveries.get(), 1, "before the life is polled");
+        assert!(execution.is_inline());
+        let pressing = Heard { is_pressing: true, ..Heard::default() };
+        assert_eq!(execution.run_inline(&pressing), Inline::None);
+        execution.set_idle(false);
+        assert_eq!(execution.run_inline(&calm), Inline::None, "it has something to do");
+        execution.set_idle(true);
+        (0..100).for_each(|_| execution.failed(Instant::now()));
+        assert_eq!(execution.run_inline(&calm), Inline::None, "it is busy");
+        assert_eq!((calm.deliveries.get(), pressing.deliveries.get()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_life_that_may_not_be_run_inline_is_left_to_its_owner() {
+        let execution = execution(false);
+        let _placement = idle(&execution, || Poll::Pending);
+        assert_eq!(execution.run_inline(&Heard::default()), Inline::None);
+    }
+
+    #[tokio::test]
+    async fn a_life_that_is_polled_runs_no_other_inline() {
+        let (outer, inner) = (execution(true), execution(true));
+        let _inner = idle(&inner, || Poll::Pending);
+        let tried = Arc::clone(&inner);
+        let mut outer_placement = idle(&outer, move || {
+            assert_eq!(tried.run_inline(&Heard::default()), Inline::None);
+            Poll::Pending
+        });
+        assert_ne!(outer.run_inline(&Heard::default()), Inline::None);
+        assert!(poll_as_owner(&mut outer_placement).is_pending());
+        assert_ne!(inner.run_inline(&Heard::default()), Inline::None, "now it may");
+    }
+
+    #[tokio::test]
+    async fn the_owner_learns_how_a_life_ended_in_an_inline_run() {
+        let execution = execution(true);
+        let mut polls = 0;
+        let mut placement = idle(&execution, move || {
+            polls += 1;
+            if polls == 2 { Poll::Ready(ExitReason::Stopped) } else { Poll::Pending }
+        });
+        assert_ne!(execution.run_inline(&Heard::default()), Inline::None);
+        assert_eq!(poll_as_owner(&mut placement), Poll::Ready(ExitReason::Stopped));
+    }
+
+    #[tokio::test]
+    async fn a_burst_that_is_too_long_ends_the_life() {
+        let execution = Execution::new(Options {
+            counters: Arc::default(),
+            handler_max_cpu: Duration::ZERO,
+            may_run_inline: true,
+        });
+        let preempted = Arc::clone(&execution);
+        let mut polls = 0;
+        let mut placement = idle(&execution, move || {
+            polls += 1;
+            if polls > 1 {
+                let begun = Instant::now();
+                while begun.elapsed().is_zero() {}
+                preempted.preempted();
+            }
+            Poll::Pending
+        });
+        assert_ne!(execution.run_inline(&Heard::default()), Inline::None);
+        let exit = poll_as_owner(&mut placement);
+        assert!(matches!(exit, Poll::Ready(ExitReason::Forced { .. })), "{exit:?}");
+    }
+}

@@ -19,7 +19,7 @@ pub(super) const RESIDENT_SLACK_BYTES: u64 = 64 << 20;
 pub const LARGE_PIECES: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "1048576");
 
 /// How long threads and tasks have to end: they were told before.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// How long nothing changes at rest: several times as long as a thread without work is kept.
 const REST: Duration = Duration::from_millis(500);
 const EVERY: Duration = Duration::from_millis(20);

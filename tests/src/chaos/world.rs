@@ -17,7 +17,7 @@ use super::tally::Tally;
 use super::watching::Watching;
 
 /// The longest that anything takes that is sure to come.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// Hands asks on to actors with faults.
 pub(super) const HOP: &str = "hop";

@@ -95,6 +95,44 @@ pub(super) fn read(file: &Path) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// What ends a wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The longest without progress.
+    pub(super) silence: Duration,
+    /// The longest in all.
+    pub(super) total: Duration,
+}
+
+/// Looks until there is something, or a bound is over. `progress` is a number that changes while there is any.
+pub(super) fn until_silent<T>(
+    bounds: Bounds,
+    progress: impl Fn() -> u64,
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let begun = Instant::now();
+    let mut last = (progress(), begun);
+    loop {
+        let found = look()?;
+        if found.is_some() || begun.elapsed() > bounds.total {
+            return Ok(found);
+        }
+        let now = progress();
+        if now != last.0 {
+            last = (now, Instant::now());
+        } else if last.1.elapsed() > bounds.silence {
+            return Ok(None);
+        }
+        std::thread::park_timeout(PAUSE);
+    }
+}
+
+/// How much has been written to files; over the most that is read, nothing counts any more.
+pub(super) fn written(files: &[&Path]) -> u64 {
+    let length = |file: &&Path| file.metadata().map_or(0, |metadata| metadata.len().min(OUTPUT_MAX_BYTES));
+    files.iter().map(length).sum()
+}
+
 /// Looks until there is something, or `bound` is over.
 pub(super) fn until<T>(bound: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<Option<T>> {
     let begun = Instant::now();
@@ -104,5 +142,36 @@ pub(super) fn until<T>(bound: Duration, mut look: impl FnMut() -> Result<Option<
             return Ok(found);
         }
         std::thread::park_timeout(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(200);
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn what_shows_progress_is_waited_for_beyond_the_longest_silence() {
+        let looks = Cell::new(0);
+        let begun = Instant::now();
+        let look = || {
+            looks.set(looks.get() + 1);
+            Ok((begun.elapsed() > SHORT * 2).then_some(()))
+        };
+        let bounds = Bounds { silence: SHORT, total: LONG };
+        assert!(until_silent(bounds, || looks.get(), look).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_silent_is_given_up_and_so_is_what_never_ends() {
+        let never = || Ok(None::<()>);
+        assert!(until_silent(Bounds { silence: SHORT, total: LONG }, || 1, never).unwrap().is_none());
+        let count = Cell::new(0);
+        let progress = || count.replace(count.get() + 1);
+        assert!(until_silent(Bounds { silence: LONG, total: SHORT }, progress, never).unwrap().is_none());
     }
 }

@@ -9,6 +9,10 @@ const PROMPT: &str = "$ ";
 /// At the end of a command that is repeated until it shows what is expected.
 const A_MOMENT_LATER: &str = "# a moment later";
 
+/// Parts of commands that get tools.
+const INSTALLERS: [&str; 6] =
+    ["npm install", "pip install", "python3 -m venv", "rustup ", "apt install", "cargo install"];
+
 /// A command, and what it should show.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
@@ -21,8 +25,10 @@ pub(super) struct Step {
 /// What kind of command it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
-    /// Not run.
-    LeftOut(&'static str),
+    /// Gets tools.
+    Install,
+    /// Builds or tests what there is the source of.
+    Build,
     /// Sets a variable for the commands after it.
     Export { name: &'a str, value: &'a str },
     /// A host in the background; with its command line less a `&`.
@@ -36,8 +42,11 @@ pub(super) enum Kind<'a> {
 impl Step {
     pub(super) fn kind(&self) -> Kind<'_> {
         let command = self.command.trim();
-        if command.starts_with("cargo ") || command.starts_with("pulsing-host build ") {
-            return Kind::LeftOut("whoever runs this has built the tree");
+        if INSTALLERS.iter().any(|part| command.contains(part)) {
+            return Kind::Install;
+        }
+        if command.starts_with("cargo ") || is_build(command) {
+            return Kind::Build;
         }
         if let Some((name, value)) = command.strip_prefix("export ").and_then(|rest| rest.split_once('=')) {
             return Kind::Export { name, value };
@@ -53,6 +62,12 @@ impl Step {
             None => Kind::Foreground { repeated: command.ends_with(A_MOMENT_LATER) },
         }
     }
+}
+
+/// Whether a command is `pulsing-host build`.
+pub(super) fn is_build(command: &str) -> bool {
+    let mut words = command.split_whitespace();
+    words.next() == Some("pulsing-host") && words.next() == Some("build")
 }
 
 /// The commands of all `console` blocks, in their order.
@@ -126,8 +141,12 @@ mod tests {
     fn commands_are_told_apart() {
         let kind = |command: &str| format!("{:?}", step(1, command, &[]).kind());
         for (command, expected) in [
-            ("cargo xtask build   # all", "LeftOut(\"whoever runs this has built the tree\")"),
-            ("pulsing-host build examples/c/counter", "LeftOut(\"whoever runs this has built the tree\")"),
+            ("cargo xtask build   # all", "Build"),
+            ("pulsing-host build examples/c/counter", "Build"),
+            ("pulsing-host build", "Build"),
+            ("cargo install --path host", "Install"),
+            ("python3 -m venv .venv && .venv/bin/pip install componentize-py", "Install"),
+            ("npm install", "Install"),
             ("export A=b=c", "Export { name: \"A\", value: \"b=c\" }"),
             ("pulsing-host run a.wasm", "Host(\"pulsing-host run a.wasm\")"),
             ("target/release/pulsing-host run a.wasm &", "Host(\"target/release/pulsing-host run a.wasm\")"),

@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::process::{self, Started};
-use super::script::{Kind, Step};
-use super::{PATIENCE, compare, expectation};
+use super::process::{self, Bounds, Started};
+use super::script::{Kind, Step, is_build};
+use super::{PATIENCE, Project, SILENCE, compare, expectation};
 
 /// Where a host listens unless it is told: in a document, the started host.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:7433";
@@ -22,6 +22,9 @@ const LOOPBACK: &str = "127.0.0.1:";
 const PORT: &str = "PORT";
 /// An address where no host is, so that commands before the first `run` reach none by accident.
 const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// Of whatever is waited for here.
+const BOUNDS: Bounds = Bounds { silence: SILENCE, total: PATIENCE };
 
 /// A program in the background.
 struct Background {
@@ -40,30 +43,57 @@ pub(super) struct Session {
     /// The port of the last host.
     host_port: Option<String>,
     files: usize,
+    /// Where commands run.
+    place: PathBuf,
+    /// What `pulsing-host build` finds in its environment, where projects are built here.
+    build_variables: Option<Vec<(String, String)>>,
     folder: TempDir,
 }
 
 impl Session {
-    /// Makes the folder that commands run in.
-    pub(super) fn new(program: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir().context("cannot make a folder")?;
-        let path = folder.path();
+    /// Makes a folder that commands run in, which has what the root of the tree has.
+    pub(super) fn in_tree(program: &Path) -> Result<Self> {
+        let session = Self::new(program)?;
+        let path = &session.place;
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         fs::create_dir_all(path.join("target/release"))?;
-        fs::create_dir(path.join("bin"))?;
-        fs::create_dir(path.join("output"))?;
-        symlink(program, path.join("bin/pulsing-host"))?;
         symlink(program, path.join("target/release/pulsing-host"))?;
         symlink(crate::guests_dir(), path.join("target/guests"))?;
         symlink(root.join("examples"), path.join("examples"))?;
+        Ok(session)
+    }
+
+    /// Commands run in the folder of a project, and build it.
+    pub(super) fn in_project(program: &Path, project: Project<'_>) -> Result<Self> {
+        let mut session = Self::new(program)?;
+        session.place = project.folder.to_owned();
+        session.variables.extend(project.variables);
+        session.build_variables = Some(project.build_variables);
+        Ok(session)
+    }
+
+    fn new(program: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let path = folder.path();
+        fs::create_dir(path.join("bin"))?;
+        fs::create_dir(path.join("output"))?;
+        symlink(program, path.join("bin/pulsing-host"))?;
         let search = format!("{}:{}", path.join("bin").display(), env::var("PATH").unwrap_or_default());
         let variables = [
             ("PATH".to_owned(), search),
             ("PULSING_HOST".to_owned(), NOWHERE.to_owned()),
             ("PULSING_CACHE_DIR".to_owned(), crate::cache_dir().display().to_string()),
         ];
-        let variables = variables.into();
-        Ok(Self { background: Vec::new(), variables, port: None, host_port: None, files: 0, folder })
+        Ok(Self {
+            background: Vec::new(),
+            variables: variables.into(),
+            port: None,
+            host_port: None,
+            files: 0,
+            place: path.to_owned(),
+            build_variables: None,
+            folder,
+        })
     }
 
     /// Runs one command; answers why, if it was left out.
@@ -73,7 +103,11 @@ impl Session {
     /// Where it does not show what it should.
     pub(super) fn run(&mut self, step: &Step) -> Result<Option<&'static str>> {
         match step.kind() {
-            Kind::LeftOut(reason) => return Ok(Some(reason)),
+            Kind::Install => return Ok(Some("whoever runs this has the tools")),
+            Kind::Build if self.build_variables.is_none() => {
+                return Ok(Some("whoever runs this has built the tree"));
+            }
+            Kind::Build => compare(&step.expected, &self.output(&step.command)?)?,
             Kind::Export { name, value } => {
                 let value = self.filled_in(value);
                 self.variables.insert(name.to_owned(), value);
@@ -88,7 +122,7 @@ impl Session {
     }
 
     fn host(&mut self, command: &str, expected: &[String]) -> Result<()> {
-        let actors = command.split_whitespace().filter(|word| word.ends_with(".wasm")).count();
+        let actors = command.split_whitespace().filter(|word| is_code(word)).count();
         let listen = if command.contains("--listen") { "" } else { " --listen 127.0.0.1:0" };
         self.in_background(&format!("{command}{listen}"), expected, actors)?;
         let Some(port) = &self.port else { bail!("the host did not say where it listens") };
@@ -122,7 +156,7 @@ impl Session {
 
     fn repeat(&mut self, step: &Step) -> Result<()> {
         let mut last = String::new();
-        let met = process::until(PATIENCE, || {
+        let met = process::until(SILENCE, || {
             last = self.output(&step.command)?;
             Ok(expectation::is_met(&step.expected, &last).then_some(()))
         })?;
@@ -135,18 +169,25 @@ impl Session {
         let output = File::create(&file)?;
         let mut shell = self.shell(command);
         shell.stdout(output.try_clone()?).stderr(output);
-        let ended = Started::command(&mut shell)?.wait(PATIENCE)?;
+        let mut started = Started::command(&mut shell)?;
+        let written = || process::written(&[&file]);
+        let ended = process::until_silent(BOUNDS, written, || started.wait(Duration::ZERO))?;
+        drop(started);
         let shown = process::read(&file)?;
         if ended.is_none() {
-            bail!("it did not end within {PATIENCE:?}; it wrote:\n{shown}{}", self.logs());
+            bail!("it did not end, within {BOUNDS:?}; it wrote:\n{shown}{}", self.logs());
         }
         Ok(shown)
     }
 
     fn shell(&self, command: &str) -> Command {
         let mut shell = process::shell(&self.filled_in(command));
-        shell.current_dir(self.folder.path()).envs(&self.variables);
+        shell.current_dir(&self.place).envs(&self.variables);
+        let of_build = self.build_variables.iter().flatten().filter(|_| is_build(command));
+        shell.envs(of_build.map(|(name, value)| (name, value)));
         shell.env_remove("PULSING_LOG").env_remove("PULSING_TOKEN_FILE");
+        // Of the cargo that started the tests, not of whoever types these commands.
+        shell.env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
         shell
     }
 
@@ -173,10 +214,17 @@ impl Session {
     }
 }
 
+/// Whether an argument is a file of an actor.
+fn is_code(word: &str) -> bool {
+    word.ends_with(".wasm") || word.ends_with(".pulsing")
+}
+
 impl Background {
     fn wait_for(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String> {
         let mut last = String::new();
-        let seen = process::until(PATIENCE, || {
+        let (stdout, stderr) = (self.stdout.clone(), self.stderr.clone());
+        let written = || process::written(&[&stdout, &stderr]);
+        let seen = process::until_silent(BOUNDS, written, || {
             let ended = self.program.wait(Duration::ZERO)?;
             last = process::read(&self.stdout)?;
             if wanted(&last) {

@@ -16,7 +16,7 @@ use super::{Step, expanded};
 use crate::{host, spawn, spec};
 
 /// The longest that a step takes: a first life of a large guest may have to be compiled.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const ACTOR: &str = "actor";
 const PEER: &str = "peer";
 

@@ -59,7 +59,7 @@ async fn a_stream_that_is_closed_is_closed_also_where_a_draw_on_it_was_never_wai
     let Some((host, hoarder, peer)) = hoarder().await else { return };
     let count = 3 * peer.limits().open_streams.get();
     let drawn = hoarder.ask::<Value>("draws", &json!(["polyglot-rust", "forever", count]));
-    assert_eq!(bounded(drawn.timeout(Duration::from_secs(60)).into_future()).await.unwrap(), json!(count));
+    assert_eq!(bounded(drawn.timeout(crate::PATIENCE).into_future()).await.unwrap(), json!(count));
     crate::eventually(|| async { peer.snapshot().await.unwrap().streams }, |streams| *streams == 0).await;
     host.shutdown().await;
 }

@@ -1,13 +1,18 @@
-//! A project that `new` writes builds, tests itself and runs, in each language.
+//! A project that `new` writes builds, tests itself and runs as its README says, in each language.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pulsing_tests::languages::{apply_guest_toolchain, is_left_out, python};
+use pulsing_tests::console;
+use pulsing_tests::languages::{apply_guest_toolchain, is_left_out};
 
-use crate::program::{PROGRAM, RunningHost};
+use crate::program::PROGRAM;
+
+/// What a README shows at least: build, test, run, ask.
+const COMMANDS_MIN: usize = 4;
 
 /// A project called `hello`, in a folder that goes with it.
 struct Project {
@@ -42,60 +47,41 @@ impl Project {
         self.parent.path().join("hello")
     }
 
-    /// A command in the project, with what its language needs.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.folder());
-        if self.language == "rust" {
+    /// Does what its README shows: it is built, tested, run and asked.
+    fn does_what_its_readme_shows(&self) {
+        let of_cargo =
+            ("CARGO_TARGET_DIR".to_owned(), root().join("target/tests/new-rust").display().to_string());
+        let project = console::Project {
+            folder: &self.folder(),
             // One folder for all runs: what is built there is the same each time.
-            command.env("CARGO_TARGET_DIR", root().join("target/tests/new-rust"));
-            command.env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
-        }
-        command
+            variables: if self.language == "rust" { vec![of_cargo] } else { Vec::new() },
+            build_variables: if self.language == "rust" { guest_toolchain() } else { Vec::new() },
+        };
+        let readme = self.folder().join("README.md");
+        let report = console::run_in_project(&readme, Path::new(PROGRAM), project).unwrap();
+        assert!(report.commands >= COMMANDS_MIN, "{}: {report:?}", self.language);
     }
+}
 
-    fn succeeds(&self, command: &mut Command) -> String {
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{command:?}: {}", said(&output));
-        said(&output)
-    }
-
-    fn build(&self) {
-        let mut build = self.command(PROGRAM);
-        if self.language == "rust" {
-            apply_guest_toolchain(&mut build);
-        }
-        self.succeeds(build.arg("build"));
-    }
-
-    /// Runs the actor, and asks it as its README does.
-    fn runs(&self) {
-        let host = RunningHost::start(&[&self.folder().join("hello.wasm").display().to_string()], 1);
-        let answer = host.client(&["ask", "hello", "increment", "{\"n\":5}"]);
-        assert_eq!(answer.stdout.trim(), "5", "{}", answer.stderr);
-        let methods = host.client(&["inspect", "hello"]).stdout;
-        assert!(methods.contains("get_average"), "{methods}");
-    }
+/// The variables that tell cargo how to build guests.
+fn guest_toolchain() -> Vec<(String, String)> {
+    let mut command = Command::new(PROGRAM);
+    apply_guest_toolchain(&mut command);
+    let text = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    let variables: BTreeMap<_, _> = command.get_envs().collect();
+    variables.into_iter().filter_map(|(name, value)| Some((text(name), text(value?)))).collect()
 }
 
 #[test]
 fn a_new_project_in_rust_builds_tests_itself_and_runs() {
     let Some(project) = Project::new("rust") else { return };
-    project.build();
-    let tested = project.succeeds(project.command("cargo").arg("test"));
-    assert!(tested.contains("1 passed"), "{tested}");
-    project.runs();
+    project.does_what_its_readme_shows();
 }
 
 #[test]
 fn a_new_project_in_python_builds_tests_itself_and_runs() {
     let Some(project) = Project::new("python") else { return };
-    project.build();
-    let mut test = project.command(python());
-    let tested =
-        project.succeeds(test.args(["-m", "unittest"]).env("PYTHONPATH", "sdk/guest-sdk/python/src"));
-    assert!(tested.contains("Ran 1 test"), "{tested}");
-    project.runs();
+    project.does_what_its_readme_shows();
 }
 
 #[test]
@@ -109,23 +95,13 @@ fn a_new_project_in_javascript_builds_tests_itself_and_runs() {
         symlink(module.path(), modules.join(module.file_name())).unwrap();
     }
     symlink(project.folder().join("sdk/guest-sdk/javascript"), modules.join("pulsing-guest")).unwrap();
-    project.build();
-    let tested = project.succeeds(project.command("npm").arg("test"));
-    assert!(tested.contains("# pass 1"), "{tested}");
-    project.runs();
+    project.does_what_its_readme_shows();
 }
 
 #[test]
 fn a_new_project_in_c_builds_tests_itself_and_runs() {
     let Some(project) = Project::new("c") else { return };
-    project.build();
-    let program = project.parent.path().join("bin");
-    fs::create_dir(&program).unwrap();
-    symlink(PROGRAM, program.join("pulsing-host")).unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    let tested = project.succeeds(project.command("sh").arg("test.sh").env("PATH", path));
-    assert!(tested.contains("passed"), "{tested}");
-    project.runs();
+    project.does_what_its_readme_shows();
 }
 
 #[test]

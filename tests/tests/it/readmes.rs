@@ -1,15 +1,16 @@
 //! Every document with a terminal session in it shows what happens.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use pulsing_tests::{console, languages};
 
 /// The seeds of the promises: there in each language, with the same names and the same behaviour.
-const EXAMPLES_IN_ALL_LANGUAGES: [&str; 2] = ["counter", "llm-service"];
+pub(crate) const EXAMPLES_IN_ALL_LANGUAGES: [&str; 2] = ["counter", "llm-service"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 fn shows_what_happens(document: &str) {
@@ -82,6 +83,39 @@ fn the_readme_of_retry_client_shows_what_happens() {
 #[test]
 fn the_page_on_patterns_shows_what_happens() {
     shows_what_happens("docs/patterns.md");
+}
+
+#[test]
+fn the_page_on_the_command_line_shows_what_happens() {
+    shows_what_happens("docs/cli.md");
+}
+
+#[test]
+fn the_page_on_http_shows_what_happens() {
+    shows_what_happens("docs/http.md");
+}
+
+#[test]
+fn the_readme_of_the_sdk_for_python_shows_what_happens() {
+    if languages::is_left_out("python") {
+        println!("left out, as python was");
+        return;
+    }
+    let document = root().join("guest-sdk/python/README.md");
+    let project = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(&document).unwrap();
+    let (_, rest) = text.split_once("```python\n").expect("it shows an actor");
+    let (actor, _) = rest.split_once("```").unwrap();
+    fs::write(project.path().join("kitchen.py"), actor).unwrap();
+    for folder in ["guest-sdk", "wit"] {
+        symlink(root().join(folder), project.path().join(folder)).unwrap();
+    }
+    let python = languages::python();
+    let environment = python.ancestors().nth(2).expect("`cargo xtask test` says where the tools are");
+    symlink(environment, project.path().join(".venv")).unwrap();
+    let place =
+        console::Project { folder: project.path(), variables: Vec::new(), build_variables: Vec::new() };
+    console::run_in_project(&document, Path::new(crate::program::PROGRAM), place).unwrap();
 }
 
 /// The examples in a language whose tools may have been left out.
