@@ -226,6 +226,8 @@ impl Raw {
             idempotency_key: None,
             resume_after: None,
             remaining_ms: None,
+            caller: None,
+            context: Vec::new(),
         }
     }
 }
@@ -245,8 +247,8 @@ impl Asked for RawLoop {
 /// What the measured guests use of the host, as short as it can be.
 fn add_system(linker: &mut Linker<Wasi>, lane: Lane) -> Result<()> {
     let name = match lane {
-        Lane::Serial => "pulsing:actor/system@0.1.0",
-        Lane::Overlapping => "pulsing:actor/async-system@0.1.0",
+        Lane::Serial => "pulsing:actor/system@0.2.0",
+        Lane::Overlapping => "pulsing:actor/async-system@0.2.0",
     };
     let mut system = linker.instance(name)?;
     system.func_wrap("may-passivate", |_, ()| Ok(()))?;
@@ -276,7 +278,7 @@ fn lock(watched: &Watched) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> 
 
 fn start_options() -> StartOptions {
     let config = Payload { encoding: Encoding::Json, body: Vec::new() };
-    StartOptions { name: "raw".to_owned(), generation: 1, config }
+    StartOptions { name: "raw".to_owned(), key: None, generation: 1, config }
 }
 
 /// How long each of a row of things takes, until the time is over.

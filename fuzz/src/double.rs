@@ -94,12 +94,11 @@ impl Streams {
 
 fn description() -> Description {
     let method = |(name, kind): (&str, MethodKind)| Method {
-        name: name.to_owned(),
-        kind,
         doc: format!("Does {name}."),
         args_schema: Some("true".to_owned()),
+        ..Method::new(name, kind)
     };
-    Description { methods: METHODS.map(method).to_vec() }
+    Description { methods: METHODS.map(method).to_vec(), restart: None }
 }
 
 async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Option<ExitReason> {

@@ -3,6 +3,7 @@
 //! | target | input | what reads it |
 //! |---|---|---|
 //! | [`loader`] | a component's bytes | `engine` and the linking of `instance` |
+//! | [`description`] | what a component says of itself | `description` |
 //! | [`gateway`] | what a client sends, or a host answers | `gateway`, under the server library; `cli` |
 //! | [`config`] | a configuration file, a command line, or a URL and grants | `config`, `grants`, `cli`, `id` |
 //!
@@ -10,6 +11,7 @@
 //! at each. Hangs and memory are bounded by the flags that `cargo xtask fuzz` gives.
 
 pub mod config;
+pub mod description;
 pub mod gateway;
 pub mod loader;
 
@@ -21,6 +23,7 @@ mod line;
 pub fn target(name: &str) -> Option<fn(&[u8])> {
     match name {
         "loader" => Some(loader::run),
+        "description" => Some(description::run),
         "gateway" => Some(gateway::run),
         "config" => Some(config::run),
         _other => None,

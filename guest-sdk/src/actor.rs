@@ -6,7 +6,8 @@ use std::thread::LocalKey;
 use futures::future::LocalBoxFuture;
 
 use crate::answer::{Items, Outcome, Source};
-use crate::bindings::types::{Method, Payload, StartOptions};
+use crate::bindings::types::{Payload, StartOptions};
+use crate::describe::{Method, Restart};
 use crate::error::ErrorKind;
 use crate::life::Life;
 use crate::nearest::nearest;
@@ -22,6 +23,9 @@ pub trait Actor: Sized + 'static {
 
     /// Whether its memory may be lost whenever it has nothing to do.
     const MAY_PASSIVATE: bool;
+
+    /// How it wants to be restarted, if it says so.
+    const RESTART: Option<Restart>;
 
     /// Its methods.
     fn methods() -> Vec<Method>;
@@ -64,7 +68,7 @@ pub enum Handling {
 }
 
 pub(crate) fn begin(options: StartOptions) -> Payload {
-    Life::begin(options.name, options.generation);
+    Life::begin(options.name, options.key, options.generation);
     options.config
 }
 
@@ -83,7 +87,7 @@ pub(crate) fn this<A: Actor>() -> Result<This<A>, Error> {
 
 pub(crate) fn unknown_method<A: Actor>(method: String) -> Error {
     let methods = A::methods();
-    let nearest = nearest(&method, methods.iter().map(|method| method.name.as_str())).map(str::to_owned);
+    let nearest = nearest(&method, methods.iter().map(|method| method.name)).map(str::to_owned);
     ErrorKind::Unsupported { operation: method, nearest }.into()
 }
 

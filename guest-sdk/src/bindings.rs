@@ -45,8 +45,8 @@ pub mod overlapping {
         export_macro_name: "export_overlapping",
         default_bindings_module: "pulsing_guest::__private::overlapping_bindings",
         with: {
-            "pulsing:actor/types@0.1.0": super::serial::pulsing::actor::types,
-            "pulsing:actor/http-types@0.1.0": super::serial::pulsing::actor::http_types,
+            "pulsing:actor/types@0.2.0": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types@0.2.0": super::serial::pulsing::actor::http_types,
         },
     });
 }

@@ -6,10 +6,11 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::bindings::types::Message;
+use crate::bindings::types::{ContextEntry, Message};
 
 /// The call that the running code belongs to.
 #[derive(Clone, Debug)]
@@ -18,6 +19,9 @@ pub struct Call {
     idempotency_key: Option<String>,
     resume_after: Option<u64>,
     timeout: Option<Duration>,
+    caller: Option<Arc<str>>,
+    /// None where there is nothing in it.
+    context: Option<Arc<[ContextEntry]>>,
     host: Host,
 }
 
@@ -40,6 +44,8 @@ impl Call {
         idempotency_key: None,
         resume_after: None,
         timeout: None,
+        caller: None,
+        context: None,
         host: Host { is_cancelled: |_| false },
     };
 
@@ -49,6 +55,10 @@ impl Call {
             idempotency_key: message.idempotency_key.take(),
             resume_after: message.resume_after,
             timeout: message.remaining_ms.map(Duration::from_millis),
+            caller: message.caller.take().map(Arc::from),
+            context: Some(std::mem::take(&mut message.context))
+                .filter(|context| !context.is_empty())
+                .map(Arc::from),
             host,
         }
     }
@@ -84,6 +94,27 @@ impl Call {
     /// Set by a caller that may send the same message twice; see [`Dedup`](crate::Dedup).
     pub fn idempotency_key(&self) -> Option<&str> {
         self.idempotency_key.as_deref()
+    }
+
+    /// The actor that sent the message, as `name` or `name:key`; none where no actor did. The host says so: no sender
+    /// can claim another's name.
+    pub fn caller(&self) -> Option<&str> {
+        self.caller.as_deref()
+    }
+
+    /// What came along with the message under this name: of a request over HTTP, `traceparent`, `tracestate` and
+    /// `baggage`.
+    ///
+    /// It goes along with every message that this actor sends from within the call, without its help. It comes from
+    /// outside, so do not trust it.
+    pub fn context(&self, name: &str) -> Option<&str> {
+        self.context_entries().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All that came along with the message, name by name: see [`context`](Self::context).
+    pub fn context_entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.context.iter().flat_map(|context| context.iter());
+        entries.map(|entry| (entry.name.as_str(), entry.value.as_str()))
     }
 
     /// The number of the last item that the reader of a stream already has, where it takes one up again.
@@ -144,6 +175,8 @@ pub(crate) mod tests {
             idempotency_key: Some(format!("key-{call}")),
             resume_after: None,
             remaining_ms: Some(60_000),
+            caller: Some("front:7".into()),
+            context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
         }
     }
 
@@ -164,9 +197,12 @@ pub(crate) mod tests {
         call(7).scope(|| {
             let call = Call::current();
             assert_eq!(call.idempotency_key(), Some("key-7"));
+            assert_eq!(call.caller(), Some("front:7"));
+            assert_eq!((call.context("traceparent"), call.context("baggage")), (Some("00-1"), None));
             assert!(call.is_cancelled());
             assert_eq!(call.timeout(), Some(Duration::from_secs(60)));
         });
-        assert!(!Call::current().is_cancelled());
+        let none = Call::current();
+        assert_eq!((none.caller(), none.context("traceparent"), none.is_cancelled()), (None, None, false));
     }
 }

@@ -1,204 +1,196 @@
-//! What an actor says of itself: its methods, and a JSON Schema of each one's arguments.
+//! What an actor says of itself: its methods with JSON Schemas of what they take and return, and how it wants to be
+//! restarted. The JSON of `wit/describe.md`.
 //!
 //! Written as text when the host asks, once in each life before `#[start]`. That is on the way of every
-//! restart, and most arguments are numbers and strings: so those are written here, and `schemars` is asked (and
+//! restart, and most types are numbers and strings: so those are written here, and `schemars` is asked (and
 //! linked) only for types that derive their schema with it. A call costs nothing for any of this.
 
 mod plain;
+mod probe;
+mod schema;
 
 use std::fmt::Write;
-use std::marker::PhantomData;
 
-use schemars::JsonSchema;
-use schemars::generate::SchemaGenerator;
-use serde_json::Value;
-
+use crate::actor::Actor;
 use crate::args::Args;
-use crate::bindings::types::{Method, MethodKind};
 
 pub(crate) use plain::PlainType;
+pub use probe::{
+    DerivedSchema, Iterates, MightFail, NeverFails, NoItems, NoSchema, PlainSchema, Probe, Streams,
+};
+pub(crate) use schema::WriteSchema;
 
-/// An argument's name and what writes its schema.
-pub(crate) type Argument = (&'static str, WriteSchema);
+/// An argument's name and what writes its schema, if it has one.
+pub(crate) type Argument = (&'static str, Option<WriteSchema>);
 
-/// Writes the schema of one type.
-pub(crate) type WriteSchema = fn(&mut Schema);
-
-/// A JSON Schema in the making.
-#[derive(Default)]
-pub struct Schema {
-    text: String,
-    /// Behind a trait object, so that it is linked only into guests that make one.
-    derived: Option<Box<dyn Derived>>,
-}
-
-/// What types that derive their schema need.
-trait Derived {
-    fn generator(&mut self) -> &mut SchemaGenerator;
-
-    /// The types that the schemas refer to, as the members of a JSON object.
-    fn definitions(&mut self) -> String;
-}
-
-impl Derived for SchemaGenerator {
-    fn generator(&mut self) -> &mut SchemaGenerator {
-        self
-    }
-
-    fn definitions(&mut self) -> String {
-        match self.take_definitions(true) {
-            definitions if definitions.is_empty() => String::new(),
-            definitions => format!(",\"$defs\":{}", Value::Object(definitions)),
-        }
-    }
+/// How a method behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// Returns one value.
+    Ask,
+    /// Returns a stream.
+    Stream,
+    /// Returns nothing.
+    Tell,
 }
 
 /// The description of one method.
-pub fn method<A: Args>(name: &str, kind: MethodKind, doc: &str, arguments: &[Argument]) -> Method {
-    let args_schema = (!A::IS_BYTES).then(|| args_schema(arguments, A::is_required));
-    Method { name: name.into(), kind, doc: doc.into(), args_schema }
+#[derive(Debug)]
+pub struct Method {
+    pub(crate) name: &'static str,
+    kind: MethodKind,
+    doc: &'static str,
+    /// The schema of its arguments.
+    args: Option<String>,
+    /// That of its value, or of its stream's items.
+    returned: Option<String>,
 }
 
-/// The schema of the arguments as one object. Their names are Rust's, so they need no escapes.
-fn args_schema(arguments: &[Argument], is_required: fn(usize) -> bool) -> String {
-    let mut schema = Schema { text: r#"{"type":"object","properties":{"#.into(), derived: None };
-    for (index, (name, write)) in arguments.iter().enumerate() {
-        schema.separated(index > 0, format_args!("\"{name}\":"));
-        write(&mut schema);
-    }
-    schema.text.push_str(r#"},"required":["#);
-    let names = arguments.iter().enumerate().filter(|(index, _)| is_required(*index));
-    for (index, (_, (name, _))) in names.enumerate() {
-        schema.separated(index > 0, format_args!("\"{name}\""));
-    }
-    schema.text.push_str(r#"],"additionalProperties":false"#);
-    let definitions = schema.derived.map(|mut derived| derived.definitions()).unwrap_or_default();
-    schema.text + &definitions + "}"
+/// How an actor wants to be restarted: the options of `#[actor]`, which the macro has checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    /// `never`, `on_failure` or `always`.
+    pub policy: Option<&'static str>,
+    /// How many restarts there may be within the host's window.
+    pub max_restarts: Option<u32>,
+    /// The delay before the first.
+    pub min_backoff_ms: Option<u64>,
+    /// The longest delay.
+    pub max_backoff_ms: Option<u64>,
 }
 
-impl Schema {
-    fn separated(&mut self, by_comma: bool, text: std::fmt::Arguments<'_>) {
+/// Describes a method. Called by generated code.
+pub fn method<A: Args>(
+    name: &'static str,
+    kind: MethodKind,
+    doc: &'static str,
+    arguments: &[Argument],
+    returned: Option<WriteSchema>,
+) -> Method {
+    let args = (!A::IS_BYTES).then(|| schema::of_arguments(arguments, A::is_required));
+    Method { name, kind, doc, args, returned: returned.map(schema::of_value) }
+}
+
+/// What the component of actor `A` says of itself.
+pub(crate) fn describe<A: Actor>() -> String {
+    let mut json = r#"{"methods":["#.to_owned();
+    for (index, method) in A::methods().iter().enumerate() {
+        method.write(&mut json, index > 0);
+    }
+    json.push(']');
+    if let Some(restart) = A::RESTART {
+        restart.write(&mut json);
+    }
+    json + "}"
+}
+
+impl Method {
+    fn write(&self, json: &mut String, by_comma: bool) {
+        let kind = match self.kind {
+            MethodKind::Ask => "ask",
+            MethodKind::Stream => "stream",
+            MethodKind::Tell => "tell",
+        };
         let comma = if by_comma { "," } else { "" };
-        write!(self.text, "{comma}{text}").expect("a string takes any text");
-    }
-
-    fn derived<T: JsonSchema>(&mut self) {
-        let derived = self.derived.get_or_insert_with(|| Box::new(SchemaGenerator::default()));
-        let schema = derived.generator().subschema_for::<T>();
-        self.text.push_str(&schema.to_value().to_string());
-    }
-}
-
-/// Finds the schema of a type that may have none: `(&&&Probe::<T>::new()).schema()` picks, by method resolution,
-/// the first of the three traits below that fits.
-pub struct Probe<T>(PhantomData<T>);
-
-impl<T> Probe<T> {
-    /// For a type, of which no value is needed.
-    #[expect(clippy::new_without_default, reason = "only generated code calls it")]
-    pub fn new() -> Self {
-        Self(PhantomData)
+        put(json, format_args!(r#"{comma}{{"name":{},"kind":"{kind}""#, quoted(self.name)));
+        if !self.doc.is_empty() {
+            put(json, format_args!(r#","doc":{}"#, quoted(self.doc)));
+        }
+        let returned = match self.kind {
+            MethodKind::Ask => Some("answer"),
+            MethodKind::Stream => Some("item"),
+            MethodKind::Tell => None,
+        };
+        for (member, schema) in [(Some("args"), &self.args), (returned, &self.returned)] {
+            if let (Some(member), Some(schema)) = (member, schema) {
+                put(json, format_args!(r#","{member}":{schema}"#));
+            }
+        }
+        json.push('}');
     }
 }
 
-/// The type is a number, a string, or made of such.
-pub trait PlainSchema {
-    /// See [`Probe`].
-    fn schema(&self) -> WriteSchema;
-}
-
-impl<T: PlainType> PlainSchema for &&Probe<T> {
-    fn schema(&self) -> WriteSchema {
-        |schema| T::write(&mut schema.text, false)
+impl Restart {
+    fn write(&self, json: &mut String) {
+        let numbers = [
+            ("max_restarts", self.max_restarts.map(u64::from)),
+            ("min_backoff_ms", self.min_backoff_ms),
+            ("max_backoff_ms", self.max_backoff_ms),
+        ];
+        let policy = self.policy.map(|policy| format!(r#""policy":"{policy}""#));
+        let numbers =
+            numbers.into_iter().filter_map(|(name, number)| Some(format!(r#""{name}":{}"#, number?)));
+        let members: Vec<_> = policy.into_iter().chain(numbers).collect();
+        put(json, format_args!(r#","restart":{{{}}}"#, members.join(",")));
     }
 }
 
-/// The type derives its schema.
-pub trait DerivedSchema {
-    /// See [`Probe`].
-    fn schema(&self) -> WriteSchema;
+fn put(json: &mut String, text: std::fmt::Arguments<'_>) {
+    json.write_fmt(text).expect("a string takes any text");
 }
 
-impl<T: JsonSchema> DerivedSchema for &Probe<T> {
-    fn schema(&self) -> WriteSchema {
-        Schema::derived::<T>
-    }
-}
-
-/// The type has no schema: anything goes.
-pub trait NoSchema {
-    /// See [`Probe`].
-    fn schema(&self) -> WriteSchema;
-}
-
-impl<T> NoSchema for Probe<T> {
-    fn schema(&self) -> WriteSchema {
-        |schema| schema.text.push_str("true")
-    }
+/// A text as a JSON string.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("every text is a JSON string")
 }
 
 #[cfg(test)]
-#[expect(clippy::needless_borrow, reason = "as generated code has it, where it is needed for some types")]
 mod tests {
-    use serde_json::json;
+    use std::cell::RefCell;
+    use std::thread::LocalKey;
+
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::Bytes;
+    use crate::actor::ActorCell;
 
-    #[derive(serde::Deserialize)]
-    struct Opaque;
+    enum Described {}
 
-    #[derive(serde::Deserialize, JsonSchema)]
-    struct Known {
-        #[expect(dead_code, reason = "only described")]
-        id: u32,
-    }
+    impl Actor for Described {
+        fn cell() -> &'static LocalKey<ActorCell<Self>> {
+            thread_local! {
+                static ACTOR: ActorCell<Described> = const { RefCell::new(None) };
+            }
+            &ACTOR
+        }
 
-    fn schema<A: Args>(arguments: &[Argument]) -> Value {
-        let method = method::<A>("m", MethodKind::Ask, "", arguments);
-        serde_json::from_str(&method.args_schema.unwrap()).unwrap()
-    }
+        const MAY_PASSIVATE: bool = false;
 
-    #[test]
-    fn optional_arguments_are_not_required() {
-        let arguments =
-            [("n", (&&&Probe::<i64>::new()).schema()), ("step", (&&&Probe::<Option<i64>>::new()).schema())];
-        let expected = json!({
-            "type": "object",
-            "properties": {
-                "n": { "type": "integer", "format": "int64" },
-                "step": { "type": ["integer", "null"], "format": "int64" },
-            },
-            "required": ["n"],
-            "additionalProperties": false,
+        const RESTART: Option<Restart> = Some(Restart {
+            policy: Some("always"),
+            max_restarts: Some(3),
+            min_backoff_ms: None,
+            max_backoff_ms: Some(500),
         });
-        assert_eq!(schema::<(i64, Option<i64>)>(&arguments), expected);
+
+        fn methods() -> Vec<Method> {
+            let number = (&&&Probe::<u8>::new()).schema();
+            vec![
+                method::<()>("get", MethodKind::Ask, "Says \"hi\".\n\nTwice.", &[], number),
+                method::<(u8,)>("count", MethodKind::Stream, "", &[("to", number)], number),
+                method::<()>("note", MethodKind::Tell, "", &[], None),
+            ]
+        }
     }
 
     #[test]
-    fn a_method_without_arguments_takes_an_empty_object() {
-        let expected =
-            json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false });
-        assert_eq!(schema::<()>(&[]), expected);
-    }
-
-    #[test]
-    fn a_type_without_a_schema_may_be_anything_and_one_with_a_schema_is_defined_once() {
-        let arguments = [
-            ("opaque", (&&&Probe::<Opaque>::new()).schema()),
-            ("known", (&&&Probe::<Known>::new()).schema()),
-            ("more", (&&&Probe::<Vec<Known>>::new()).schema()),
-        ];
-        let schema = schema::<(Opaque, Known, Vec<Known>)>(&arguments);
-        assert_eq!(schema["properties"]["opaque"], json!(true));
-        assert_eq!(schema["properties"]["known"], json!({ "$ref": "#/$defs/Known" }));
-        assert_eq!(schema["properties"]["more"]["items"], json!({ "$ref": "#/$defs/Known" }));
-        assert_eq!(schema["$defs"]["Known"]["required"], json!(["id"]));
-    }
-
-    #[test]
-    fn bytes_have_no_schema() {
-        let arguments = [("raw", (&&&Probe::<Bytes>::new()).schema())];
-        assert_eq!(method::<(Bytes,)>("m", MethodKind::Ask, "", &arguments).args_schema, None);
+    fn a_description_is_the_json_that_hosts_read() {
+        let args = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+        let number = json!({"type": "integer", "format": "uint8", "minimum": 0, "maximum": 255});
+        let expected = json!({
+            "methods": [
+                {
+                    "name": "get", "kind": "ask", "doc": "Says \"hi\".\n\nTwice.",
+                    "args": args(json!({}), json!([])), "answer": number,
+                },
+                {
+                    "name": "count", "kind": "stream",
+                    "args": args(json!({"to": number}), json!(["to"])), "item": number,
+                },
+                { "name": "note", "kind": "tell", "args": args(json!({}), json!([])) },
+            ],
+            "restart": {"policy": "always", "max_restarts": 3, "max_backoff_ms": 500},
+        });
+        assert_eq!(serde_json::from_str::<Value>(&describe::<Described>()).unwrap(), expected);
     }
 }

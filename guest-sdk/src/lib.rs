@@ -68,7 +68,7 @@
 //! not may be anything.
 //!
 //! *Answers* and items are [`Serialize`](serde::Serialize) or a `Result` of such with any error that converts into
-//! [`Error`]. An item that is an error ends its stream.
+//! [`Error`]. An item that is an error ends its stream. They are described as arguments are, where they have a schema.
 //!
 //! *Bytes* that are not JSON: a method may take one [`Bytes`] and nothing else, and answer or stream them.
 //!
@@ -105,6 +105,10 @@
 //! An actor begins as its [`Default`], or as what its `#[start]` makes of its configuration, and does so again after
 //! each restart. A panic ends the life, and so does an [`Error::restart`].
 //!
+//! `#[actor(restart = "on_failure", max_restarts = 5, min_backoff_ms = 100, max_backoff_ms = 30_000)]` says how the actor
+//! wants to be restarted: after which ends of a life (`never`, `on_failure` or `always`), how often within the host's
+//! restart window, and with which delays. Each may be left out. What the operator sets takes precedence.
+//!
 //! ```standalone_crate
 //! use pulsing_guest::{Error, serde};
 //!
@@ -140,7 +144,8 @@
 //! # Other actors
 //!
 //! [`ActorRef`] asks, tells and streams; its [`CallError`] passes through `?` in its class. What is left of the
-//! current call's time goes along. [`Retry`] tries again what may be tried again, with the same idempotency key; the
+//! current call's time goes along, and so does its context, such as the identifiers of a trace: see [`Call::context`].
+//! [`Call::caller`] is the actor that sent a message. [`Retry`] tries again what may be tried again, with the same idempotency key; the
 //! actor asked knows a repeated message by that: see [`Dedup`]. An ask that would wait for itself fails at once with
 //! `deadlock`. [`ActorRef::watch`] tells of every end of another actor's lives.
 //!

@@ -8,9 +8,10 @@ use crate::actor::{self, Handling, OverlappingActor};
 use crate::answer::{Opened, Outcome, Source};
 use crate::bindings::overlapping::exports::pulsing::actor::async_actor::Guest;
 use crate::bindings::overlapping::pulsing::actor::async_system;
-use crate::bindings::types::{ActorError, Description, Message, Reply, StartOptions, StreamBatch};
+use crate::bindings::types::{ActorError, Message, Reply, StartOptions, StreamBatch};
 use crate::call::Host;
 use crate::cancel::{Cancelled, unless_cancelled};
+use crate::describe::describe;
 use crate::stream::{Pump, ReadyStream, Table, WaitingStream};
 use crate::{Call, Error, wire};
 
@@ -38,8 +39,8 @@ thread_local! {
 }
 
 impl<A: OverlappingActor> Guest for Export<A> {
-    fn describe() -> Description {
-        Description { methods: A::methods() }
+    fn describe() -> String {
+        describe::<A>()
     }
 
     async fn start(options: StartOptions) -> Result<(), ActorError> {

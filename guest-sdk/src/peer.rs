@@ -73,7 +73,9 @@ pub struct RuntimeError {
 }
 
 /// What happened to a message on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// A host may be newer than this crate, and say what it does not know: see [`Other`](Self::Other).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuntimeErrorKind {
     /// Nobody has this name.
@@ -94,12 +96,52 @@ pub enum RuntimeErrorKind {
     NoConnection,
     /// The host's own fault.
     Internal,
+    /// A word of a newer host. Counts as [`Internal`](Self::Internal). A later version of this crate may know the word:
+    /// compare [`as_str`](Self::as_str), which stays the same.
+    Other(String),
 }
 
 impl RuntimeErrorKind {
     /// Whether another try may succeed.
-    pub fn is_recoverable(self) -> bool {
+    pub fn is_recoverable(&self) -> bool {
         matches!(self, Self::ActorRestarting | Self::MailboxFull | Self::NoConnection)
+    }
+
+    /// The host's word for it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::ActorNotFound => "actor-not-found",
+            Self::ActorStopped => "actor-stopped",
+            Self::ActorRestarting => "actor-restarting",
+            Self::MailboxFull => "mailbox-full",
+            Self::Deadlock => "deadlock",
+            Self::PermissionDenied => "permission-denied",
+            Self::MessageTooLarge => "message-too-large",
+            Self::NoConnection => "no-connection",
+            Self::Internal => "internal",
+            Self::Other(word) => word,
+        }
+    }
+
+    pub(crate) fn from_word(word: String) -> Self {
+        match word.as_str() {
+            "actor-not-found" => Self::ActorNotFound,
+            "actor-stopped" => Self::ActorStopped,
+            "actor-restarting" => Self::ActorRestarting,
+            "mailbox-full" => Self::MailboxFull,
+            "deadlock" => Self::Deadlock,
+            "permission-denied" => Self::PermissionDenied,
+            "message-too-large" => Self::MessageTooLarge,
+            "no-connection" => Self::NoConnection,
+            "internal" => Self::Internal,
+            _newer => Self::Other(word),
+        }
+    }
+}
+
+impl fmt::Display for RuntimeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

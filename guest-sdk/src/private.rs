@@ -7,9 +7,12 @@ pub use crate::answer::{Answer, Fallible, Items, Outcome, Plain, Source};
 pub use crate::args::{Args, decode};
 pub use crate::bindings::overlapping::export_overlapping;
 pub use crate::bindings::serial::export_serial;
-pub use crate::bindings::types::{Method, MethodKind, Payload};
+pub use crate::bindings::types::Payload;
 pub use crate::bindings::{overlapping as overlapping_bindings, serial as serial_bindings};
 pub use crate::config::{none as no_config, read as read_config};
-pub use crate::describe::{DerivedSchema, NoSchema, PlainSchema, Probe, method};
+pub use crate::describe::{
+    DerivedSchema, Iterates, Method, MethodKind, MightFail, NeverFails, NoItems, NoSchema, PlainSchema,
+    Probe, Restart, Streams, method,
+};
 pub use crate::overlapping::Export as OverlappingExport;
 pub use crate::serial::Export as SerialExport;

@@ -6,8 +6,9 @@ use crate::actor::{self, SerialActor};
 use crate::answer::{Opened, Outcome};
 use crate::bindings::serial::exports::pulsing::actor::actor::Guest;
 use crate::bindings::serial::pulsing::actor::system;
-use crate::bindings::types::{ActorError, Description, Message, Reply, StartOptions, StreamBatch};
+use crate::bindings::types::{ActorError, Message, Reply, StartOptions, StreamBatch};
 use crate::call::Host;
+use crate::describe::describe;
 use crate::stream::{ReadyStream, Table};
 use crate::{Call, Error, answer::Items};
 
@@ -21,8 +22,8 @@ thread_local! {
 }
 
 impl<A: SerialActor> Guest for Export<A> {
-    fn describe() -> Description {
-        Description { methods: A::methods() }
+    fn describe() -> String {
+        describe::<A>()
     }
 
     fn start(options: StartOptions) -> Result<(), ActorError> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::bindings::types::{
-    ActorError, BusinessError, CallError as WireCallError, RuntimeError as WireRuntimeError,
-    RuntimeErrorKind as WireKind, SystemError, TimeoutError, UnsupportedError,
+    ActorError, BusinessError, CallError as WireCallError, RuntimeError as WireRuntimeError, SystemError,
+    TimeoutError, UnsupportedError,
 };
 use crate::error::{Error, ErrorKind};
 use crate::peer::{CallError, RuntimeError, RuntimeErrorKind};
@@ -67,31 +67,16 @@ pub(crate) fn call_error(error: WireCallError) -> CallError {
 
 pub(crate) fn runtime_error(error: WireRuntimeError) -> CallError {
     CallError::Runtime(RuntimeError {
-        kind: error.kind.into(),
+        kind: RuntimeErrorKind::from_word(error.kind),
         message: error.message,
         retry_after: error.retry_after_ms.map(Duration::from_millis),
     })
 }
 
-impl From<WireKind> for RuntimeErrorKind {
-    fn from(kind: WireKind) -> Self {
-        match kind {
-            WireKind::ActorNotFound => Self::ActorNotFound,
-            WireKind::ActorStopped => Self::ActorStopped,
-            WireKind::ActorRestarting => Self::ActorRestarting,
-            WireKind::MailboxFull => Self::MailboxFull,
-            WireKind::Deadlock => Self::Deadlock,
-            WireKind::PermissionDenied => Self::PermissionDenied,
-            WireKind::MessageTooLarge => Self::MessageTooLarge,
-            WireKind::NoConnection => Self::NoConnection,
-            WireKind::Internal => Self::Internal,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Retryable;
 
     #[test]
     fn every_class_survives_the_wire_and_back() {
@@ -104,6 +89,36 @@ mod tests {
         ] {
             assert_eq!(actor_error(ActorError::from(error.clone())), error);
         }
+    }
+
+    fn of_kind(kind: &str) -> CallError {
+        runtime_error(WireRuntimeError { kind: kind.into(), message: "m".into(), retry_after_ms: Some(5) })
+    }
+
+    #[test]
+    fn every_documented_kind_is_known_and_keeps_its_word() {
+        let table = include_str!("../../wit/errors.md");
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let mut count = 0;
+        for (word, rest) in rows {
+            let CallError::Runtime(error) = of_kind(word) else { unreachable!("it is a runtime error") };
+            assert_eq!(error.kind.as_str(), word);
+            assert_ne!(error.kind, RuntimeErrorKind::Other(word.into()));
+            assert_eq!(error.kind.is_recoverable(), rest.ends_with("| yes |"), "{word}");
+            count += 1;
+        }
+        assert_eq!(count, 9);
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_host_keeps_its_word_and_counts_as_internal() {
+        let error = of_kind("quota-exceeded");
+        let CallError::Runtime(runtime) = &error else { unreachable!("it is a runtime error") };
+        assert_eq!(runtime.kind, RuntimeErrorKind::Other("quota-exceeded".into()));
+        assert_eq!(runtime.kind.to_string(), "quota-exceeded");
+        assert_eq!(runtime.retry_after, Some(Duration::from_millis(5)));
+        assert!(!error.is_retryable());
+        assert_eq!(Error::from(error), Error::from(of_kind("internal")));
     }
 
     #[test]

@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker};
 use pulsing_guest::__private::OverlappingExport;
 use pulsing_guest::__private::overlapping_bindings::exports::pulsing::actor::async_actor::Guest;
 use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
-    ActorError, Encoding, Message, Payload, Reply, StartOptions,
+    ActorError, ContextEntry, Encoding, Message, Payload, Reply, StartOptions,
 };
-use pulsing_guest::{Call, Error, This};
+use pulsing_guest::futures::stream::LocalBoxStream;
+use pulsing_guest::{Call, Error, Stream, This, stream};
+use serde_json::{Value, json};
 
 #[derive(Default)]
 struct Queue {
@@ -41,6 +43,15 @@ impl Queue {
     #[tell]
     async fn clear(this: This<Self>) {
         this.with(|state| state.jobs.clear());
+    }
+
+    #[stream]
+    fn named(this: This<Self>) -> LocalBoxStream<'static, Result<String, Error>> {
+        Box::pin(stream! { yield this.with(|state| state.jobs.pop()).ok_or_else(|| Error::system("none")); })
+    }
+
+    async fn opens(_this: This<Self>) -> Result<impl Stream<Item = Result<bool, Error>>, Error> {
+        Ok(stream! { yield Ok(true); })
     }
 
     fn jobs(this: This<Self>) -> impl Iterator<Item = String> {
@@ -76,11 +87,13 @@ fn message(method: &str, args: &str) -> Message {
         idempotency_key: None,
         resume_after: None,
         remaining_ms: None,
+        caller: Some("front".into()),
+        context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
     }
 }
 
 fn start(config: &str) {
-    let options = StartOptions { name: "queue".into(), generation: 0, config: payload(config) };
+    let options = StartOptions { name: "queue".into(), key: None, generation: 0, config: payload(config) };
     now(Exports::start(options)).unwrap();
 }
 
@@ -131,4 +144,21 @@ fn after_a_stop_nothing_is_handled() {
     start("");
     now(Exports::stop());
     assert!(matches!(ask("take", ""), Err(ActorError::System(_))));
+}
+
+#[test]
+fn answers_and_items_are_described_whatever_they_are_wrapped_in() {
+    let description: Value = serde_json::from_str(&Exports::describe()).unwrap();
+    let methods = description["methods"].as_array().unwrap();
+    for (name, member, ty) in [
+        ("add", "answer", json!("integer")),
+        ("take", "answer", json!("string")),
+        ("named", "item", json!("string")),
+        ("opens", "item", json!("boolean")),
+        ("jobs", "item", json!("string")),
+    ] {
+        let method = methods.iter().find(|method| method["name"] == name).unwrap();
+        assert_eq!(method[member]["type"], ty, "{name}");
+    }
+    assert_eq!(description["restart"], json!(null), "it says nothing of restarts");
 }

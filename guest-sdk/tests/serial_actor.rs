@@ -5,9 +5,10 @@
 use pulsing_guest::__private::SerialExport;
 use pulsing_guest::__private::serial_bindings::exports::pulsing::actor::actor::Guest;
 use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
-    ActorError, Encoding, Message, MethodKind, Payload, Reply, StartOptions, StreamBatch,
+    ActorError, ContextEntry, Encoding, Message, Payload, Reply, StartOptions, StreamBatch,
 };
 use pulsing_guest::{Bytes, Call, Error, Life, This, schemars, serde};
+use serde_json::{Value, json};
 
 #[derive(serde::Deserialize)]
 #[serde(crate = "pulsing_guest::serde", deny_unknown_fields)]
@@ -24,6 +25,22 @@ struct Point {
     y: i64,
 }
 
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(crate = "pulsing_guest::serde")]
+#[schemars(crate = "pulsing_guest::schemars")]
+struct Who {
+    name: String,
+    key: Option<String>,
+    generation: u64,
+    idempotency_key: Option<String>,
+    caller: Option<String>,
+    trace: Option<String>,
+}
+
+#[derive(serde::Serialize)]
+#[serde(crate = "pulsing_guest::serde")]
+struct Opaque;
+
 struct Recorder {
     values: Vec<i64>,
     stopped: Vec<&'static str>,
@@ -31,7 +48,12 @@ struct Recorder {
 
 type Fallible<T> = Result<T, std::num::ParseIntError>;
 
-#[pulsing_guest::actor]
+#[pulsing_guest::actor(
+    restart = "on_failure",
+    max_restarts = 5,
+    min_backoff_ms = 100,
+    max_backoff_ms = 30_000
+)]
 impl Recorder {
     #[start]
     fn new(config: Config) -> Result<Self, Error> {
@@ -94,10 +116,24 @@ impl Recorder {
         Ok(())
     }
 
-    fn who(&self) -> (String, u64, Option<String>) {
-        let life = Life::current();
-        let key = Call::current().idempotency_key().map(str::to_owned);
-        (life.name().to_owned(), life.generation(), key)
+    fn who(&self) -> Who {
+        let (life, call) = (Life::current(), Call::current());
+        Who {
+            name: life.name().to_owned(),
+            key: life.key().map(str::to_owned),
+            generation: life.generation(),
+            idempotency_key: call.idempotency_key().map(str::to_owned),
+            caller: call.caller().map(str::to_owned),
+            trace: call.context("traceparent").map(str::to_owned),
+        }
+    }
+
+    fn opaque(&self) -> Result<Opaque, Error> {
+        Ok(Opaque)
+    }
+
+    fn shown(&self) -> impl std::fmt::Display + serde::Serialize {
+        "shown"
     }
 
     fn r#type(&self) -> &'static str {
@@ -137,6 +173,8 @@ fn message(method: &str, args: Payload) -> Message {
         idempotency_key: Some("key".into()),
         resume_after: None,
         remaining_ms: None,
+        caller: Some("front".into()),
+        context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
     }
 }
 
@@ -145,7 +183,12 @@ fn started() {
 }
 
 fn start(config: &str) -> Result<(), ActorError> {
-    Exports::start(StartOptions { name: "rec".into(), generation: 3, config: payload(config) })
+    Exports::start(StartOptions {
+        name: "rec".into(),
+        key: Some("7".into()),
+        generation: 3,
+        config: payload(config),
+    })
 }
 
 fn ask(method: &str, args: &str) -> Result<String, ActorError> {
@@ -282,7 +325,9 @@ fn the_configuration_makes_the_first_state() {
 #[test]
 fn code_can_ask_who_it_is_and_what_its_message_said() {
     started();
-    assert_eq!(ask("who", "").unwrap(), r#"["rec",3,"key"]"#);
+    let who =
+        r#"{"name":"rec","key":"7","generation":3,"idempotency_key":"key","caller":"front","trace":"00-1"}"#;
+    assert_eq!(ask("who", "").unwrap(), who);
 }
 
 #[test]
@@ -295,19 +340,51 @@ fn after_a_stop_nothing_is_handled() {
 }
 
 #[test]
-fn the_description_has_methods_in_order_with_kind_doc_and_schema() {
-    let methods = Exports::describe().methods;
-    let names: Vec<_> = methods.iter().map(|method| method.name.as_str()).collect();
+fn the_description_has_methods_in_order_with_kind_doc_and_schemas() {
+    let description: Value = serde_json::from_str(&Exports::describe()).unwrap();
+    let methods = description["methods"].as_array().unwrap();
+    let names: Vec<_> = methods.iter().map(|method| method["name"].as_str().unwrap()).collect();
     let expected = [
         "add", "parse", "nothing", "length", "reversed", "values", "drained", "until", "resumes", "note",
-        "who", "type", "count",
+        "who", "opaque", "shown", "type", "count",
     ];
     assert_eq!(names, expected);
-    let add = &methods[0];
-    assert_eq!(add.kind, MethodKind::Ask);
-    assert_eq!(add.doc, "Adds a value.\n\nAnswers how many there are.");
-    assert!(add.args_schema.as_deref().unwrap().contains(r#""required":["value"]"#));
-    assert_eq!(methods[4].args_schema, None);
-    assert_eq!(methods[5].kind, MethodKind::Stream);
-    assert_eq!(methods[9].kind, MethodKind::Tell);
+    let method = |name: &str| &methods[names.iter().position(|known| *known == name).unwrap()];
+    let add = method("add");
+    assert_eq!(
+        (&add["kind"], &add["doc"]),
+        (&json!("ask"), &json!("Adds a value.\n\nAnswers how many there are."))
+    );
+    assert_eq!(add["args"]["required"], json!(["value"]));
+    assert_eq!(method("values")["kind"], "stream");
+    assert_eq!(method("note")["kind"], "tell");
+    let integer = json!({"type": "integer", "format": "int64"});
+    for (name, member, schema) in [
+        ("add", "answer", json!({"type": "integer", "format": "uint", "minimum": 0})),
+        ("parse", "answer", integer.clone()),
+        ("nothing", "answer", json!({"type": "null"})),
+        ("type", "answer", json!({"type": "string"})),
+        ("values", "item", integer.clone()),
+        ("until", "item", integer),
+        ("resumes", "item", json!({"type": "integer", "format": "uint64", "minimum": 0})),
+        ("reversed", "args", json!(null)),
+        ("reversed", "answer", json!(null)),
+        ("opaque", "answer", json!(null)),
+        ("shown", "answer", json!(null)),
+        ("note", "answer", json!(null)),
+        ("values", "answer", json!(null)),
+    ] {
+        assert_eq!(method(name)[member], schema, "{name}.{member}");
+    }
+    let who = &method("who")["answer"];
+    assert_eq!(who["$ref"], "#/$defs/Who");
+    assert_eq!(who["$defs"]["Who"]["properties"]["generation"]["minimum"], 0);
+}
+
+#[test]
+fn the_description_says_how_the_actor_wants_to_be_restarted() {
+    let description: Value = serde_json::from_str(&Exports::describe()).unwrap();
+    let expected =
+        json!({"policy": "on_failure", "max_restarts": 5, "min_backoff_ms": 100, "max_backoff_ms": 30_000});
+    assert_eq!(description["restart"], expected);
 }

@@ -17,6 +17,7 @@ mod calls;
 mod metrics;
 mod serve;
 mod sse;
+mod trace_context;
 
 use std::io;
 use std::net::SocketAddr;
@@ -182,10 +183,7 @@ async fn guarded(State(token): State<Option<Token>>, request: Request, next: Nex
 /// The span of a request: it carries its caller's trace (W3C Trace Context). Requests without one have none, unless
 /// the log is to be detailed.
 fn span(request: &Request) -> Span {
-    /// The length of version 00, the only one there is.
-    const TRACEPARENT_BYTES: usize = 55;
-    let parent = request.headers().get("traceparent").and_then(|parent| parent.to_str().ok());
-    let parent = parent.filter(|parent| parent.len() == TRACEPARENT_BYTES);
+    let parent = trace_context::parent(request.headers());
     let path = || printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
     match parent {
         Some(parent) => {

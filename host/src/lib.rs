@@ -4,7 +4,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`observe`], [`text`] |
+//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`description`], [`observe`], [`text`] |
 //! | mechanism | [`budget`], [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`quarantine`], [`registry`], [`actor`] |
 //! | wasm | [`engine`], [`instance`] |
 //! | edges | [`gateway`] |
@@ -32,6 +32,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+pub mod description;
 pub mod dispatch;
 pub mod engine;
 pub mod error;

@@ -1,8 +1,15 @@
 //! What travels to an actor and back.
 
+mod context;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use self::context::{Context, ContextError};
+
+/// The longest name of a method, in bytes.
+pub const METHOD_MAX_BYTES: usize = 256;
 
 /// How the bytes of a [`Payload`] are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +84,8 @@ pub struct Message {
     pub idempotency_key: Option<String>,
     /// For a stream that is taken up again: the number of the last item that the reader has.
     pub resume_after: Option<u64>,
+    /// What goes along with the call, and with every message that is sent from within it.
+    pub context: Context,
 }
 
 impl Message {
@@ -84,7 +93,8 @@ impl Message {
     #[must_use]
     pub fn sent_bytes(&self) -> usize {
         let key = self.idempotency_key.as_ref().map_or(0, String::len);
-        [self.args.body.len(), self.method.len(), key].into_iter().fold(0, usize::saturating_add)
+        let parts = [self.args.body.len(), self.method.len(), key, self.context.size_bytes()];
+        parts.into_iter().fold(0, usize::saturating_add)
     }
 
     /// How many bytes the host takes to keep it on its way, roughly.
@@ -95,9 +105,15 @@ impl Message {
         self.sent_bytes().saturating_add(OVERHEAD_BYTES)
     }
 
-    /// A message with neither key nor resumption.
+    /// A message with neither key, resumption nor context.
     pub fn new(method: impl Into<String>, args: Payload) -> Self {
-        Self { method: method.into(), args, idempotency_key: None, resume_after: None }
+        Self {
+            method: method.into(),
+            args,
+            idempotency_key: None,
+            resume_after: None,
+            context: Context::default(),
+        }
     }
 }
 
@@ -123,6 +139,12 @@ impl MethodKind {
             Self::Tell => "tell",
         }
     }
+
+    /// The kind that `word` stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Ask, Self::Stream, Self::Tell].into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A method, as its actor describes it. The texts are the guest's own and not to be trusted.
@@ -136,6 +158,19 @@ pub struct Method {
     pub doc: String,
     /// JSON Schema of the arguments, as the guest wrote it.
     pub args_schema: Option<String>,
+    /// JSON Schema of what an ask returns.
+    pub answer_schema: Option<String>,
+    /// JSON Schema of each item of a stream.
+    pub item_schema: Option<String>,
+}
+
+impl Method {
+    /// A method that nothing more is said of.
+    #[must_use]
+    pub fn new(name: impl Into<String>, kind: MethodKind) -> Self {
+        let (name, doc) = (name.into(), String::new());
+        Self { name, kind, doc, args_schema: None, answer_schema: None, item_schema: None }
+    }
 }
 
 #[cfg(test)]

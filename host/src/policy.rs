@@ -1,12 +1,13 @@
 //! How an actor is restarted, as people set it. What follows from it is decided in `restart`.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Which ends of a life are followed by another life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestartPolicy {
     /// None.
@@ -18,16 +19,63 @@ pub enum RestartPolicy {
     Always,
 }
 
+impl RestartPolicy {
+    /// Every policy, for tables and parsers.
+    pub const ALL: [Self; 3] = [Self::Never, Self::OnFailure, Self::Always];
+
+    /// The word for it in configuration files and descriptions.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::OnFailure => "on_failure",
+            Self::Always => "always",
+        }
+    }
+
+    /// The policy that `word` stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.as_str() == word)
+    }
+}
+
 impl FromStr for RestartPolicy {
     type Err = &'static str;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "never" => Ok(Self::Never),
-            "on_failure" | "on-failure" => Ok(Self::OnFailure),
-            "always" => Ok(Self::Always),
-            _other => Err("is never, on_failure or always"),
-        }
+        let word = if word == "on-failure" { "on_failure" } else { word };
+        Self::from_word(word).ok_or("is never, on_failure or always")
+    }
+}
+
+/// How an actor wants to be restarted, as its component says. None of it is set by people, whose settings take
+/// precedence.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RestartWish {
+    /// After which ends.
+    pub policy: Option<RestartPolicy>,
+    /// How many restarts there may be within the window.
+    pub max_restarts: Option<u32>,
+    /// The delay before the first restart.
+    pub min_backoff: Option<Duration>,
+    /// The longest delay; not less than `min_backoff`.
+    pub max_backoff: Option<Duration>,
+}
+
+impl fmt::Display for RestartWish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delay =
+            |delay: Option<Duration>| delay.map(|delay| humantime::format_duration(delay).to_string());
+        let parts = [
+            self.policy.map(|policy| policy.as_str().to_owned()),
+            self.max_restarts.map(|max| format!("max_restarts {max}")),
+            delay(self.min_backoff).map(|min| format!("min_backoff {min}")),
+            delay(self.max_backoff).map(|max| format!("max_backoff {max}")),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        f.write_str(if parts.is_empty() { "as the host does" } else { "" })?;
+        f.write_str(&parts.join(", "))
     }
 }
 

@@ -37,6 +37,8 @@ const SLACK: Duration = Duration::from_secs(120);
 pub(crate) enum Target {
     /// Components of any bytes.
     Loader,
+    /// What components say of themselves.
+    Description,
     /// Requests.
     Gateway,
     /// Configuration files, command lines, and the words in them.
@@ -47,6 +49,7 @@ impl Target {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Loader => "loader",
+            Self::Description => "description",
             Self::Gateway => "gateway",
             Self::Config => "config",
         }

@@ -2,13 +2,12 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
-use syn::parse::{ParseStream, Parser};
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Result, Token, Type};
+use syn::{Attribute, Error, Ident, ImplItem, ImplItemFn, Item, ItemImpl, Result, Type};
 
 use crate::attribute::{Marker, take_marker};
 use crate::hook::{Start, Stop};
 use crate::method::Method;
+use crate::options::{Options, Restart};
 use crate::signature;
 
 /// How an actor's handlers run.
@@ -25,6 +24,7 @@ pub(crate) struct Actor {
     pub(crate) ty: Type,
     pub(crate) world: World,
     pub(crate) may_passivate: bool,
+    pub(crate) restart: Option<Restart>,
     pub(crate) methods: Vec<Method>,
     pub(crate) start: Option<Start>,
     pub(crate) stop: Option<Stop>,
@@ -32,7 +32,7 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) fn parse(options: TokenStream, item: TokenStream) -> Result<Self> {
-        let Options { world: asked_for, may_passivate } = self::options.parse2(options)?;
+        let Options { world: asked_for, may_passivate, restart } = Options::parse(options)?;
         let mut item = impl_block(item)?;
         let mut found = Found::default();
         for member in &mut item.items {
@@ -48,6 +48,7 @@ impl Actor {
             item,
             world: asked_for.unwrap_or(found.world),
             may_passivate,
+            restart,
             methods: found.methods,
             start: found.start,
             stop: found.stop,
@@ -65,30 +66,6 @@ pub(crate) fn without_markers(item: TokenStream) -> TokenStream {
         }
     }
     parsed.into_token_stream()
-}
-
-/// What stands in the brackets of `#[actor(…)]`.
-#[derive(Default)]
-struct Options {
-    world: Option<World>,
-    may_passivate: bool,
-}
-
-fn options(input: ParseStream<'_>) -> Result<Options> {
-    let mut options = Options::default();
-    for option in Punctuated::<Ident, Token![,]>::parse_terminated(input)? {
-        match option.to_string().as_str() {
-            "serial" if options.world.is_none() => options.world = Some(World::Serial),
-            "overlapping" if options.world.is_none() => options.world = Some(World::Overlapping),
-            "may_passivate" => options.may_passivate = true,
-            _ => {
-                let message =
-                    "the options of `#[actor]` are one of `serial` and `overlapping`, and `may_passivate`";
-                return Err(Error::new_spanned(option, message));
-            }
-        }
-    }
-    Ok(options)
 }
 
 fn impl_block(item: TokenStream) -> Result<ItemImpl> {

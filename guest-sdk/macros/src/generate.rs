@@ -5,15 +5,17 @@ mod handle;
 mod hooks;
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use crate::actor::{Actor, World};
-use crate::method::{Answer, Method};
+use crate::method::{Answer, Method, Source};
+use crate::options::Restart;
 
 /// The whole expansion.
 pub(crate) fn actor(actor: &Actor) -> TokenStream {
-    let Actor { item, ty, may_passivate, .. } = actor;
+    let Actor { item, ty, may_passivate, restart, .. } = actor;
+    let restart = self::restart(restart.as_ref());
     let methods = actor.methods.iter().map(describe);
     let world = match actor.world {
         World::Serial => serial(actor),
@@ -25,7 +27,10 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
         #[allow(unsafe_code, unused_imports, unused_variables, clippy::all, clippy::pedantic, reason = "generated")]
         const _: () = {
             use ::pulsing_guest::__private as private;
-            use private::{DerivedSchema as _, Fallible as _, NoSchema as _, Plain as _, PlainSchema as _};
+            use private::{
+                DerivedSchema as _, Fallible as _, Iterates as _, MightFail as _, NeverFails as _, NoItems as _,
+                NoSchema as _, Plain as _, PlainSchema as _, Streams as _,
+            };
 
             impl private::Actor for #ty {
                 fn cell() -> &'static ::std::thread::LocalKey<private::ActorCell<Self>> {
@@ -36,6 +41,8 @@ pub(crate) fn actor(actor: &Actor) -> TokenStream {
                 }
 
                 const MAY_PASSIVATE: bool = #may_passivate;
+
+                const RESTART: ::std::option::Option<private::Restart> = #restart;
 
                 fn methods() -> ::std::vec::Vec<private::Method> {
                     let mut methods = ::std::vec::Vec::new();
@@ -63,9 +70,60 @@ fn describe(method: &Method) -> TokenStream {
         let (name, ty) = (&argument.name, &argument.ty);
         quote_spanned!(ty.span()=> (#name, (&&&private::Probe::<#ty>::new()).schema()))
     });
+    let returned = returned(method);
     quote! {
         #(#conditions)*
-        methods.push(private::method::<#types>(#name, private::MethodKind::#kind, #doc, &[#(#arguments),*]));
+        methods.push(private::method::<#types>(
+            #name,
+            private::MethodKind::#kind,
+            #doc,
+            &[#(#arguments),*],
+            #returned,
+        ));
+    }
+}
+
+/// What writes the schema of a method's value or of its stream's items, if there is one. What the type must be is
+/// checked elsewhere: here every type will do.
+fn returned(method: &Method) -> TokenStream {
+    let ty = match (&method.returned, method.answer) {
+        (Some(ty), Answer::Value | Answer::Stream { .. }) => ty,
+        (None, _) | (_, Answer::Nothing) => return quote!(::std::option::Option::None),
+    };
+    let span = method.output;
+    let value = quote_spanned!(span=> (&private::Probe::<#ty>::new()).ok());
+    match method.answer {
+        // The type is that of the stream, and not that of its items.
+        Answer::Stream { source: Source::Named, .. } => {
+            quote_spanned!(span=> (&&&(&(&&&#value).items()).ok()).schema())
+        }
+        Answer::Stream { .. } | Answer::Value | Answer::Nothing => {
+            quote_spanned!(span=> (&&&#value).schema())
+        }
+    }
+}
+
+fn restart(restart: Option<&Restart>) -> TokenStream {
+    let Some(Restart { policy, max_restarts, min_backoff_ms, max_backoff_ms }) = restart else {
+        return quote!(::std::option::Option::None);
+    };
+    let policy = option(policy.as_ref());
+    let [min, max] = [min_backoff_ms, max_backoff_ms].map(|delay| option(delay.as_ref()));
+    let max_restarts = option(max_restarts.as_ref());
+    quote! {
+        ::std::option::Option::Some(private::Restart {
+            policy: #policy,
+            max_restarts: #max_restarts,
+            min_backoff_ms: #min,
+            max_backoff_ms: #max,
+        })
+    }
+}
+
+fn option(value: Option<&impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::std::option::Option::Some(#value)),
+        None => quote!(::std::option::Option::None),
     }
 }
 

@@ -9,6 +9,7 @@ mod attribute;
 mod generate;
 mod hook;
 mod method;
+mod options;
 mod signature;
 
 use proc_macro::TokenStream;

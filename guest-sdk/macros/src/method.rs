@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
+use syn::visit::Visit;
 use syn::{
     Attribute, Error, Expr, ExprLit, GenericArgument, ImplItemFn, Lit, Meta, PathArguments, Result,
-    ReturnType, Signature, Type, TypeImplTrait, TypeParamBound, parse_quote_spanned,
+    ReturnType, Signature, Type, TypeImplTrait, TypeParamBound, parse_quote, parse_quote_spanned,
 };
 
 use crate::attribute::Marker;
@@ -22,6 +23,8 @@ pub(crate) struct Method {
     pub(crate) conditions: Vec<Attribute>,
     /// Where the answer's type is written, for errors about it.
     pub(crate) output: Span,
+    /// What it returns, or of a stream whose type says it, each of its items; none where that has no name.
+    pub(crate) returned: Option<Type>,
 }
 
 /// What a method answers.
@@ -72,6 +75,7 @@ impl Method {
                 .cloned()
                 .collect(),
             output: output_span(item),
+            returned: returned(&item.sig.output),
         })
     }
 
@@ -132,6 +136,49 @@ fn source(ty: &Type) -> Option<Source> {
         },
         _ => None,
     }
+}
+
+/// The type of what a caller gets, as far as it can be named: of an `impl Iterator<Item = T>`, `T`.
+fn returned(output: &ReturnType) -> Option<Type> {
+    let ty = match output {
+        ReturnType::Default => return Some(parse_quote!(())),
+        ReturnType::Type(_, ty) => &**ty,
+    };
+    let mut nameless = Nameless::default();
+    nameless.visit_type(ty);
+    if nameless.found { nameless.items.filter(|_| source(ty).is_some()) } else { Some(ty.clone()) }
+}
+
+/// Finds what stands in a type and has no name that generated code could use.
+#[derive(Default)]
+struct Nameless {
+    found: bool,
+    /// Of the first `impl` of a trait with items.
+    items: Option<Type>,
+}
+
+impl<'ast> Visit<'ast> for Nameless {
+    fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
+        self.found = true;
+        if self.items.is_none() {
+            self.items = ty.bounds.iter().find_map(items_of_bound);
+        }
+    }
+}
+
+fn items_of_bound(bound: &TypeParamBound) -> Option<Type> {
+    let TypeParamBound::Trait(bound) = bound else { return None };
+    let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(item) if item.ident == "Item" => {
+            let mut nameless = Nameless::default();
+            nameless.visit_type(&item.ty);
+            (!nameless.found).then(|| item.ty.clone())
+        }
+        _ => None,
+    })
 }
 
 fn source_of_bound(bound: &TypeParamBound) -> Option<Source> {

@@ -99,7 +99,8 @@ impl ActorRef {
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
         let key = self.options.idempotency_key.clone();
-        let told = async_system::tell(Call::NO_ID, self.name.clone(), method.into(), args.into_args()?, key);
+        let told =
+            async_system::tell(Call::current_id(), self.name.clone(), method.into(), args.into_args()?, key);
         told.await.map_err(wire::runtime_error)
     }
 

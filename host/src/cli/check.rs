@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
+use crate::gateway::actors::RestartView;
 use crate::grants::Need;
 use crate::host::{Host, Import, Report};
 use crate::message::Method;
@@ -34,17 +35,32 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
 
 fn print_json(report: &Report) -> Result<(), Failure> {
     let methods: Vec<Value> = report.description.methods.iter().map(method_json).collect();
+    let restart = report.description.restart.as_ref().map(RestartView::from);
     let import = |import: &Import| json!({ "name": import.name, "needs": import.need.flag() });
     let imports: Vec<Value> = report.imports.iter().map(import).collect();
-    let report =
-        json!({ "lane": report.lane, "methods": methods, "imports": imports, "code": report.origin });
+    let report = json!({
+        "lane": report.lane,
+        "methods": methods,
+        "restart_wanted": restart,
+        "imports": imports,
+        "code": report.origin,
+    });
     let text = serde_json::to_string_pretty(&report).map_err(Failure::system)?;
     output::line(text.as_bytes())
 }
 
 fn method_json(method: &Method) -> Value {
-    let schema = method.args_schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-    json!({ "name": method.name, "kind": method.kind, "doc": method.doc, "args_schema": schema })
+    // What is no JSON that a client could read is not shown.
+    let schema =
+        |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    json!({
+        "name": method.name,
+        "kind": method.kind,
+        "doc": method.doc,
+        "args_schema": schema(&method.args_schema),
+        "answer_schema": schema(&method.answer_schema),
+        "item_schema": schema(&method.item_schema),
+    })
 }
 
 fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
@@ -53,6 +69,9 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
     let head =
         format!("{}: {} actor, {} methods", args.component.display(), report.lane.as_str(), methods.len());
     output::line(head.as_bytes())?;
+    if let Some(wish) = &report.description.restart {
+        output::line(format!("wants to be restarted: {wish}").as_bytes())?;
+    }
     let rows: Vec<Vec<String>> = methods
         .iter()
         .map(|method| {

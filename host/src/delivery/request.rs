@@ -13,7 +13,7 @@ use super::reference::{ActorRef, SendOptions};
 use super::retry::{Retry, new_key};
 use crate::call::{WhenFull, WhenRestarting};
 use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
-use crate::message::{Message, Payload};
+use crate::message::{ContextError, Message, Payload};
 use crate::stream::StreamReader;
 
 /// A message that is sent when this is awaited. What comes of it depends on the `Pattern`:
@@ -54,6 +54,18 @@ impl<Pattern> Request<Pattern> {
         if let Ok(message) = &mut self.message {
             message.idempotency_key = Some(key.into());
         }
+        self
+    }
+
+    /// Adds an entry to what goes along with the call, and with every message that is sent from within it; or another
+    /// value, where there is one of this name. An entry that no [`Context`](crate::message::Context) can have fails the
+    /// request.
+    pub fn context(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let added = |message: Message| match message.context.with(name, value) {
+            Ok(context) => Ok(Message { context, ..message }),
+            Err(error) => Err(refused(&error)),
+        };
+        self.message = self.message.and_then(added);
         self
     }
 
@@ -125,6 +137,14 @@ impl IntoFuture for Request<Tell> {
     fn into_future(self) -> Self::IntoFuture {
         async move { self.to.tell_message(self.message?, self.options).await }.boxed()
     }
+}
+
+fn refused(error: &ContextError) -> RuntimeError {
+    let kind = match error {
+        ContextError::TooMany | ContextError::TooLarge { .. } => RuntimeErrorKind::MessageTooLarge,
+        ContextError::Name(_) | ContextError::Twice(_) => RuntimeErrorKind::Internal,
+    };
+    RuntimeError::new(kind, error.to_string())
 }
 
 fn internal(message: String) -> RuntimeError {

@@ -14,7 +14,9 @@ use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::id::{ActorId, CallId, Generation, StreamId};
 use crate::lane::Lane;
-use crate::message::{Message, Method, Payload};
+use crate::message::{Message, Payload};
+
+pub use crate::description::Description;
 
 /// What runs in an actor. Tests have native ones; the host's are WebAssembly instances.
 pub trait Behavior: Send + Sync + 'static {
@@ -102,10 +104,3 @@ pub struct Drawn {
 
 /// How a draw ends.
 pub type DrawResult = Result<Drawn, ActorError>;
-
-/// What an actor says of itself. Without methods it says nothing, and every message is let through.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Description {
-    /// Its methods, in its own order.
-    pub methods: Vec<Method>,
-}

@@ -12,6 +12,7 @@ use super::in_flight::Methods;
 use crate::id::{ActorId, CallId};
 use crate::lifecycle::{Event, Signal};
 use crate::limits::Limits;
+use crate::message::Context;
 use crate::observe::Counters;
 use crate::wait_graph::{Origin, Waiter};
 
@@ -88,6 +89,13 @@ impl LifeContext {
         let path = dispatch.in_flight().path(call);
         let waiter = Arc::clone(dispatch) as Arc<dyn Waiter>;
         Origin::new(dispatch.id().clone(), dispatch.lane, call, path, waiter)
+    }
+
+    /// What goes along with a call, for what is sent from within it; nothing with one that has ended.
+    #[must_use]
+    pub fn call_context(&self, call: CallId) -> Context {
+        let message = self.dispatch.in_flight().message(call).cloned();
+        message.map(|message| message.context.clone()).unwrap_or_default()
     }
 
     /// Whether a call is told to stop. True too for one that has ended.

@@ -9,6 +9,9 @@ use crate::text::{one_line, printable};
 /// How much of an error is shown that may quote the component: enough for every error of the engine.
 const ERROR_MAX_CHARS: usize = 2000;
 
+/// How much of a version is shown.
+const VERSION_MAX_CHARS: usize = 50;
+
 /// Why a host cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BuildError {
@@ -94,6 +97,19 @@ pub enum LoadError {
         overlapping: &'static str,
         /// What it does export.
         exports: Vec<String>,
+    },
+    /// It is an actor of another version of the contract.
+    #[error(
+        "{name}: was built for version {} of the actor interface, and this host runs {supported}: build it again with the SDK of this version",
+        printable(.version, VERSION_MAX_CHARS)
+    )]
+    OtherVersion {
+        /// The file.
+        name: String,
+        /// The version that it was built for.
+        version: String,
+        /// The version that this host runs.
+        supported: &'static str,
     },
     /// It imports what the host does not offer.
     #[error("{name}: imports what this host does not offer: {}", listed(.imports))]

@@ -8,9 +8,13 @@ use super::error::LoadError;
 use crate::lane::Lane;
 
 /// What a serial actor exports.
-const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.1.0";
+const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.2.0";
 /// What an overlapping actor exports.
-const OVERLAPPING_EXPORT: &str = "pulsing:actor/async-actor@0.1.0";
+const OVERLAPPING_EXPORT: &str = "pulsing:actor/async-actor@0.2.0";
+/// The version of both.
+const VERSION: &str = "0.2.0";
+/// Both, without their version.
+const ACTOR_EXPORTS: [&str; 2] = ["pulsing:actor/actor@", "pulsing:actor/async-actor@"];
 
 /// What a component is, from the outside.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,9 +47,16 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
         Ok(Preview { lane: Lane::Overlapping, imports })
     } else if exports_one(SERIAL_EXPORT) {
         Ok(Preview { lane: Lane::Serial, imports })
+    } else if let Some(version) = exports.iter().find_map(|export| actor_version(export)) {
+        Err(LoadError::OtherVersion { name, version: version.to_owned(), supported: VERSION })
     } else {
         Err(LoadError::NoActor { name, serial: SERIAL_EXPORT, overlapping: OVERLAPPING_EXPORT, exports })
     }
+}
+
+/// The version of the contract that an actor's export names.
+fn actor_version(export: &str) -> Option<&str> {
+    ACTOR_EXPORTS.iter().find_map(|known| export.strip_prefix(known))
 }
 
 /// How the handlers of an actor's component share its instance.
@@ -109,8 +120,32 @@ mod tests {
     #[test]
     fn a_component_that_is_no_actor_is_told_what_it_lacks() {
         let line = line(COMPONENT);
-        assert!(line.contains("lacks the export `pulsing:actor/actor@0.1.0`"), "{line}");
+        assert!(line.contains("lacks the export `pulsing:actor/actor@0.2.0`"), "{line}");
         assert!(line.ends_with("it exports nothing"), "{line}");
+    }
+
+    /// A component that exports an empty instance under this name.
+    fn exporting(name: &str) -> Vec<u8> {
+        let length = u8::try_from(name.len()).unwrap();
+        let instance: &[u8] = &[5, 3, 1, 1, 0];
+        let export = [&[1, 0, length], name.as_bytes(), &[5, 0, 0]].concat();
+        let export_section = [&[11, u8::try_from(export.len()).unwrap()], export.as_slice()].concat();
+        [COMPONENT, instance, &export_section].concat()
+    }
+
+    #[test]
+    fn a_component_of_another_version_of_the_contract_is_to_be_built_again() {
+        for name in ["pulsing:actor/actor@0.1.0", "pulsing:actor/async-actor@0.1.0"] {
+            let line = line(&exporting(name));
+            assert_eq!(
+                line,
+                "x.wasm: was built for version 0.1.0 of the actor interface, and this host runs 0.2.0: build it again \
+                 with the SDK of this version"
+            );
+        }
+        for (name, lane) in [(SERIAL_EXPORT, Lane::Serial), (OVERLAPPING_EXPORT, Lane::Overlapping)] {
+            assert_eq!(preview("x.wasm", &exporting(name)), Ok(Preview { lane, imports: Vec::new() }));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::mailbox::DeadLetter;
 use crate::message::{Encoding, Method};
+use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
 
 /// How many bytes of a dead letter's arguments are shown, all or none.
@@ -38,6 +39,9 @@ pub struct ActorView {
     pub lane: String,
     /// What it can be asked; empty before its first start.
     pub methods: Vec<MethodView>,
+    /// How it wants to be restarted, as its component says; `null` where it does not say.
+    #[serde(default)]
+    pub restart_wanted: Option<RestartView>,
     /// How many messages wait.
     pub mailbox_depth: usize,
     /// How many handlers run.
@@ -69,6 +73,25 @@ pub struct MethodView {
     pub doc: String,
     /// JSON Schema of the arguments.
     pub args_schema: Option<Box<RawValue>>,
+    /// JSON Schema of what an ask returns.
+    #[serde(default)]
+    pub answer_schema: Option<Box<RawValue>>,
+    /// JSON Schema of each item of a stream.
+    #[serde(default)]
+    pub item_schema: Option<Box<RawValue>>,
+}
+
+/// How an actor wants to be restarted. Members are `null` where it does not say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RestartView {
+    /// After which ends of a life.
+    pub policy: Option<RestartPolicy>,
+    /// How many restarts there may be within the window.
+    pub max_restarts: Option<u32>,
+    /// The delay before the first restart.
+    pub min_backoff_ms: Option<u64>,
+    /// The longest delay.
+    pub max_backoff_ms: Option<u64>,
 }
 
 /// How a life ended.
@@ -108,6 +131,7 @@ impl From<ActorSnapshot> for ActorView {
             generation: seen.status.generation.0,
             lane: seen.lane.as_str().to_owned(),
             methods: seen.description.methods.iter().map(MethodView::from).collect(),
+            restart_wanted: seen.description.restart.as_ref().map(RestartView::from),
             mailbox_depth: seen.mailbox_depth,
             in_flight: seen.in_flight,
             streams: seen.streams,
@@ -128,6 +152,20 @@ impl From<&Method> for MethodView {
             kind: method.kind.as_str().to_owned(),
             doc: method.doc.clone(),
             args_schema: method.args_schema.as_deref().and_then(json::shown),
+            answer_schema: method.answer_schema.as_deref().and_then(json::shown),
+            item_schema: method.item_schema.as_deref().and_then(json::shown),
+        }
+    }
+}
+
+impl From<&RestartWish> for RestartView {
+    fn from(wish: &RestartWish) -> Self {
+        let millis = |delay: Duration| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            policy: wish.policy,
+            max_restarts: wish.max_restarts,
+            min_backoff_ms: wish.min_backoff.map(millis),
+            max_backoff_ms: wish.max_backoff.map(millis),
         }
     }
 }

@@ -17,14 +17,14 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 
-use super::json;
 use super::problem::Refusal;
+use super::{json, trace_context};
 use crate::budget::{Budget, Held};
 use crate::call::{WhenFull, WhenRestarting};
 use crate::delivery::{ActorRef, SendOptions};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
-use crate::message::{Encoding, Message, Payload};
+use crate::message::{Encoding, METHOD_MAX_BYTES, Message, Payload};
 use crate::registry::Registry;
 
 /// How long the sender waits for the answer, in milliseconds.
@@ -40,8 +40,6 @@ pub const CONTENT_TYPE_BYTES: &str = "application/octet-stream";
 
 /// How long a client has to send a body, from the end of the head on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest name of a method that is looked up.
-const METHOD_MAX_BYTES: usize = 256;
 /// The longest idempotency key, in bytes.
 const KEY_MAX_BYTES: usize = 256;
 /// Timeouts that can be asked for, in milliseconds: up to a day.
@@ -97,6 +95,7 @@ impl Target {
             method: self.method.clone(),
             idempotency_key: idempotency_key(&headers)?,
             resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=u64::MAX)?,
+            context: trace_context::read(&headers),
             args: read_args(&self.actor, &headers, body).await?,
         };
         Ok((message, options))

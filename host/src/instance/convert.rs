@@ -5,16 +5,11 @@
 use std::time::Duration;
 
 use super::bindings::types as wit;
-use crate::dispatch::{Birth, Description, Drawn, Job, Reply};
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::dispatch::{Birth, Drawn, Job, Reply};
+use crate::error::{ActorError, CallError, RuntimeError};
 use crate::id::StreamId;
-use crate::message::{Encoding, Message, Method, MethodKind, Payload};
+use crate::message::{Context, Encoding, Message, Payload};
 use crate::stream::Batch;
-
-/// How many methods an actor describes at most.
-const METHODS_MAX: usize = 1024;
-/// How many bytes of text a description has at most.
-const DESCRIPTION_MAX_BYTES: usize = 1 << 20;
 
 /// The largest u64 that crosses: some JavaScript tools carry it as a Number.
 const U64_MAX: u64 = (1 << 53) - 1;
@@ -40,7 +35,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 pub(super) fn job_out(job: &Job) -> wit::Message {
-    let Message { method, args, idempotency_key, resume_after } = Message::clone(&job.message);
+    let Message { method, args, idempotency_key, resume_after, context } = Message::clone(&job.message);
     wit::Message {
         call: job.call.0,
         method,
@@ -48,12 +43,20 @@ pub(super) fn job_out(job: &Job) -> wit::Message {
         idempotency_key,
         resume_after,
         remaining_ms: job.remaining.map(millis),
+        caller: job.caller.as_ref().map(ToString::to_string),
+        context: context_out(&context),
     }
+}
+
+fn context_out(context: &Context) -> Vec<wit::ContextEntry> {
+    let entry = |(name, value): (&str, &str)| wit::ContextEntry { name: name.into(), value: value.into() };
+    context.iter().map(entry).collect()
 }
 
 pub(super) fn birth_out(birth: Birth) -> wit::StartOptions {
     wit::StartOptions {
-        name: birth.id.into(),
+        name: birth.id.name().to_owned(),
+        key: birth.id.key().map(str::to_owned),
         generation: birth.generation.0,
         config: payload_out(birth.config),
     }
@@ -121,17 +124,8 @@ pub(super) fn actor_error_out(error: ActorError) -> wit::ActorError {
 }
 
 pub(super) fn runtime_error_out(error: RuntimeError) -> wit::RuntimeError {
-    let kind = match error.kind {
-        RuntimeErrorKind::ActorNotFound => wit::RuntimeErrorKind::ActorNotFound,
-        RuntimeErrorKind::ActorStopped => wit::RuntimeErrorKind::ActorStopped,
-        RuntimeErrorKind::ActorRestarting => wit::RuntimeErrorKind::ActorRestarting,
-        RuntimeErrorKind::MailboxFull => wit::RuntimeErrorKind::MailboxFull,
-        RuntimeErrorKind::Deadlock => wit::RuntimeErrorKind::Deadlock,
-        RuntimeErrorKind::PermissionDenied => wit::RuntimeErrorKind::PermissionDenied,
-        RuntimeErrorKind::MessageTooLarge => wit::RuntimeErrorKind::MessageTooLarge,
-        RuntimeErrorKind::NoConnection => wit::RuntimeErrorKind::NoConnection,
-        RuntimeErrorKind::Internal => wit::RuntimeErrorKind::Internal,
-    };
+    // The word for it on every wire is the one of `wit/errors.md`.
+    let kind = error.kind.as_str().to_owned();
     wit::RuntimeError { kind, message: error.message, retry_after_ms: error.retry_after.map(millis) }
 }
 
@@ -142,36 +136,13 @@ pub(super) fn call_error_out(error: CallError) -> wit::CallError {
     }
 }
 
-/// Takes what a guest says of itself, unless it is more than anybody reads.
-pub(super) fn description_in(description: wit::Description) -> Result<Description, String> {
-    let methods = description.methods;
-    if methods.len() > METHODS_MAX {
-        return Err(format!("it describes {} methods, more than {METHODS_MAX}", methods.len()));
-    }
-    let text = |method: &wit::Method| {
-        [method.name.len(), method.doc.len(), method.args_schema.as_ref().map_or(0, String::len)]
-            .into_iter()
-            .fold(0, usize::saturating_add)
-    };
-    let bytes = methods.iter().map(text).fold(0, usize::saturating_add);
-    if bytes > DESCRIPTION_MAX_BYTES {
-        return Err(format!("its description has {bytes} bytes, more than {DESCRIPTION_MAX_BYTES}"));
-    }
-    Ok(Description { methods: methods.into_iter().map(method_in).collect() })
-}
-
-fn method_in(method: wit::Method) -> Method {
-    let kind = match method.kind {
-        wit::MethodKind::Ask => MethodKind::Ask,
-        wit::MethodKind::Stream => MethodKind::Stream,
-        wit::MethodKind::Tell => MethodKind::Tell,
-    };
-    Method { name: method.name, kind, doc: method.doc, args_schema: method.args_schema }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::error::RuntimeErrorKind;
+    use crate::id::CallId;
 
     #[test]
     fn an_error_longer_than_a_message_may_be_is_replaced() {
@@ -189,16 +160,27 @@ mod tests {
     }
 
     #[test]
-    fn a_description_has_bounds() {
-        let method = |doc: String| wit::Method {
-            name: "m".to_owned(),
-            kind: wit::MethodKind::Ask,
-            doc,
-            args_schema: None,
-        };
-        let describe = |methods| description_in(wit::Description { methods });
-        assert!(describe(vec![method(String::new()); METHODS_MAX + 1]).is_err());
-        assert!(describe(vec![method("x".repeat(DESCRIPTION_MAX_BYTES))]).is_err());
-        assert_eq!(describe(vec![method("x".to_owned())]).unwrap().methods.len(), 1);
+    fn the_kinds_of_runtime_errors_are_those_that_are_documented() {
+        let table = include_str!("../../../wit/errors.md");
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let documented: Vec<_> = rows.map(|(word, rest)| (word, rest.ends_with("| yes |"))).collect();
+        let known = RuntimeErrorKind::ALL.map(|kind| {
+            let error = RuntimeError::new(kind, "");
+            assert_eq!(runtime_error_out(error.clone()).kind, kind.as_str());
+            (kind.as_str(), CallError::from(error).is_retryable())
+        });
+        assert_eq!(documented, known);
+    }
+
+    #[test]
+    fn a_message_tells_its_caller_and_its_context_in_order() {
+        let context = Context::new([("traceparent", "00-1"), ("baggage", "a=1")]).unwrap();
+        let message = Message { context, ..Message::new("m", Payload::none()) };
+        let caller = Some("front:7".parse().unwrap());
+        let job = Job { call: CallId(1), message: Arc::new(message), remaining: None, caller };
+        let message = job_out(&job);
+        assert_eq!(message.caller.as_deref(), Some("front:7"));
+        let entries = message.context.iter().map(|entry| (entry.name.as_str(), entry.value.as_str()));
+        assert_eq!(entries.collect::<Vec<_>>(), [("traceparent", "00-1"), ("baggage", "a=1")]);
     }
 }

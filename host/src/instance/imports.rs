@@ -32,14 +32,14 @@ const WASI: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:
 const WASI_WITHOUT_USE: &str = "wasi:sockets/";
 
 /// What the host itself offers, by lane; and the words of it.
-const SERIAL: [&str; 2] = ["pulsing:actor/system@0.1.0", "pulsing:actor/http@0.1.0"];
+const SERIAL: [&str; 2] = ["pulsing:actor/system@0.2.0", "pulsing:actor/http@0.2.0"];
 const OVERLAPPING: [&str; 4] = [
-    "pulsing:actor/async-system@0.1.0",
-    "pulsing:actor/async-http@0.1.0",
-    "pulsing:actor/future-system@0.1.0",
-    "pulsing:actor/future-http@0.1.0",
+    "pulsing:actor/async-system@0.2.0",
+    "pulsing:actor/async-http@0.2.0",
+    "pulsing:actor/future-system@0.2.0",
+    "pulsing:actor/future-http@0.2.0",
 ];
-const TYPES: [&str; 2] = ["pulsing:actor/types@0.1.0", "pulsing:actor/http-types@0.1.0"];
+const TYPES: [&str; 2] = ["pulsing:actor/types@0.2.0", "pulsing:actor/http-types@0.2.0"];
 
 /// Does what a handler waits for. Once it does not end at once, what the guest computed until then was not without
 /// a break.

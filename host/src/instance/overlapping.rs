@@ -12,7 +12,7 @@ use wasmtime::component::Accessor;
 
 use super::bindings::overlapping::exports::pulsing::actor::async_actor::Guest as Exports;
 use super::bindings::overlapping::{Overlapping, OverlappingPre};
-use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
+use super::convert::{batch_in, birth_out, error_in, job_out, reply_in};
 use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
@@ -56,7 +56,7 @@ pub(super) async fn describe(
         store.run_concurrent(async |accessor| actor.call_describe(accessor).await).await?
     };
     match described.await {
-        Ok(description) => description_in(description),
+        Ok(description) => Description::parse(&description).map_err(|error| error.to_string()),
         Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
     }
 }
@@ -68,9 +68,9 @@ async fn work(
     birth: Birth,
     context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
-    let description = match description_in(actor.call_describe(accessor).await?) {
+    let description = match Description::parse(&actor.call_describe(accessor).await?) {
         Ok(description) => description,
-        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
+        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error.to_string()))),
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
         let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));

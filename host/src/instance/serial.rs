@@ -6,7 +6,7 @@ use wasmtime::Store;
 
 use super::bindings::serial::exports::pulsing::actor::actor::Guest as Exports;
 use super::bindings::serial::{Serial, SerialPre};
-use super::convert::{batch_in, birth_out, description_in, error_in, job_out, reply_in};
+use super::convert::{batch_in, birth_out, error_in, job_out, reply_in};
 use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
@@ -44,7 +44,7 @@ pub(super) async fn describe(
         instance.pulsing_actor_actor().call_describe(&mut store).await
     };
     match described.await {
-        Ok(description) => description_in(description),
+        Ok(description) => Description::parse(&description).map_err(|error| error.to_string()),
         Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
     }
 }
@@ -59,9 +59,9 @@ async fn work(
     let instance: Serial = pre.instantiate_async(&mut *store).await?;
     let actor = instance.pulsing_actor_actor();
     let max_bytes = context.limits().message_max_bytes();
-    let description = match description_in(actor.call_describe(&mut *store).await?) {
+    let description = match Description::parse(&actor.call_describe(&mut *store).await?) {
         Ok(description) => description,
-        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error))),
+        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error.to_string()))),
     };
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
         return Ok(ExitReason::StartFailed(error_in(error, max_bytes.min(TEXT_MAX_BYTES))));

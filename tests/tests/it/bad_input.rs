@@ -55,21 +55,33 @@ fn a_truncated_component_is_refused() {
 
 #[test]
 fn a_component_of_another_world_is_refused_with_what_it_lacks() {
-    refused(b"\0asm\x0d\0\x01\0", &["lacks the export `pulsing:actor/actor@0.1.0`", "exports nothing"]);
+    refused(b"\0asm\x0d\0\x01\0", &["lacks the export `pulsing:actor/actor@0.2.0`", "exports nothing"]);
+}
+
+#[test]
+fn a_component_of_version_0_1_is_refused_and_told_to_be_built_again() {
+    // It exports an instance with nothing in it, under this name.
+    for name in ["pulsing:actor/actor@0.1.0", "pulsing:actor/async-actor@0.1.0"] {
+        let length = |bytes: usize| u8::try_from(bytes).unwrap();
+        let export = [&[1, 0, length(name.len())], name.as_bytes(), &[5, 0, 0]].concat();
+        let section = [&[11, length(export.len())], export.as_slice()].concat();
+        let component = [b"\0asm\x0d\0\x01\0".as_slice(), &[5, 3, 1, 1, 0], &section].concat();
+        refused(&component, &["was built for version 0.1.0", "build it again with the SDK of this version"]);
+    }
 }
 
 #[test]
 fn a_component_that_imports_what_there_is_not_is_refused_with_its_name() {
     // An actor in every way, but that the interface `system` that it imports has another name.
     let whole = fs::read(guest_file("rogue").unwrap()).unwrap();
-    let (known, unknown) = (b"pulsing:actor/system@0.1.0", b"pulsing:other/system@0.1.0");
+    let (known, unknown) = (b"pulsing:actor/system@0.2.0", b"pulsing:other/system@0.2.0");
     let mut strange = whole.clone();
     let places: Vec<_> =
         (0..whole.len() - known.len()).filter(|at| whole[*at..].starts_with(known)).collect();
     for at in places {
         strange[at..at + known.len()].copy_from_slice(unknown);
     }
-    refused(&strange, &["imports what this host does not offer: `pulsing:other/system@0.1.0`"]);
+    refused(&strange, &["imports what this host does not offer: `pulsing:other/system@0.2.0`"]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ async fn damaged_components_are_refused_or_run_and_never_harm_the_host() {
 #[tokio::test]
 async fn a_component_of_another_world_is_told_what_it_lacks() {
     let line = refusal(b"\0asm\x0d\0\x01\0").await;
-    assert!(line.contains("it lacks the export `pulsing:actor/actor@0.1.0`"), "{line}");
+    assert!(line.contains("it lacks the export `pulsing:actor/actor@0.2.0`"), "{line}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod bad_input;
 mod chaos;
 mod cli;
 mod components;
+mod contract;
 mod deadlines;
 mod deadlocks;
 mod documents;

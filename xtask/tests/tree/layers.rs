@@ -14,8 +14,19 @@ use crate::files;
 const LAYERS: [Layer; 5] = [
     Layer {
         rooms: &[
-            "backoff", "config", "error", "exit", "grants", "id", "lane", "limits", "message", "observe",
-            "policy", "text",
+            "backoff",
+            "config",
+            "description",
+            "error",
+            "exit",
+            "grants",
+            "id",
+            "lane",
+            "limits",
+            "message",
+            "observe",
+            "policy",
+            "text",
         ],
         without: &["wasmtime", "tokio", "axum"],
     },

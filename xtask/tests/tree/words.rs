@@ -33,7 +33,7 @@ const VOCABULARIES: [Vocabulary; 3] = [
     Vocabulary {
         file: "host/src/error.rs",
         name: "RuntimeErrorKind",
-        listed_in: &["docs/http.md", "wit/types.wit"],
+        listed_in: &["docs/http.md", "wit/errors.md"],
     },
     Vocabulary { file: "host/src/lifecycle.rs", name: "State", listed_in: &["docs/http.md"] },
 ];

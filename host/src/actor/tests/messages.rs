@@ -7,8 +7,11 @@ use bytesize::ByteSize;
 use serde_json::json;
 
 use super::native::{Setup, settle};
+use crate::delivery::SendOptions;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
+use crate::grants::Caller;
 use crate::limits::{Limits, Overflow};
+use crate::message::{Context, Message, Payload};
 
 fn kind(error: CallError) -> RuntimeErrorKind {
     match error {
@@ -196,4 +199,29 @@ async fn a_host_that_goes_away_answers_everybody() {
     assert!(running.await.unwrap().is_err());
     assert_eq!(kind(waiting.await.unwrap().unwrap_err()), RuntimeErrorKind::ActorStopped);
     assert_eq!(kind(fixture.ask("echo", json!(0)).await.unwrap_err()), RuntimeErrorKind::ActorStopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_sees_who_sent_its_message_and_what_goes_along_also_of_a_tell() {
+    let fixture = Setup::default().spawn();
+    let front = fixture.actor.on_behalf_of(Caller::Actor("front".parse().unwrap()));
+    let options = SendOptions::default();
+    let context = Context::new([("traceparent", "00-1")]).unwrap();
+    let message = Message { context, ..Message::new("seen", Payload::none()) };
+    let seen = front.ask_message(message.clone(), options.clone()).await.unwrap();
+    assert_eq!(seen.to_value::<serde_json::Value>().unwrap(), json!(["front", [["traceparent", "00-1"]]]));
+    front.tell_message(message, options).await.unwrap();
+    assert_eq!(fixture.ask("seen", json!(null)).await.unwrap(), json!([null, []]));
+    let from_front = r#"seen by ["front",[["traceparent","00-1"]]]"#;
+    assert_eq!(fixture.journal.of("seen by"), [from_front, from_front, "seen by [null,[]]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_counts_in_the_size_of_its_message() {
+    let limits = Limits { message_max: ByteSize::b(40), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let ask =
+        |value: &str| fixture.actor.ask::<serde_json::Value>("seen", &()).context("a", value).into_future();
+    assert!(ask(&"x".repeat(20)).await.is_ok());
+    assert_eq!(kind(ask(&"x".repeat(40)).await.unwrap_err()), RuntimeErrorKind::MessageTooLarge);
 }

@@ -179,7 +179,8 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 13] = [
+const METHODS: [(&str, MethodKind); 14] = [
+    ("seen", MethodKind::Ask),
     ("echo", MethodKind::Ask),
     ("sleep", MethodKind::Ask),
     ("stubborn", MethodKind::Ask),
@@ -196,13 +197,8 @@ const METHODS: [(&str, MethodKind); 13] = [
 ];
 
 fn description() -> Description {
-    let method = |(name, kind): (&str, MethodKind)| Method {
-        name: name.to_owned(),
-        kind,
-        doc: String::new(),
-        args_schema: None,
-    };
-    Description { methods: METHODS.map(method).to_vec() }
+    let method = |(name, kind): (&str, MethodKind)| Method::new(name, kind);
+    Description { methods: METHODS.map(method).to_vec(), restart: None }
 }
 
 impl NativeLife<'_> {
@@ -272,6 +268,12 @@ impl NativeLife<'_> {
                 return Err(ExitReason::Trapped { message: "boom".to_owned(), backtrace: String::new() });
             }
             "panic" => panic!("a bug"),
+            "seen" => {
+                let context = self.context.call_context(job.call);
+                let seen = json!([job.caller, context.iter().collect::<Vec<_>>()]);
+                self.journal.note(format!("seen by {seen}"));
+                value(seen)
+            }
             "sleep" => tokio::select! {
                 () = tokio::time::sleep(pause) => value(json!(job.remaining.map(|left| left.as_millis()))),
                 () = self.context.cancelled(job.call) => {

@@ -103,6 +103,21 @@ async fn an_idempotency_key_goes_along() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_trace_of_a_request_goes_along_and_a_malformed_one_is_no_error() {
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let fixture = fixture().await;
+    let context = async |parent: &str| {
+        let request = post_to("/v1/actors/double/ask/context");
+        let request =
+            request.header("traceparent", parent).header("tracestate", "a=1").header("baggage", "b=2");
+        fixture.send(request, "").await.json()
+    };
+    let expected = json!({"traceparent": PARENT, "tracestate": "a=1", "baggage": "b=2"});
+    assert_eq!(context(PARENT).await, expected);
+    assert_eq!(context("00-malformed").await, json!({"baggage": "b=2"}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tell_is_accepted_and_its_failure_is_a_dead_letter() {
     let fixture = fixture().await;
     let tell = "/v1/actors/double/tell/log";

@@ -1,5 +1,6 @@
 //! An actor that does what its messages say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::id::StreamId;
 use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::message::{Message, Method, MethodKind, Payload};
-use crate::policy::RestartSettings;
+use crate::policy::{RestartPolicy, RestartSettings, RestartWish};
 use crate::registry::Registry;
 
 /// An actor called `double`, ended with this.
@@ -89,7 +90,7 @@ impl Behavior for Native {
 }
 
 /// `count` hands over as many items as it is asked for, then ends; the others never end by themselves.
-const METHODS: [(&str, MethodKind); 10] = [
+const METHODS: [(&str, MethodKind); 11] = [
     ("echo", MethodKind::Ask),
     ("key", MethodKind::Ask),
     ("fail", MethodKind::Ask),
@@ -100,16 +101,23 @@ const METHODS: [(&str, MethodKind); 10] = [
     ("count", MethodKind::Stream),
     ("break_off", MethodKind::Stream),
     ("log", MethodKind::Tell),
+    ("context", MethodKind::Ask),
 ];
 
 fn description() -> Description {
     let method = |(name, kind): (&str, MethodKind)| Method {
-        name: name.to_owned(),
-        kind,
         doc: format!("Does {name}."),
         args_schema: Some(if name == "echo" { "true" } else { "{oops" }.to_owned()),
+        answer_schema: (kind == MethodKind::Ask).then(|| r#"{"type": "object"}"#.to_owned()),
+        item_schema: (kind == MethodKind::Stream).then(|| r#"{"type": "integer"}"#.to_owned()),
+        ..Method::new(name, kind)
     };
-    Description { methods: METHODS.map(method).to_vec() }
+    let restart = RestartWish {
+        policy: Some(RestartPolicy::Always),
+        min_backoff: Some(Duration::from_millis(5)),
+        ..RestartWish::default()
+    };
+    Description { methods: METHODS.map(method).to_vec(), restart: Some(restart) }
 }
 
 async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
@@ -143,13 +151,14 @@ async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
     None
 }
 
-async fn answer(context: &LifeContext, job: &Job) -> Result<Reply, ActorError> {
-    let Message { method, args, idempotency_key, resume_after } = &*job.message;
+async fn answer(life: &LifeContext, job: &Job) -> Result<Reply, ActorError> {
+    let Message { method, args, idempotency_key, resume_after, context } = &*job.message;
     match method.as_str() {
+        "context" => value(Payload::from_value(&context.iter().collect::<BTreeMap<_, _>>()).unwrap()),
         "key" => value(Payload::from_value(&json!(idempotency_key)).unwrap()),
         "fail" => Err(error(&args.to_value::<Vec<String>>().unwrap()[0])),
         "wait" => {
-            context.cancelled(job.call).await;
+            life.cancelled(job.call).await;
             Err(ActorError::Cancelled)
         }
         "bad_json" => value(Payload::json("{oops")),

@@ -15,6 +15,7 @@ async fn an_actor_is_shown_with_exactly_these_fields() {
         "generation",
         "lane",
         "methods",
+        "restart_wanted",
         "mailbox_depth",
         "in_flight",
         "streams",
@@ -31,8 +32,16 @@ async fn an_actor_is_shown_with_exactly_these_fields() {
         (&actor["name"], &actor["state"], &actor["lane"]),
         (&json!("double"), &json!("running"), &json!("overlapping"))
     );
-    let echo = json!({"name": "echo", "kind": "ask", "doc": "Does echo.", "args_schema": true});
+    let echo = json!({
+        "name": "echo", "kind": "ask", "doc": "Does echo.",
+        "args_schema": true, "answer_schema": {"type": "object"}, "item_schema": null,
+    });
     assert_eq!(actor["methods"][0], echo);
+    let count = actor["methods"].as_array().unwrap().iter().find(|method| method["name"] == "count").unwrap();
+    assert_eq!((&count["answer_schema"], &count["item_schema"]), (&json!(null), &json!({"type": "integer"})));
+    let wanted =
+        json!({"policy": "always", "max_restarts": null, "min_backoff_ms": 5, "max_backoff_ms": null});
+    assert_eq!(actor["restart_wanted"], wanted);
     assert_eq!(actor["methods"][1]["args_schema"], json!(null), "what is no JSON is not shown as JSON");
     assert_eq!(actor["last_exit"], json!(null));
     assert_eq!(fixture.get("/v1/actors").await.json(), json!([actor]));

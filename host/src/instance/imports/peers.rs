@@ -1,6 +1,6 @@
 //! Messages from a guest to other actors. Only to those that were granted to it by name.
 //!
-//! What is left of a caller's time goes along, and a call that is told to stop cancels what it waits for.
+//! What is left of a caller's time goes along, and its context; a call that is told to stop cancels what it waits for.
 //! Bounded: a guest holds at most `open_streams` streams of others.
 
 use std::time::Duration;
@@ -48,7 +48,8 @@ impl Guest {
         // In a serial actor, what runs is known, whatever the guest says.
         let within = if self.current == CallId::NONE { CallId(within) } else { self.current };
         let wanted = options.timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
-        let message = Message { idempotency_key: options.idempotency_key, ..message };
+        let call_context = self.context.call_context(within);
+        let message = Message { idempotency_key: options.idempotency_key, context: call_context, ..message };
         let (context, _held) = (self.context.clone(), self.hold(&message)?);
         Ok(Outgoing { context, peer, message, within, wanted, _held })
     }

@@ -35,7 +35,8 @@ impl system::Host for Guest {
         args: Payload,
         idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
-        let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
+        let context = self.context.call_context(self.current);
+        let message = Message { idempotency_key, context, ..Message::new(method, payload_in(args)) };
         let told = match self.peer(&target) {
             // A tell that waits for room ends with the call that it is part of.
             Ok(peer) => {

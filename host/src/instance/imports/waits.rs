@@ -56,7 +56,9 @@ impl Guest {
         args: Payload,
         idempotency_key: Option<String>,
     ) -> impl Future<Output = Result<(), RuntimeError>> + Send + use<> {
-        let message = Message { idempotency_key, ..Message::new(method, payload_in(args)) };
+        let within = CallId(within);
+        let context = self.context.call_context(within);
+        let message = Message { idempotency_key, context, ..Message::new(method, payload_in(args)) };
         // What is refused keeps nothing of the message: the guest may never come for the error.
         let held = self.peer(target).and_then(|peer| {
             let held = self.hold(&message)?;
@@ -68,7 +70,7 @@ impl Guest {
             let told = tokio::select! {
                 biased;
                 told = Self::tell_in_time(&peer, message, Origin::default()) => told,
-                () = told(&context, CallId(within)) => Err(told_to_stop()),
+                () = told(&context, within) => Err(told_to_stop()),
             };
             told.map_err(runtime_error_out)
         }

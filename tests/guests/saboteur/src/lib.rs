@@ -1,7 +1,7 @@
 //! A serial guest without the SDK that breaks the rules of one export, as its environment says.
 //!
 //! `FAULT` is `EXPORT:FAULT`. Every export has the faults `trap`, `loop`, `sleep` (for ever) and `flood` (of the log);
-//! `handle` and `stream-next` have more. All that is not sabotaged does what it should.
+//! `describe`, `handle` and `stream-next` have more. All that is not sabotaged does what it should.
 
 #![allow(unsafe_code, missing_docs, reason = "generated")]
 
@@ -11,9 +11,7 @@ wit_bindgen::generate!({ world: "serial", path: "../../../wit" });
 
 use exports::pulsing::actor::actor::Guest;
 use pulsing::actor::system;
-use pulsing::actor::types::{
-    ActorError, Description, Encoding, Message, Payload, Reply, StartOptions, StreamBatch,
-};
+use pulsing::actor::types::{ActorError, Encoding, Message, Payload, Reply, StartOptions, StreamBatch};
 
 struct Saboteur;
 
@@ -77,9 +75,13 @@ fn payload(bytes: usize) -> Payload {
 }
 
 impl Guest for Saboteur {
-    fn describe() -> Description {
-        sabotage("describe");
-        Description { methods: Vec::new() }
+    fn describe() -> String {
+        match sabotage("describe").as_str() {
+            "no-json" => "methods".to_owned(),
+            "wrong-type" => r#"{"methods": [{"name": "stream", "kind": "streams"}]}"#.to_owned(),
+            "large" => " ".repeat((1 << 20) + 1),
+            _ => String::new(),
+        }
     }
 
     fn start(_: StartOptions) -> Result<(), ActorError> {

@@ -1,6 +1,7 @@
 //! The actor of the scenarios, with one handler at a time: see `tests/scenarios/README.md`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -110,6 +111,19 @@ impl Polyglot {
 
     fn name(&self) -> String {
         Life::current().name().to_owned()
+    }
+
+    fn key(&self) -> Option<String> {
+        Life::current().key().map(str::to_owned)
+    }
+
+    fn caller(&self) -> Option<String> {
+        Call::current().caller().map(str::to_owned)
+    }
+
+    fn context(&self) -> BTreeMap<String, String> {
+        let call = Call::current();
+        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     fn nap(&mut self, ms: u64) -> Result<u64, Error> {

@@ -1,11 +1,12 @@
 //! The actor of the scenarios, with handlers that overlap: see `tests/scenarios/README.md`.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use pulsing_guest::futures::StreamExt;
 use pulsing_guest::futures::lock::Mutex;
-use pulsing_guest::{ActorRef, Error, Life, Stream, This, sleep, stream};
+use pulsing_guest::{ActorRef, Call, Error, Life, Stream, This, sleep, stream};
 use serde_json::{Value, json};
 
 struct Polyglot {
@@ -137,6 +138,19 @@ impl Polyglot {
 
     fn name(&self) -> String {
         Life::current().name().to_owned()
+    }
+
+    fn key(&self) -> Option<String> {
+        Life::current().key().map(str::to_owned)
+    }
+
+    fn caller(&self) -> Option<String> {
+        Call::current().caller().map(str::to_owned)
+    }
+
+    fn context(&self) -> BTreeMap<String, String> {
+        let call = Call::current();
+        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     async fn nap(this: This<Self>, ms: u64) -> u64 {
