@@ -19,6 +19,9 @@
 
 #include "vendor/yyjson.h"
 
+/* Of the SDK, and of `pulsing:actor`, the contract with the host. */
+#define PULSING_VERSION "0.2.0"
+
 /* One message that is being handled. */
 typedef struct pulsing_call pulsing_call;
 
@@ -70,8 +73,22 @@ typedef struct {
   pulsing_param params[PULSING_PARAMS_MAX];
   /* A stream that begins after `pulsing_resume_after` by itself; for all others the items up to it are skipped. */
   bool resumes;
+  /* JSON Schema of what an ask returns, as JSON text: it is described, and not checked. May be NULL. */
+  const char *answer_schema;
+  /* The same of each item of a stream. */
+  const char *item_schema;
 } pulsing_method;
 
+/* Which ends of a life are followed by another one. */
+typedef enum {
+  /* The host decides. */
+  PULSING_RESTART_BY_HOST,
+  PULSING_RESTART_NEVER,
+  PULSING_RESTART_ON_FAILURE,
+  PULSING_RESTART_ALWAYS,
+} pulsing_restart_policy;
+
+/* What is wrong in it or in its methods ends the life as soon as the actor is described, with a message that names it. */
 typedef struct {
   const pulsing_method *methods;
   size_t method_count;
@@ -81,6 +98,12 @@ typedef struct {
   void (*stop)(void);
   /* The memory may be lost whenever there is nothing to do. */
   bool may_passivate;
+  /* How the actor wants to be restarted: what the operator sets goes before it. */
+  pulsing_restart_policy restart;
+  /* How many restarts there may be within the host's restart window; 0 leaves it to the host, as in the next two. */
+  int64_t max_restarts;
+  /* The shortest and the longest delay before a restart. */
+  int64_t min_backoff_ms, max_backoff_ms;
 } pulsing_actor;
 
 /* Every actor defines this: see PULSING_ACTOR. */
@@ -122,7 +145,23 @@ int64_t pulsing_remaining_ms(const pulsing_call *call);
 uint64_t pulsing_resume_after(const pulsing_call *call);
 /* Empty for none; not followed by a 0. */
 pulsing_text pulsing_idempotency_key(const pulsing_call *call);
+/*
+ * The actor that sent the message, as `name` or `name:key`: the host says so. `ptr` is NULL where no actor did. This and the
+ * next three are followed by a 0, and live as long as the call; in `start` and in `next` there is nothing of it.
+ */
+pulsing_text pulsing_caller(pulsing_call *call);
+/*
+ * What goes along with the call and with every call that is made from it, such as the identifiers of a trace; `ptr` is
+ * NULL where there is none of the name. It comes from outside, and is not to be trusted.
+ */
+pulsing_text pulsing_context(pulsing_call *call, const char *name);
+size_t pulsing_context_count(const pulsing_call *call);
+/* The name of one of them, counted from 0; `ptr` is NULL after the last. */
+pulsing_text pulsing_context_name(pulsing_call *call, size_t at);
+/* Without the key; not followed by a 0. */
 pulsing_text pulsing_name(void);
+/* Which of the actors of this name it is; `ptr` is NULL where the name has only one. Not followed by a 0. */
+pulsing_text pulsing_key(void);
 uint64_t pulsing_generation(void);
 /* The configuration; NULL for none. */
 yyjson_val *pulsing_config(void);
@@ -200,6 +239,8 @@ typedef enum {
   PULSING_MESSAGE_TOO_LARGE,
   PULSING_NO_CONNECTION,
   PULSING_INTERNAL,
+  /* A newer host's, which is to be treated as the last: `kind` of the failure is its word. */
+  PULSING_OTHER,
 } pulsing_runtime;
 
 typedef struct {
@@ -214,6 +255,8 @@ typedef struct {
   pulsing_text message;
   /* JSON of a business error; empty for none. */
   pulsing_text details;
+  /* The host's word for `runtime`, such as `mailbox-full`; empty where the host did not make the error. Followed by 0. */
+  pulsing_text kind;
 } pulsing_failure;
 
 /* Lives as long as the call. */

@@ -21,19 +21,41 @@ export type ArgumentType =
 /** An actor's class. Its public methods are what it can be asked; those that begin with `_` are not. */
 export interface ActorClass<T = unknown> {
   new (config: any): T;
-  /** Methods that answer nothing. A name that is no method's is an error of the build, here and in the next three. */
+  /** Methods that answer nothing. A name that is no method's is an error of the build, here and in all the next that name methods. */
   tells?: readonly string[];
   /**
    * Of methods: the types of their arguments, which are checked; `'bytes'` for one argument that is not JSON. The words are
    * those of `ArgumentType`; TypeScript takes any text, since it widens those of a plain `static args = { … }`.
    */
   args?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  /** Of methods: what they return, for people and tools; it is not checked. `'bytes'` for what is not JSON. */
+  answers?: Readonly<Record<string, Shape>>;
+  /** Of generators: what each of their items is. */
+  items?: Readonly<Record<string, Shape>>;
   /** Streams that begin after `call().resumeAfter` by themselves; of all others the items up to it are skipped. */
   resumes?: readonly string[];
   /** What people read of methods, where it is not the comment before them. */
   docs?: Readonly<Record<string, string>>;
   /** The memory may be lost whenever there is nothing to do. */
   mayPassivate?: boolean;
+  /** How the actor wants to be restarted. What the operator sets goes before it. */
+  restart?: Readonly<Restart>;
+}
+
+/**
+ * What `static answers` and `static items` say: a word of `ArgumentType`, whose `?` is for null, `[each]` for an array, or an
+ * object of such, which may have other names too; there a `?` is also for one that may be missing.
+ */
+export type Shape = string | readonly [Shape] | readonly Shape[] | { readonly [name: string]: Shape };
+
+export interface Restart {
+  /** After which ends of a life: TypeScript takes any text, since it widens those of a plain `static restart = { … }`. */
+  policy?: 'never' | 'on_failure' | 'always' | (string & {});
+  /** How many restarts there may be within the host's restart window. */
+  maxRestarts?: number;
+  /** The shortest and the longest delay before a restart. */
+  minBackoffMs?: number;
+  maxBackoffMs?: number;
 }
 
 /** Makes a class the actor of this component: `export default actor(Counter)`. */
@@ -41,8 +63,10 @@ export function actor<C extends ActorClass>(constructor: C): C;
 
 /** The configuration that the actor was started with; null for none. */
 export function config(): any;
-/** The name under which the actor is reached. */
+/** The name under which the actor is reached, without its key. */
 export function name(): string;
+/** Which of the actors of this name it is; undefined where the name has only one. */
+export function key(): string | undefined;
 /** The number of this life: 0 for the first, one more with each restart. */
 export function generation(): number;
 
@@ -54,6 +78,10 @@ export interface Call {
   /** The number of the last item that a stream's reader has. */
   readonly resumeAfter: number | undefined;
   readonly remainingMs: number | undefined;
+  /** The actor that sent the message, as `name` or `name:key`: the host says so. Undefined where no actor did. */
+  readonly caller: string | undefined;
+  /** What goes along with the call and with every call that is made from it. From outside, and not to be trusted. */
+  readonly context: ReadonlyMap<string, string>;
   /** Whether the caller is gone, or its time is up. */
   isCancelled(): boolean;
 }
@@ -94,9 +122,10 @@ export class Cancelled extends ActorError {
 }
 /** The host could not bring a message, or its answer back. */
 export class RuntimeFailure extends ActorError {
+  /** A newer host may say another word: treat one that you do not know as `internal`. */
   readonly kind:
     | 'actor-not-found' | 'actor-stopped' | 'actor-restarting' | 'mailbox-full' | 'deadlock'
-    | 'permission-denied' | 'message-too-large' | 'no-connection' | 'internal';
+    | 'permission-denied' | 'message-too-large' | 'no-connection' | 'internal' | (string & {});
   readonly retryAfterMs: number | undefined;
   readonly recoverable: boolean;
 }
@@ -120,7 +149,9 @@ export function stream<T = any>(
 export function watch(target: string): Items<LifeEnd>;
 export interface LifeEnd {
   generation: number;
-  reason: string;
+  reason:
+    | 'stopped' | 'killed' | 'restart-requested' | 'passivated' | 'trapped' | 'exited' | 'start-failed' | 'faulted'
+    | 'forced' | 'host-fault' | (string & {});
   message: string;
   restarts: boolean;
 }

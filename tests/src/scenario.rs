@@ -62,12 +62,18 @@ pub struct Step {
     /// The first lines of the documentation of some methods.
     #[serde(default)]
     pub docs: BTreeMap<String, String>,
+    /// Parts of the schemas of some methods: `args`, `answer` and `item`. What is null must not be there.
+    #[serde(default)]
+    pub schemas: BTreeMap<String, BTreeMap<String, Value>>,
     /// What `raw` sends: a text, which may be written short as in `args`.
     #[serde(default)]
     pub bytes: Value,
     /// By position or by name. `{"$repeat": [value, times]}` stands for a long text or list.
     #[serde(default)]
     pub args: Value,
+    /// What goes along with an ask.
+    #[serde(default)]
+    pub context: BTreeMap<String, String>,
     /// How many of it are sent at once.
     pub at_once: Option<usize>,
     /// For how long the answer is waited for.
@@ -161,6 +167,9 @@ fn check(steps: &[Step]) -> Result<()> {
         ensure!(messages == 1, "a step has one message: {step:?}");
         let is_answered = step.gives.is_some() || step.fails.is_some();
         ensure!(step.tell.is_none() || !is_answered, "nothing comes of a tell: {step:?}");
+        ensure!(step.context.is_empty() || step.ask.is_some(), "a context goes along with an ask: {step:?}");
+        let describes = step.describes.is_some() || (step.docs.is_empty() && step.schemas.is_empty());
+        ensure!(describes, "nothing is described: {step:?}");
         ensure!(step.at_once != Some(0), "a step that is never taken: {step:?}");
     }
     Ok(())

@@ -26,6 +26,9 @@ const FOLDERS: [(&str, Naming); 4] = [
     ("examples/javascript", Naming::WithLanguage),
     ("examples/c", Naming::WithLanguage),
 ];
+/// The tests of the SDK for C, and what they test.
+const C_TESTED: [&str; 5] =
+    ["tests/sdk_test.c", "src/describe.c", "src/json.c", "src/kind.c", "vendor/yyjson.c"];
 /// For programs that say something about themselves: Python takes a second to look through its packages, and a minute
 /// where the machine is busy.
 const QUERY_BOUND: Duration = Duration::from_secs(10 * 60);
@@ -154,7 +157,23 @@ pub(crate) fn test_sdks(tree: &Tree, without: &[Language]) -> Result<()> {
         tests.args(["--test", "tests/sdk.test.js"]).current_dir(tree.root.join("guest-sdk/javascript"));
         step("test the SDK for JavaScript", || process::run(&mut tests))?;
     }
+    if !without.contains(&Language::C) {
+        step("test the SDK for C", || test_c(tree))?;
+    }
     Ok(())
+}
+
+/// Builds what of the SDK for C needs no bindings for this machine, with its tests, and runs them.
+fn test_c(tree: &Tree) -> Result<()> {
+    let (sdk, test) = (tree.root.join("guest-sdk/c"), tree.target.join("languages/c-sdk-test"));
+    let mut compiler = Command::new(environment(tree).join("bin/python"));
+    compiler
+        .args(["-m", "ziglang", "cc", "-std=gnu11", "-Wall", "-Werror"])
+        .args(C_TESTED)
+        .arg("-o")
+        .arg(&test);
+    process::run(compiler.current_dir(&sdk))?;
+    process::run(&mut Command::new(&test))
 }
 
 /// Builds the components of all projects that need it.

@@ -20,8 +20,8 @@ use crate::tree::Tree;
 const LIST_BOUND: Duration = Duration::from_secs(10 * 60);
 /// How long it takes to compile one component: half a minute for the largest, were nothing else going on.
 const COMPILE_BOUND: Duration = Duration::from_secs(30 * 60);
-/// From this size on, people are told before it is compiled.
-const LARGE_BYTES: u64 = 4 << 20;
+/// From this size on, a component takes so long to compile that tests should not have to wait for it.
+const LARGE_BYTES: u64 = 1 << 20;
 /// The host as the tests start it. Cargo builds it with them.
 const HOST: &str = "debug/pulsing-host-under-test";
 
@@ -39,7 +39,7 @@ pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Resul
     })?;
     let host = tree.target.join(HOST);
     languages::build(tree, &host, without)?;
-    step("compile the components that the tests run", || compile_components(tree, &host))?;
+    step("compile the large components that the tests run", || compile_components(tree, &host))?;
     if filter.is_empty() {
         languages::test_sdks(tree, without)?;
     }
@@ -65,10 +65,10 @@ pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Resul
     })
 }
 
-/// Compiles the components into the tests' cache, one after another: tests that wait for one of them would do so at once,
+/// Compiles the large components into the tests' cache, one after another: tests that wait for one of them would do so at once,
 /// each with a bound of its own.
 fn compile_components(tree: &Tree, host: &Path) -> Result<()> {
-    let components = components(&tree.guests_dir())?;
+    let components = large_components(&tree.guests_dir())?;
     let mut compiled = 0;
     for component in &components {
         compiled += usize::from(compile_component(tree, host, component)?);
@@ -77,12 +77,15 @@ fn compile_components(tree: &Tree, host: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The components in a folder, in the order of their names.
-fn components(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The large components in a folder, in the order of their names. Small ones compile in no time, and among them are some
+/// that are there to be refused.
+fn large_components(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        found.extend(path.extension().is_some_and(|ending| ending == "wasm").then_some(path));
+        let entry = entry?;
+        let is_large = entry.metadata()?.len() >= LARGE_BYTES;
+        let path = entry.path();
+        found.extend((is_large && path.extension().is_some_and(|ending| ending == "wasm")).then_some(path));
     }
     found.sort();
     Ok(found)
@@ -91,9 +94,7 @@ fn components(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Whether its code was not in the cache already.
 fn compile_component(tree: &Tree, host: &Path, component: &Path) -> Result<bool> {
     let bytes = component.metadata().with_context(|| component.display().to_string())?.len();
-    if bytes >= LARGE_BYTES {
-        println!("    {}, {} MB", tree.shown(component).display(), bytes / 1_000_000);
-    }
+    println!("    {}, {} MB", tree.shown(component).display(), bytes / 1_000_000);
     let mut check = Command::new(host);
     check.arg("check").arg(component).arg("--json").arg("--cache-dir").arg(test_cache(tree)?);
     let report = process::answer(check.current_dir(&tree.root), COMPILE_BOUND)?;
@@ -147,12 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_are_told_from_other_files() {
+    fn large_components_are_told_from_small_ones_and_from_other_files() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["b.wasm", "a.wasm", "a.wasm.part", "notes"] {
-            fs::write(folder.path().join(name), "").unwrap();
+            fs::File::create(folder.path().join(name)).unwrap().set_len(LARGE_BYTES).unwrap();
         }
-        let names: Vec<_> = components(folder.path())
+        fs::write(folder.path().join("small.wasm"), "").unwrap();
+        let names: Vec<_> = large_components(folder.path())
             .unwrap()
             .iter()
             .map(|path| path.file_name().unwrap().to_owned())

@@ -52,14 +52,18 @@ static pulsing_outcome crash(pulsing_call *call) {
   abort();
 }
 
+#define INTEGER "{\"type\":\"integer\"}"
+
 static const pulsing_method METHODS[] = {
     {"increment", PULSING_ASK, increment, "Adds `n` (1 if it is left out) and answers the new value.",
-     {{"n", PULSING_INT, true}}},
-    {"get", PULSING_ASK, get, "Answers the value."},
+     {{"n", PULSING_INT, true}}, .answer_schema = INTEGER},
+    {"get", PULSING_ASK, get, "Answers the value.", .answer_schema = INTEGER},
     {"reset", PULSING_ASK, reset, "Goes back to zero and forgets the history."},
     {"get_average", PULSING_ASK, get_average,
-     "Answers the average of all values since the last reset; 0 before the first."},
-    {"history", PULSING_ASK, get_history, "Answers all values since the last reset, the oldest first."},
+     "Answers the average of all values since the last reset; 0 before the first.",
+     .answer_schema = "{\"type\":\"number\"}"},
+    {"history", PULSING_ASK, get_history, "Answers all values since the last reset, the oldest first.",
+     .answer_schema = "{\"type\":\"array\",\"items\":" INTEGER "}"},
     {"crash", PULSING_ASK, crash, "Aborts: the host ends this life and starts the next one with a fresh counter."},
 };
 

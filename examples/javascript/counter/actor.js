@@ -5,6 +5,7 @@ import { actor, SystemError } from 'pulsing-guest';
 /** The actor's state. It starts anew after each restart. */
 export class Counter {
   static args = { increment: { n: 'integer' } };
+  static answers = { increment: 'integer', get: 'integer', get_average: 'number', history: ['integer'] };
 
   #value = 0;
   #history = [];

@@ -14,6 +14,7 @@ const FIELDS = ['base_url', 'api_key', 'model'];
  */
 export class LlmService {
   static args = { generate: { prompt: 'string' } };
+  static items = { generate: { type: 'string', token: 'string?', total_tokens: 'integer?' } };
 
   constructor(config) {
     const given = config ?? {};

@@ -3,29 +3,10 @@
 
 #include <string.h>
 
-/* By pulsing_type. */
-static const char *const TYPES[] = {"any", "integer", "number", "string", "boolean", "array", "object", "bytes"};
-
-static size_t param_count(const pulsing_method *method) {
-  size_t count = 0;
-  while (count < PULSING_PARAMS_MAX && method->params[count].name) count++;
-  return count;
-}
-
 static size_t param_at(const pulsing_method *method, pulsing_text name) {
-  size_t at = 0, count = param_count(method);
+  size_t at = 0, count = pulsing_in_param_count(method);
   while (at < count && !pulsing_in_is_named(name, method->params[at].name)) at++;
   return at;
-}
-
-bool pulsing_in_takes_bytes(const pulsing_method *method) {
-  size_t count = param_count(method);
-  for (size_t i = 0; i < count; i++) {
-    if (method->params[i].type != PULSING_BYTES) continue;
-    if (count == 1) return true;
-    pulsing_in_die("`%s` takes `%s` as bytes: then it takes nothing else", method->name, method->params[i].name);
-  }
-  return false;
 }
 
 /* ---- Values ---- */
@@ -56,12 +37,12 @@ static pulsing_outcome refuse(pulsing_call *call, const pulsing_param *param, yy
                                                                               : "";
   const char *shown = yyjson_is_arr(value) ? "an array" : yyjson_is_obj(value) ? "an object" : json.ptr;
   return pulsing_business(call, 400, "argument `%s`: invalid type: %s%.100s, expected %s", param->name, type, shown,
-                          TYPES[param->type]);
+                          pulsing_in_type_name(param->type));
 }
 
 /* What the method takes, for people. */
 static pulsing_text known(pulsing_call *call) {
-  size_t count = param_count(call->method);
+  size_t count = pulsing_in_param_count(call->method);
   pulsing_text text = pulsing_text_of(count ? "this method takes " : "this method takes none");
   for (size_t i = 0; i < count; i++) {
     text = pulsing_format(call, "%s%s`%s`", text.ptr, i ? ", " : "", call->method->params[i].name);
@@ -84,7 +65,7 @@ static pulsing_outcome take_by_name(pulsing_call *call, yyjson_val *root) {
   yyjson_obj_foreach(root, i, max, key, value) {
     pulsing_text name = {yyjson_get_str(key), yyjson_get_len(key)};
     size_t at = param_at(call->method, name);
-    if (at == param_count(call->method)) {
+    if (at == pulsing_in_param_count(call->method)) {
       return pulsing_business(call, 400, "unknown argument `%s`; %s", name.ptr, known(call).ptr);
     }
     if (take(call, at, value) != PULSING_DONE) return PULSING_FAILED;
@@ -93,7 +74,7 @@ static pulsing_outcome take_by_name(pulsing_call *call, yyjson_val *root) {
 }
 
 static pulsing_outcome take_by_position(pulsing_call *call, yyjson_val *root) {
-  size_t i, max, count = param_count(call->method);
+  size_t i, max, count = pulsing_in_param_count(call->method);
   yyjson_val *value;
   yyjson_arr_foreach(root, i, max, value) {
     if (i < count && take(call, i, value) != PULSING_DONE) return PULSING_FAILED;
@@ -125,7 +106,7 @@ pulsing_outcome pulsing_in_take_arguments(pulsing_call *call, const payload *arg
     return pulsing_business(call, 400, "this method takes JSON, not bytes");
   }
   if (args->body.len && take_json(call, &args->body) != PULSING_DONE) return PULSING_FAILED;
-  for (size_t i = 0; i < param_count(method); i++) {
+  for (size_t i = 0; i < pulsing_in_param_count(method); i++) {
     bool is_missing = !call->args[i] && !method->params[i].optional;
     if (is_missing) return pulsing_business(call, 400, "argument `%s` is missing", method->params[i].name);
   }
@@ -137,7 +118,7 @@ pulsing_outcome pulsing_in_take_arguments(pulsing_call *call, const payload *arg
 yyjson_val *pulsing_value(const pulsing_call *call, const char *name) {
   if (!call->method) pulsing_in_die("argument `%s`: only the handler has arguments", name);
   size_t at = param_at(call->method, pulsing_text_of(name));
-  if (at == param_count(call->method)) {
+  if (at == pulsing_in_param_count(call->method)) {
     pulsing_in_die("argument `%s`: `%s` does not declare it", name, call->method->name);
   }
   return call->args[at];
@@ -164,29 +145,4 @@ pulsing_text pulsing_string(const pulsing_call *call, const char *name) {
   yyjson_val *value = pulsing_value(call, name);
   if (!yyjson_is_str(value)) return pulsing_text_of("");
   return (pulsing_text){yyjson_get_str(value), yyjson_get_len(value)};
-}
-
-/* ---- Describing them ---- */
-
-serial_string_t pulsing_in_schema_of(const pulsing_method *method) {
-  yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-  yyjson_mut_val *root = yyjson_mut_obj(doc), *properties = yyjson_mut_obj(doc), *required = yyjson_mut_arr(doc);
-  for (size_t i = 0; i < param_count(method); i++) {
-    const pulsing_param *param = &method->params[i];
-    yyjson_mut_val *schema = yyjson_mut_obj(doc);
-    if (param->type != PULSING_ANY) yyjson_mut_obj_add_str(doc, schema, "type", TYPES[param->type]);
-    yyjson_mut_obj_add_val(doc, properties, param->name, schema);
-    if (!param->optional) yyjson_mut_arr_add_str(doc, required, param->name);
-  }
-  yyjson_mut_obj_add_str(doc, root, "type", "object");
-  yyjson_mut_obj_add_val(doc, root, "properties", properties);
-  yyjson_mut_obj_add_val(doc, root, "required", required);
-  yyjson_mut_obj_add_bool(doc, root, "additionalProperties", false);
-  yyjson_mut_doc_set_root(doc, root);
-  size_t len = 0;
-  yyjson_write_err error = {0};
-  char *json = yyjson_mut_write_opts(doc, 0, NULL, &len, &error);
-  if (!json) pulsing_in_die("the schema of `%s` cannot be written: %s", method->name, error.msg);
-  yyjson_mut_doc_free(doc);
-  return (serial_string_t){(uint8_t *)json, len};
 }

@@ -82,26 +82,11 @@ actor_error pulsing_in_take_error(pulsing_call *call) {
 
 /* ---- Those of others ---- */
 
-static pulsing_runtime runtime_of(uint8_t kind) {
-  switch (kind) {
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_ACTOR_NOT_FOUND: return PULSING_ACTOR_NOT_FOUND;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_ACTOR_STOPPED: return PULSING_ACTOR_STOPPED;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_ACTOR_RESTARTING: return PULSING_ACTOR_RESTARTING;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_MAILBOX_FULL: return PULSING_MAILBOX_FULL;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_DEADLOCK: return PULSING_DEADLOCK;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_PERMISSION_DENIED: return PULSING_PERMISSION_DENIED;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_MESSAGE_TOO_LARGE: return PULSING_MESSAGE_TOO_LARGE;
-    case PULSING_ACTOR_TYPES_RUNTIME_ERROR_KIND_NO_CONNECTION: return PULSING_NO_CONNECTION;
-    default: return PULSING_INTERNAL;
-  }
-}
-
 pulsing_outcome pulsing_in_runtime_failed(pulsing_call *call, pulsing_actor_types_runtime_error_t *error) {
-  pulsing_runtime runtime = runtime_of(error->kind);
-  bool recoverable =
-      runtime == PULSING_ACTOR_RESTARTING || runtime == PULSING_MAILBOX_FULL || runtime == PULSING_NO_CONNECTION;
-  pulsing_in_system(call, error->message, recoverable, false);
+  pulsing_runtime runtime = pulsing_in_runtime_of((pulsing_text){(const char *)error->kind.ptr, error->kind.len});
+  pulsing_in_system(call, error->message, pulsing_in_may_help(runtime), false);
   call->runtime = runtime;
+  call->kind = error->kind;
   return PULSING_FAILED;
 }
 
@@ -120,10 +105,12 @@ static pulsing_text kept(pulsing_call *call, serial_string_t text) {
 }
 
 pulsing_failure pulsing_failure_of(pulsing_call *call) {
-  pulsing_failure failure = {.message = pulsing_text_of(""), .details = pulsing_text_of("")};
+  pulsing_text none = pulsing_text_of("");
+  pulsing_failure failure = {.message = none, .details = none, .kind = none};
   if (!call->has_error) return failure;
   const actor_error *error = &call->error;
   failure.runtime = call->runtime;
+  if (call->kind.len) failure.kind = kept(call, call->kind);
   switch (error->tag) {
     case PULSING_ACTOR_TYPES_ACTOR_ERROR_BUSINESS:
       failure.error_class = PULSING_BUSINESS;

@@ -1,13 +1,17 @@
 /* The exports of the world `serial` over a table of methods. */
 #include "internal.h"
 
+#include <stdlib.h>
+
 /* ---- This life ---- */
 
 static serial_string_t life_name;
+static pulsing_text life_key;
 static uint64_t life_generation;
 static yyjson_doc *life_config;
 
 pulsing_text pulsing_name(void) { return (pulsing_text){(const char *)life_name.ptr, life_name.len}; }
+pulsing_text pulsing_key(void) { return life_key; }
 uint64_t pulsing_generation(void) { return life_generation; }
 yyjson_val *pulsing_config(void) { return yyjson_doc_get_root(life_config); }
 
@@ -23,6 +27,7 @@ static pulsing_outcome start(pulsing_call *call, const payload *config) {
 
 bool exports_pulsing_actor_actor_start(exports_pulsing_actor_actor_start_options_t *options, actor_error *err) {
   life_name = options->name;
+  if (options->key.is_some) life_key = (pulsing_text){(const char *)options->key.val.ptr, options->key.val.len};
   life_generation = options->generation;
   pulsing_call call = {.remaining_ms = -1};
   pulsing_outcome outcome = start(&call, &options->config);
@@ -37,20 +42,11 @@ void exports_pulsing_actor_actor_stop(void) {
   if (pulsing_the_actor.stop) pulsing_the_actor.stop();
 }
 
-void exports_pulsing_actor_actor_describe(exports_pulsing_actor_actor_description_t *ret) {
-  static const uint8_t kinds[] = {PULSING_ACTOR_TYPES_METHOD_KIND_ASK, PULSING_ACTOR_TYPES_METHOD_KIND_STREAM,
-                                  PULSING_ACTOR_TYPES_METHOD_KIND_TELL};
-  size_t count = pulsing_the_actor.method_count;
-  pulsing_actor_types_method_t *methods = pulsing_malloc(pulsing_in_times(count, sizeof *methods));
-  for (size_t i = 0; i < count; i++) {
-    const pulsing_method *method = &pulsing_the_actor.methods[i];
-    methods[i].name = pulsing_in_string_of(pulsing_text_of(method->name));
-    methods[i].kind = kinds[method->kind];
-    methods[i].doc = pulsing_in_string_of(pulsing_text_of(method->doc));
-    methods[i].args_schema.is_some = !pulsing_in_takes_bytes(method);
-    if (methods[i].args_schema.is_some) methods[i].args_schema.val = pulsing_in_schema_of(method);
-  }
-  *ret = (exports_pulsing_actor_actor_description_t){{methods, count}};
+void exports_pulsing_actor_actor_describe(serial_string_t *ret) {
+  size_t len = 0;
+  char *json = pulsing_in_describe(&pulsing_the_actor, &len);
+  *ret = pulsing_in_string_of((pulsing_text){json, len});
+  free(json);
 }
 
 /* ---- Messages ---- */
@@ -64,6 +60,8 @@ static pulsing_outcome run(pulsing_call *call, const exports_pulsing_actor_actor
   if (message->idempotency_key.is_some) {
     call->key = (pulsing_text){(const char *)message->idempotency_key.val.ptr, message->idempotency_key.val.len};
   }
+  call->caller = &message->caller;
+  call->context = &message->context;
   for (size_t i = 0; i < pulsing_the_actor.method_count && !call->method; i++) {
     if (pulsing_in_is_named(name, pulsing_the_actor.methods[i].name)) call->method = &pulsing_the_actor.methods[i];
   }

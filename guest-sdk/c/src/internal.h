@@ -11,7 +11,7 @@
 
 #include <stdarg.h>
 
-#include "../pulsing.h"
+#include "plain.h"
 #include "serial.h"
 
 typedef pulsing_actor_types_actor_error_t actor_error;
@@ -29,6 +29,9 @@ struct pulsing_call {
   int64_t remaining_ms;
   uint64_t resume_after;
   pulsing_text key;
+  /* Of the message, whose memory it is; NULL where there is none. */
+  const serial_option_string_t *caller;
+  const pulsing_actor_types_list_context_entry_t *context;
   /* NULL where no handler runs: in `start`, and in `next` of a stream. */
   const pulsing_method *method;
   yyjson_val *args[PULSING_PARAMS_MAX];
@@ -41,20 +44,17 @@ struct pulsing_call {
   payload reply;
   bool has_error;
   actor_error error;
-  /* Of the error, where the host made it. */
+  /* Of the error, where the host made it: what it is here, and the host's own word, which is the call's. */
   pulsing_runtime runtime;
+  serial_string_t kind;
 };
 
 /* ---- call.c: memory ---- */
 
-/* Ends this life with a message for people. */
-_Noreturn void pulsing_in_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void pulsing_in_out_of_memory(void);
 /* A product that is no less than it should be, or the end of this life. */
 size_t pulsing_in_times(size_t count, size_t bytes);
 /* NULL where there is nothing to copy; else followed by a 0. */
 void *pulsing_in_copy(const void *from, size_t len);
-void pulsing_in_keep(pulsing_call *call, void *what, void (*release)(void *));
 /* Releases what the call keeps. */
 void pulsing_in_release(pulsing_call *call);
 void pulsing_in_clear_reply(pulsing_call *call);
@@ -84,13 +84,6 @@ const char *pulsing_in_nearest(pulsing_text wanted);
     va_end(args);                              \
   } while (0)
 
-/* ---- json.c ---- */
-
-/* Reads JSON; NULL where it is none, with the reason. */
-yyjson_doc *pulsing_in_read(const uint8_t *ptr, size_t len, const char **why);
-/* The same, that lives as long as the call. */
-yyjson_val *pulsing_in_parse(pulsing_call *call, const uint8_t *ptr, size_t len, const char **why);
-
 /* ---- error.c ---- */
 
 /* These take over what they are given. */
@@ -106,9 +99,6 @@ actor_error pulsing_in_take_error(pulsing_call *call);
 
 /* Reads the arguments of the call's method. */
 pulsing_outcome pulsing_in_take_arguments(pulsing_call *call, const payload *args);
-bool pulsing_in_takes_bytes(const pulsing_method *method);
-/* JSON Schema of the arguments. */
-serial_string_t pulsing_in_schema_of(const pulsing_method *method);
 
 /* ---- stream.c ---- */
 

@@ -1,5 +1,5 @@
 /* JSON from outside, and JSON of values. */
-#include "internal.h"
+#include "plain.h"
 
 #include <stdlib.h>
 
@@ -51,7 +51,7 @@ pulsing_text pulsing_json_of(pulsing_call *call, const yyjson_val *value) {
   yyjson_write_err error = {0};
   char *json = yyjson_val_write_opts(value, 0, NULL, &len, &error);
   if (!json && error.code == YYJSON_WRITE_ERROR_MEMORY_ALLOCATION) pulsing_in_out_of_memory();
-  if (!json) return pulsing_text_of("null");
+  if (!json) return (pulsing_text){"null", 4};
   pulsing_in_keep(call, json, free);
   return (pulsing_text){json, len};
 }

@@ -25,8 +25,11 @@ export const actor = define;
 /** The configuration that the actor was started with; null for none. */
 export const config = () => life.config;
 
-/** The name under which the actor is reached. */
+/** The name under which the actor is reached, without its key. */
 export const name = () => life.name;
+
+/** Which of the actors of this name it is; undefined where the name has only one. */
+export const key = () => life.key;
 
 /** The number of this life: 0 for the first, one more with each restart. */
 export const generation = () => life.generation;

@@ -3,20 +3,22 @@
  */
 
 import { Call, enter } from './call.js';
+import { descriptionOf } from './describe.js';
 import { SystemError, UnsupportedError, toWire } from './errors.js';
 import { after, host } from './host.js';
 import { methodsOf, waits } from './methods.js';
 import { nearest } from './nearest.js';
 import { payloadOf, valueOf } from './payload.js';
 import { Streams } from './streams.js';
-import { wellFormed } from './text.js';
 
 let actor = null;
 
 /** Makes a class the actor of this component: `export default actor(Counter)`. */
 export function define(constructor) {
   if (typeof constructor !== 'function' || !constructor.prototype) throw new TypeError('actor() takes a class');
-  actor = { constructor, methods: methodsOf(constructor), waits: waits(constructor) };
+  const methods = methodsOf(constructor);
+  const description = descriptionOf([...methods.values()], constructor.restart);
+  actor = { constructor, methods, description, waits: waits(constructor) };
   return constructor;
 }
 
@@ -27,23 +29,24 @@ export const overlaps = () => actor?.waits ?? false;
 export const methods = () => [...(actor?.methods.values() ?? [])];
 
 /** What is known of this life. */
-export const life = { hasBegun: false, name: '', generation: 0, config: null, state: null, streams: new Streams() };
+export const life = {
+  hasBegun: false,
+  name: '',
+  key: undefined,
+  generation: 0,
+  config: null,
+  state: null,
+  streams: new Streams(),
+};
 
 /** What the actor says of itself. */
-export function describe() {
-  const described = ({ name, kind, doc, argsSchema }) => ({
-    name: wellFormed(name),
-    kind,
-    doc: wellFormed(String(doc)),
-    argsSchema: argsSchema === undefined ? host.none : wellFormed(argsSchema),
-  });
-  return { methods: methods().map(described) };
-}
+export const describe = () => actor?.description ?? '';
 
 /** Begins the life. */
-export function start({ name, generation, config }) {
+export function start({ name, key, generation, config }) {
   enter(null);
-  Object.assign(life, { hasBegun: true, name, generation: Number(generation), config: valueOf(config, 'the configuration') });
+  Object.assign(life, { hasBegun: true, name, key: key ?? undefined, generation: Number(generation) });
+  life.config = valueOf(config, 'the configuration');
   if (actor.constructor.mayPassivate) host.system.mayPassivate();
   life.state = new actor.constructor(life.config);
   return settled('onStart', life.state.onStart?.());

@@ -6,7 +6,7 @@ import { BusinessError } from './errors.js';
 import { DepthError, parse as parseJson } from './json.js';
 import { nearest } from './nearest.js';
 import { docsOf, parametersOf } from './source.js';
-import { given, typed } from './types.js';
+import { given, schemaOf, typed } from './types.js';
 
 /** Public names that are hooks, and no methods. */
 const HOOKS = ['constructor', 'onStart', 'onStop'];
@@ -46,7 +46,9 @@ const isAsync = (run) => run.constructor.name.startsWith('Async');
 
 /** A slip in what the class says of its methods is an error of the build. */
 function checkNames(actor, methods) {
-  const said = { tells: actor.tells, args: Object.keys(actor.args ?? {}), resumes: actor.resumes, docs: Object.keys(actor.docs ?? {}) };
+  const keys = (of) => Object.keys(of ?? {});
+  const [args, answers, items, docs] = [keys(actor.args), keys(actor.answers), keys(actor.items), keys(actor.docs)];
+  const said = { tells: actor.tells, args, answers, items, resumes: actor.resumes, docs };
   for (const [where, names] of Object.entries(said)) {
     for (const name of names ?? []) {
       if (methods.has(name)) continue;
@@ -59,6 +61,14 @@ function checkNames(actor, methods) {
   }
   for (const name of actor.resumes ?? []) {
     if (!methods.get(name).isGenerator) throw new TypeError(`\`static resumes\`: \`${name}\` makes no items`);
+  }
+  for (const name of answers) {
+    const { kind } = methods.get(name);
+    const instead = kind === 'tell' ? 'returns nothing, since it is a tell' : 'makes items: say `static items`';
+    if (kind !== 'ask') throw new TypeError(`\`static answers\`: \`${name}\` ${instead}`);
+  }
+  for (const name of items) {
+    if (methods.get(name).kind !== 'stream') throw new TypeError(`\`static items\`: \`${name}\` makes no items`);
   }
 }
 
@@ -88,6 +98,9 @@ class Method {
     this.waits = isAsync(run);
     this.resumes = (actor.resumes ?? []).includes(name);
     this.doc = own(actor.docs, name) ?? doc;
+    /** JSON Schema of what an ask returns and of the items of a stream; undefined where nothing is said. */
+    this.answer = schemaOf(name, own(actor.answers, name) ?? 'any');
+    this.item = schemaOf(name, own(actor.items, name) ?? 'any');
     this.takesBytes = types === 'bytes';
     const parameters = own(own(constructor, NOTED), name) ?? parametersOf(name, run);
     this.parameters = this.takesBytes ? parameters : typedAll(name, parameters, types);
@@ -96,12 +109,12 @@ class Method {
   /** JSON Schema of the arguments; none for bytes. */
   get argsSchema() {
     if (this.takesBytes) return undefined;
-    return JSON.stringify({
+    return {
       type: 'object',
       properties: Object.fromEntries(this.parameters.map(({ name, schema }) => [name, schema])),
       required: this.parameters.filter((each) => each.isRequired).map((each) => each.name),
       additionalProperties: false,
-    });
+    };
   }
 
   /**

@@ -2,8 +2,8 @@
  * The exports of an actor whose handlers overlap, for componentize-qjs: its imports are futures.
  */
 
-import * as http from 'pulsing:actor/future-http@0.1.0';
-import * as system from 'pulsing:actor/future-system@0.1.0';
+import * as http from 'pulsing:actor/future-http@0.2.0';
+import * as system from 'pulsing:actor/future-system@0.2.0';
 
 import { defineConsole } from './console.js';
 import { invoke } from './futures.js';

@@ -2,8 +2,8 @@
  * The exports of an actor whose handlers run one at a time, for componentize-js: its imports wait.
  */
 
-import * as http from 'pulsing:actor/http@0.1.0';
-import * as system from 'pulsing:actor/system@0.1.0';
+import * as http from 'pulsing:actor/http@0.2.0';
+import * as system from 'pulsing:actor/system@0.2.0';
 
 import { bind } from './host.js';
 import * as life from './life.js';

@@ -1,5 +1,6 @@
 /**
- * What `static args` says of arguments: the words of JSON Schema, with a `?` for one that may be left out.
+ * What `static args` says of arguments, `static answers` of what methods return and `static items` of what they make: the
+ * words of JSON Schema, with a `?` for one that may be left out.
  */
 
 const CHECKS = {
@@ -22,16 +23,51 @@ export function given(value) {
   return Array.isArray(value) ? 'sequence' : 'map';
 }
 
+/** The type of a word, and whether it has a `?`. */
+function wordOf(name, word) {
+  const text = String(word);
+  const isOptional = text.endsWith('?');
+  const type = isOptional ? text.slice(0, -1) : text;
+  if (!Object.hasOwn(CHECKS, type)) {
+    throw new TypeError(`\`${name}\`: no type \`${text}\`; there are ${Object.keys(CHECKS).join(', ')}`);
+  }
+  return { type, isOptional };
+}
+
+/**
+ * JSON Schema of what a method returns, or of its items: of a word as above, whose `?` is for null, of `[each]` for an array,
+ * or of `{ name: … }` for an object, which may have other names too. There a `?` is also for one that may be missing.
+ * @returns undefined where any JSON, or no JSON at all, may come
+ * @throws {TypeError} where there is no such type
+ */
+export function schemaOf(name, shape) {
+  if (shape === 'bytes') return undefined;
+  const schema = read(name, shape);
+  return Object.keys(schema).length === 0 ? undefined : schema;
+}
+
+function read(name, shape) {
+  if (Array.isArray(shape)) {
+    if (shape.length !== 1) throw new TypeError(`\`${name}\`: an array has one type, as in ['string']`);
+    return { type: 'array', items: read(name, shape[0]) };
+  }
+  if (shape === null || typeof shape !== 'object') {
+    const { type, isOptional } = wordOf(name, shape);
+    if (type === 'any') return {};
+    return { type: isOptional ? [type, 'null'] : type };
+  }
+  const properties = Object.entries(shape).map(([field, each]) => [field, read(`${name}.${field}`, each)]);
+  const isRequired = ([, each]) => typeof each !== 'string' || !each.endsWith('?');
+  const required = Object.entries(shape).filter(isRequired).map(([field]) => field);
+  return { type: 'object', properties: Object.fromEntries(properties), required };
+}
+
 /**
  * A parameter with its check.
  * @throws {TypeError} where there is no such type
  */
 export function typed({ name, hasDefault }, word = 'any') {
-  const isOptional = word.endsWith('?');
-  const type = isOptional ? word.slice(0, -1) : word;
-  if (!Object.hasOwn(CHECKS, type)) {
-    throw new TypeError(`\`${name}\`: no type \`${word}\`; there are ${Object.keys(CHECKS).join(', ')}`);
-  }
+  const { type, isOptional } = wordOf(name, word);
   const check = CHECKS[type];
   const mayBeLeftOut = hasDefault || isOptional;
   return {

@@ -8,6 +8,7 @@ import { invoke } from '../src/futures.js';
 import { bind } from '../src/host.js';
 import { HttpError, request } from '../src/http.js';
 import { DEPTH_MAX, parse, stringify } from '../src/json.js';
+import { key } from '../src/index.js';
 import * as life from '../src/life.js';
 import { methodsOf, waits } from '../src/methods.js';
 import { nearest } from '../src/nearest.js';
@@ -110,7 +111,7 @@ test('methods are the public ones, with their kinds', () => {
     'nothing ask',
   ]);
   assert.equal(METHODS.get('cook').doc, 'Cooks a meal: "others" wait.');
-  const schema = JSON.parse(METHODS.get('cook').argsSchema);
+  const schema = METHODS.get('cook').argsSchema;
   assert.deepEqual(schema.required, ['meal']);
   assert.deepEqual(schema.properties, { meal: { type: 'string' }, minutes: { type: 'integer' } });
 });
@@ -167,6 +168,7 @@ test('everything that is thrown becomes an error of the contract', () => {
   assert.equal(wire(new Cancelled()).tag, 'cancelled');
   assert.equal(wire(new RuntimeFailure('actor-restarting', 'soon')).val.recoverable, true);
   assert.equal(wire(new RuntimeFailure('actor-not-found', 'none')).val.recoverable, false);
+  assert.deepEqual(wire(new RuntimeFailure('solar-flare', 'hot')).val, { message: 'hot', recoverable: false, restart: false });
   const { val } = wire(new Error('a surprise'));
   assert.deepEqual(val, { message: 'Error: a surprise', recoverable: true, restart: false });
   const overflows = () => overflows() + 1;
@@ -446,6 +448,17 @@ test('nobody skips items for a reader who is gone', () => {
   assert.equal(looks, 4);
 });
 
+test('a kind of failure that is not known is kept as it is', async () => {
+  const failure = { kind: 'solar-flare', message: 'hot', retryAfterMs: 5 };
+  const asked = { tag: 'err', val: { tag: 'runtime', val: failure } };
+  overlapping({ ask: () => future(Promise.resolve(asked)), tell: () => future(Promise.resolve({ tag: 'err', val: failure })) });
+  for (const failed of [ask('a', 'b'), tell('a', 'b')]) {
+    const error = await failed.catch((thrown) => thrown);
+    assert.ok(error instanceof RuntimeFailure);
+    assert.deepEqual([error.kind, error.recoverable, error.retryAfterMs], ['solar-flare', false, 5]);
+  }
+});
+
 test('what was cut short is cancelled, and no failure of the other side', async () => {
   let isCut = true;
   const full = { tag: 'err', val: { kind: 'mailbox-full', message: 'full' } };
@@ -527,6 +540,102 @@ test('an actor overlaps as soon as one of its functions is async, and says so wh
   promised(() => life.life.streams.draw(Number(val), 1));
 });
 
+/** What the host is told of a class with these statics. */
+const description = (said, made = class { m(n) {} *items() {} note() {} }) => {
+  life.define(Object.assign(made, { tells: ['note'] }, said));
+  return JSON.parse(life.describe());
+};
+
+test('an actor describes its methods as JSON', () => {
+  const { methods, ...rest } = description({ docs: { m: 'One.\ud800' }, answers: { m: 'integer' }, items: { items: 'string?' } });
+  assert.deepEqual(rest, {});
+  const args = { type: 'object', properties: { n: {} }, required: ['n'], additionalProperties: false };
+  const none = { type: 'object', properties: {}, required: [], additionalProperties: false };
+  assert.deepEqual(methods, [
+    { name: 'm', kind: 'ask', doc: 'One.\ufffd', args, answer: { type: 'integer' } },
+    { name: 'items', kind: 'stream', args: none, item: { type: ['string', 'null'] } },
+    { name: 'note', kind: 'tell', args: none },
+  ]);
+  assert.deepEqual(description({ args: { m: 'bytes' } }).methods[0], { name: 'm', kind: 'ask' });
+});
+
+test('what a method returns is described in the words of its arguments', () => {
+  const answer = (shape) => description({ answers: { m: shape } }).methods[0].answer;
+  const text = { type: 'string' };
+  for (const [shape, schema] of [
+    ['any', undefined],
+    ['any?', undefined],
+    ['bytes', undefined],
+    [{}, { type: 'object', properties: {}, required: [] }],
+    [['string'], { type: 'array', items: text }],
+    [['any'], { type: 'array', items: {} }],
+    [[['number?']], { type: 'array', items: { type: 'array', items: { type: ['number', 'null'] } } }],
+    [
+      { most: 'integer', note: 'string?', '__proto__ ': [{ x: 'boolean' }] },
+      {
+        type: 'object',
+        properties: {
+          most: { type: 'integer' },
+          note: { type: ['string', 'null'] },
+          '__proto__ ': { type: 'array', items: { type: 'object', properties: { x: { type: 'boolean' } }, required: ['x'] } },
+        },
+        required: ['most', '__proto__ '],
+      },
+    ],
+  ]) {
+    assert.deepEqual(answer(shape), schema, JSON.stringify(shape));
+  }
+  assert.throws(() => answer('text'), /`m`: no type `text`; there are any, string/);
+  assert.throws(() => answer({ a: { b: 5 } }), /`m.a.b`: no type `5`/);
+  assert.throws(() => answer(['string', 'string']), /`m`: an array has one type/);
+});
+
+test('an actor says how it wants to be restarted, and a wrong value is refused by its name', () => {
+  const restart = (said) => description({ restart: said }).restart;
+  assert.equal(restart(undefined), undefined);
+  assert.deepEqual(restart({ policy: 'never', maxRestarts: undefined }), { policy: 'never' });
+  const whole = { policy: 'on_failure', maxRestarts: 0, minBackoffMs: 5, maxBackoffMs: 5 };
+  assert.deepEqual(restart(whole), { policy: 'on_failure', max_restarts: 0, min_backoff_ms: 5, max_backoff_ms: 5 });
+  for (const [wrong, message] of [
+    ['always', /`static restart`: invalid type: string "always", expected an object/],
+    [{ policy: 'sometimes' }, /`policy` is one of never, on_failure, always, and not string "sometimes"/],
+    [{ maxRestart: 1 }, /there is no `maxRestart`; did you mean `maxRestarts`/],
+    [{ maxRestarts: -1 }, /`maxRestarts` is a whole number from 0 to 4294967295, and not integer `-1`/],
+    [{ maxRestarts: 2 ** 32 }, /`maxRestarts`/],
+    [{ minBackoffMs: 0.5 }, /`minBackoffMs` is a whole number/],
+    [{ maxBackoffMs: '1s' }, /`maxBackoffMs` is a whole number/],
+    [{ minBackoffMs: 2, maxBackoffMs: 1 }, /`minBackoffMs` \(2\) is more than `maxBackoffMs` \(1\)/],
+  ]) {
+    assert.throws(() => restart(wrong), message);
+  }
+});
+
+test('what the host would refuse of a description is refused before', () => {
+  const many = class {};
+  for (let n = 0; n <= 1024; n += 1) many.prototype[`m${n}`] = function m() {};
+  assert.throws(() => life.define(many), /1025 methods, which is more than 1024/);
+  assert.throws(() => description({ docs: { m: 'é'.repeat(600_000) } }), /has 12\d{5} bytes, which is more than 1048576/);
+});
+
+test('a handler is told who called and what goes along, and a life its key', () => {
+  const context = [{ name: 'traceparent', value: '00-af-01' }, { name: '__proto__', value: 'é' }];
+  const told = new Call({ call: 1, method: 'm', caller: 'shop:eu', context });
+  assert.equal(told.caller, 'shop:eu');
+  assert.deepEqual([...told.context], [['traceparent', '00-af-01'], ['__proto__', 'é']]);
+  const outside = new Call({ call: 1n, method: 'm', caller: null, context: [] });
+  assert.deepEqual([outside.caller, outside.context.size], [undefined, 0]);
+  enter(null);
+  assert.deepEqual([current().caller, current().context.size], [undefined, 0]);
+  serial();
+  life.define(class { m() {} });
+  life.start({ name: 'shop', key: 'eu', generation: 0n, config: json('') });
+  assert.equal(key(), 'eu');
+  for (const none of [null, undefined]) {
+    life.start({ name: 'shop', key: none, generation: 1n, config: json('') });
+    assert.equal(key(), undefined);
+  }
+});
+
 test('a slip in what a class says of its methods is refused', () => {
   const saying = (said) => () => methodsOf(Object.assign(class { increment(n) {} *items() {} toString() {} }, said));
   assert.throws(saying({ tells: ['incremnet'] }), /`static tells`: no method `incremnet`; did you mean `increment`/);
@@ -535,6 +644,10 @@ test('a slip in what a class says of its methods is refused', () => {
   assert.throws(saying({ resumes: ['item'] }), /no method `item`/);
   assert.throws(saying({ resumes: ['increment'] }), /makes no items/);
   assert.throws(saying({ tells: ['items'] }), /makes items/);
+  assert.throws(saying({ answers: { item: 'string' } }), /`static answers`: no method `item`; did you mean `items`/);
+  assert.throws(saying({ answers: { items: 'string' } }), /`items` makes items: say `static items`/);
+  assert.throws(saying({ tells: ['increment'], answers: { increment: 'string' } }), /`increment` returns nothing/);
+  assert.throws(saying({ items: { increment: 'string' } }), /`static items`: `increment` makes no items/);
   assert.equal(saying({ args: {}, docs: {} })().get('toString').doc, '');
   assert.deepEqual(saying({ args: { increment: {} } })().get('increment').arguments(json('[1]')), [1]);
 });

@@ -16,6 +16,8 @@ class Methods:
     def anything(self, value, other=5): ...
     def made(self, order: "Order") -> None: ...
     def size(self, size: "Optional[Size]" = None) -> None: ...
+    def member(self, size: "Literal[Size.SMALL]") -> None: ...
+    def odd(self, odd: "Odd", data: 'Literal[b"x"]') -> None: ...
     def raw(self, data: bytes) -> bytes: ...
     def typed(
         self,
@@ -27,6 +29,10 @@ class Methods:
         mode: Literal["a", "b"] = "a",
         plain: list = [],
     ) -> None: ...
+
+
+class Odd(enum.Enum):
+    NAN = float("nan")
 
 
 class Size(enum.Enum):
@@ -149,6 +155,13 @@ class Arguments(unittest.TestCase):
             ("size", "[true]", "argument `size`: unknown variant boolean `true`, expected one of `s`, `1`"),
         ]:
             self.assertEqual(read(name, body), message, body)
+
+    def test_a_member_of_an_enum_is_its_value_and_what_json_has_not_is_not_looked_at(self):
+        self.assertEqual(read("member", '["s"]'), {"size": Size.SMALL})
+        self.assertEqual(read("member", "[1]"), "argument `size`: unknown variant integer `1`, expected one of `s`")
+        self.assertEqual(METHODS["member"].args_schema()["properties"], {"size": {"enum": ["s"]}})
+        self.assertEqual(read("odd", "[1,2]"), {"odd": 1, "data": 2})
+        self.assertEqual(METHODS["odd"].args_schema()["properties"], {"odd": True, "data": True})
 
     def test_bytes_are_taken_as_they_are_and_json_methods_refuse_them(self):
         self.assertEqual(read("raw", "\0x", is_json=False), {"data": b"\0x"})

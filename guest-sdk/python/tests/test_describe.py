@@ -4,7 +4,7 @@ import unittest
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Literal, Optional
 
-from pulsing_guest import _actor, _methods, actor, on_tell, resumes
+from pulsing_guest import _actor, _describe, _methods, actor, on_tell, resumes
 from pulsing_guest._nearest import nearest
 
 
@@ -74,6 +74,7 @@ class Everything(Base):
 
 Items = AsyncIterator[int]
 METHODS = _actor.read(Everything).methods
+ARGS_NONE = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 
 
 class Description(unittest.TestCase):
@@ -104,7 +105,7 @@ class Description(unittest.TestCase):
         self.assertEqual(METHODS["plain"].doc, "Says hello.\n\nAt length.")
 
     def test_hints_become_a_schema(self):
-        schema = json.loads(METHODS["plain"].args_schema())
+        schema = METHODS["plain"].args_schema()
         self.assertEqual(
             schema,
             {
@@ -114,12 +115,12 @@ class Description(unittest.TestCase):
                 "additionalProperties": False,
             },
         )
-        properties = json.loads(METHODS["waits"].args_schema())["properties"]
+        properties = METHODS["waits"].args_schema()["properties"]
         self.assertEqual(properties["x"], {"type": "array", "items": {"type": ["number", "null"]}})
         self.assertEqual(properties["y"], {"anyOf": [{"type": "integer"}, {"type": "string"}]})
-        properties = json.loads(METHODS["numbers"].args_schema())["properties"]
+        properties = METHODS["numbers"].args_schema()["properties"]
         self.assertEqual(properties["mode"], {"enum": ["up", "down"]})
-        self.assertEqual(json.loads(METHODS["log"].args_schema())["properties"], {"entry": True})
+        self.assertEqual(METHODS["log"].args_schema()["properties"], {"entry": True})
 
     def test_bytes_have_no_schema(self):
         self.assertIsNone(METHODS["raw"].args_schema())
@@ -149,7 +150,7 @@ class Description(unittest.TestCase):
 
     def test_a_hint_may_be_of_what_stands_below(self):
         self.assertEqual(METHODS["later"].kind, "stream")
-        schema = json.loads(METHODS["partly"].args_schema())["properties"]
+        schema = METHODS["partly"].args_schema()["properties"]
         self.assertEqual(schema, {"n": {"type": "integer"}, "other": True})
 
     def test_a_decorated_generator_is_a_stream(self):
@@ -201,6 +202,75 @@ class Description(unittest.TestCase):
                 continue
             with self.assertRaisesRegex(TypeError, f"`{name}` is async: say `@actor"):
                 _actor.serial_of(module)
+
+    def test_what_the_host_is_given_is_json(self):
+        said = json.loads(_describe.description(_actor.read(Everything)))
+        self.assertEqual(list(said), ["methods"])
+        methods = {method.pop("name"): method for method in said["methods"]}
+        self.assertEqual(list(methods), list(METHODS))
+        self.assertEqual(
+            methods["plain"],
+            {
+                "kind": "ask",
+                "doc": "Says hello.\n\nAt length.",
+                "args": METHODS["plain"].args_schema(),
+                "answer": {"type": "string"},
+            },
+        )
+        self.assertEqual(methods["later"], {"kind": "stream", "args": ARGS_NONE, "item": {"type": "integer"}})
+        self.assertEqual(methods["raw"], {"kind": "ask"})
+        self.assertEqual(list(methods["log"]), ["kind", "args"])
+
+    def test_what_the_host_would_refuse_is_refused_before(self):
+        many = type("Many", (), {f"m{n}": lambda self: None for n in range(1025)})
+        with self.assertRaisesRegex(ValueError, "1025 methods, which is more than 1024"):
+            _describe.description(_actor.read(actor(many)))
+
+        @actor
+        class Long:
+            def plain(self): ...
+
+            plain.__doc__ = "x" * (1 << 20)
+
+        with self.assertRaisesRegex(ValueError, r"has 1048\d+ bytes, which is more than 1048576"):
+            _describe.description(_actor.read(Long))
+
+    def test_half_a_surrogate_pair_is_described_as_something_else(self):
+        @actor
+        class Half:
+            def plain(self, mode: Literal["\ud800"]): ...
+
+            plain.__doc__ = "\ud800"
+
+        (method,) = json.loads(_describe.description(_actor.read(Half)))["methods"]
+        self.assertEqual((method["doc"], method["args"]["properties"]["mode"]), ("?", {"enum": ["?"]}))
+
+
+class Restarts(unittest.TestCase):
+    def test_what_is_wanted_is_described_and_what_is_not_said_is_left_out(self):
+        def said(**wanted):
+            made = actor(**wanted)(type("Made", (), {"plain": lambda self: None}))
+            return json.loads(_describe.description(_actor.read(made))).get("restart")
+
+        wanted = {"max_restarts": 0, "min_backoff_ms": 5, "max_backoff_ms": 5}
+        self.assertEqual(said(restart="on_failure", **wanted), {"policy": "on_failure", **wanted})
+        self.assertEqual(said(restart="never"), {"policy": "never"})
+        self.assertEqual(said(max_restarts=3), {"max_restarts": 3})
+        self.assertIsNone(said(overlapping=True))
+
+    def test_a_wrong_value_is_an_error_that_names_the_argument(self):
+        for wrong, error, message in [
+            ({"restart": "sometimes"}, ValueError, '`restart` must be one of "never", "on_failure", "always", not'),
+            ({"restart": True}, ValueError, "`restart`"),
+            ({"max_restarts": -1}, ValueError, "`max_restarts` must be from 0"),
+            ({"max_restarts": 1 << 32}, ValueError, "`max_restarts`"),
+            ({"max_restarts": True}, TypeError, "`max_restarts` must be a whole number"),
+            ({"min_backoff_ms": 1.5}, TypeError, "`min_backoff_ms` must be a whole number"),
+            ({"max_backoff_ms": "1s"}, TypeError, "`max_backoff_ms` must be a whole number"),
+            ({"min_backoff_ms": 2, "max_backoff_ms": 1}, ValueError, r"`min_backoff_ms` \(2\) is more than `max_b"),
+        ]:
+            with self.assertRaisesRegex(error, message):
+                actor(**wrong)
 
 
 class Nearest(unittest.TestCase):

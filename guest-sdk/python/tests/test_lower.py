@@ -76,7 +76,7 @@ class Bindings(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in ("Encoding", "MethodKind"):
+        if name == "Encoding":
             return mock.MagicMock()
         return lambda *args: Said(name, args)
 
@@ -123,6 +123,15 @@ class Failures(unittest.TestCase):
             name, (message, recoverable, restart) = self.said(error)
             self.assertEqual((name, recoverable, restart), ("System", False, False))
             self.assertRegex(message, "Error: .*no.*it cannot be sent as it is: the (code|duration)")
+
+    def test_a_kind_that_is_not_known_is_kept_and_worth_no_other_try(self):
+        for kind, recoverable in [("solar-flare", False), ("internal", False), ("mailbox-full", True)]:
+            error = types.SimpleNamespace(kind=kind, message="m", retry_after_ms=5)
+            with self.assertRaises(sdk.RuntimeFailure) as raised:
+                self.wire.raise_runtime_error(error)
+            failure = raised.exception
+            self.assertEqual((failure.kind, failure.recoverable, failure.retry_after_ms), (kind, recoverable, 5))
+            self.assertEqual(self.said(failure), ("System", ("m", recoverable, False)))
 
     def test_details_are_json_and_never_bytes(self):
         _, (_, _, details) = self.said(sdk.BusinessError(402, "no", b"x"))

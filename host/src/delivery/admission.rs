@@ -15,6 +15,9 @@ use crate::grants::{Caller, Callers};
 use crate::id::ActorId;
 use crate::text::printable;
 
+/// How much of a name that was not granted is shown.
+const SHOWN_MAX_CHARS: usize = 64;
+
 /// Checks that an actor takes messages from `caller`.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ impl Peers {
     pub fn find(&self, target: &str) -> Result<ActorRef, RuntimeError> {
         let own = &self.own;
         let Some(target) = self.granted.get(target) else {
-            let target = printable(target, ActorId::LENGTH_MAX);
+            let target = printable(target, SHOWN_MAX_CHARS);
             let text = format!(
                 "`{own}` may not send messages to `{target}`: it needs the grant `ask` for `{target}`"
             );

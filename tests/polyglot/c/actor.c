@@ -80,6 +80,27 @@ static pulsing_outcome name(pulsing_call *call) {
   return pulsing_reply_string(call, pulsing_name().ptr, pulsing_name().len);
 }
 
+static pulsing_outcome reply_text(pulsing_call *call, pulsing_text text) {
+  return text.ptr ? pulsing_reply_string(call, text.ptr, text.len) : pulsing_reply_null(call);
+}
+
+static pulsing_outcome key(pulsing_call *call) { return reply_text(call, pulsing_key()); }
+
+static pulsing_outcome caller(pulsing_call *call) { return reply_text(call, pulsing_caller(call)); }
+
+static pulsing_outcome context(pulsing_call *call) {
+  yyjson_mut_doc *entries = yyjson_mut_doc_new(NULL);
+  yyjson_mut_val *root = yyjson_mut_obj(entries);
+  yyjson_mut_doc_set_root(entries, root);
+  for (size_t i = 0; i < pulsing_context_count(call); i++) {
+    pulsing_text name = pulsing_context_name(call, i), value = pulsing_context(call, name.ptr);
+    yyjson_mut_obj_add_strn(entries, root, name.ptr, value.ptr, value.len);
+  }
+  pulsing_outcome outcome = pulsing_reply_doc(call, entries);
+  yyjson_mut_doc_free(entries);
+  return outcome;
+}
+
 static pulsing_outcome nap(pulsing_call *call) {
   int64_t ms = pulsing_int(call, "ms", 0);
   naps = 1;
@@ -186,13 +207,14 @@ static pulsing_outcome start(pulsing_call *call) {
   return PULSING_DONE;
 }
 
+#define INTEGER "{\"type\":\"integer\"}"
 #define PEER {"peer", PULSING_STRING}, {"method", PULSING_STRING}, {"args"}
 
 static const pulsing_method METHODS[] = {
     {"echo", PULSING_ASK, echo, "Answers what it is given.", {{"value"}}},
-    {"length", PULSING_ASK, length, NULL, {{"text", PULSING_STRING}}},
+    {"length", PULSING_ASK, length, NULL, {{"text", PULSING_STRING}}, .answer_schema = INTEGER},
     {"increment", PULSING_ASK, increment, "Adds `n` (1 if it is left out) and answers the new value.",
-     {{"n", PULSING_INT, true}}},
+     {{"n", PULSING_INT, true}}, .answer_schema = INTEGER},
     {"value", PULSING_ASK, get_value},
     {"log", PULSING_TELL, log_entry, NULL, {{"entry"}}},
     {"entries", PULSING_ASK, get_entries},
@@ -203,10 +225,13 @@ static const pulsing_method METHODS[] = {
     {"generation", PULSING_ASK, generation},
     {"config", PULSING_ASK, config},
     {"name", PULSING_ASK, name},
+    {"key", PULSING_ASK, key},
+    {"caller", PULSING_ASK, caller},
+    {"context", PULSING_ASK, context},
     {"nap", PULSING_ASK, nap, NULL, {{"ms", PULSING_INT}}},
     {"naps", PULSING_ASK, get_naps},
     {"guarded", PULSING_ASK, guard, NULL, {{"ms", PULSING_INT}}},
-    {"numbers", PULSING_STREAM, numbers, NULL, {{"count", PULSING_INT}}},
+    {"numbers", PULSING_STREAM, numbers, NULL, {{"count", PULSING_INT}}, .item_schema = INTEGER},
     {"slowly", PULSING_STREAM, slowly, NULL, {{"count", PULSING_INT}, {"ms", PULSING_INT}}},
     {"forever", PULSING_STREAM, forever},
     {"closed", PULSING_ASK, get_closed},

@@ -8,8 +8,10 @@ import {
   UnsupportedError,
   actor,
   ask,
+  call,
   config,
   generation,
+  key,
   name,
   sleep,
   stream,
@@ -19,6 +21,8 @@ import {
 class Polyglot {
   static tells = ['log'];
   static args = { length: { text: 'string' }, validate: { age: 'integer' }, numbers: { count: 'integer' } };
+  static answers = { length: 'integer', increment: 'integer', key: 'string?', caller: 'string?', context: 'object' };
+  static items = { numbers: 'integer' };
 
   #value = 0;
   #entries = [];
@@ -95,6 +99,18 @@ class Polyglot {
 
   name() {
     return name();
+  }
+
+  key() {
+    return key() ?? null;
+  }
+
+  caller() {
+    return call().caller ?? null;
+  }
+
+  context() {
+    return Object.fromEntries(call().context);
   }
 
   nap(ms) {

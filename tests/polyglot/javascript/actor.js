@@ -9,8 +9,10 @@ import {
   UnsupportedError,
   actor,
   ask,
+  call,
   config,
   generation,
+  key,
   name,
   sleep,
   stream,
@@ -20,6 +22,8 @@ import {
 class Polyglot {
   static tells = ['log'];
   static args = { length: { text: 'string' }, validate: { age: 'integer' }, numbers: { count: 'integer' } };
+  static answers = { length: 'integer', increment: 'integer', key: 'string?', caller: 'string?', context: 'object' };
+  static items = { numbers: 'integer' };
 
   #value = 0;
   #entries = [];
@@ -97,6 +101,18 @@ class Polyglot {
 
   name() {
     return name();
+  }
+
+  key() {
+    return key() ?? null;
+  }
+
+  caller() {
+    return call().caller ?? null;
+  }
+
+  context() {
+    return Object.fromEntries(call().context);
   }
 
   async nap(ms) {

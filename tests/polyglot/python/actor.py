@@ -1,6 +1,6 @@
 """The actor of the scenarios, with handlers that overlap: see `tests/scenarios/README.md`."""
 
-from typing import Any
+from typing import Any, Iterator, Optional
 
 import pulsing_guest
 from pulsing_guest import (
@@ -94,6 +94,15 @@ class Polyglot:
     def name(self) -> str:
         return pulsing_guest.name()
 
+    def key(self) -> Optional[str]:
+        return pulsing_guest.key()
+
+    def caller(self) -> Optional[str]:
+        return pulsing_guest.call().caller
+
+    def context(self) -> dict[str, str]:
+        return dict(pulsing_guest.call().context)
+
     async def nap(self, ms: int) -> int:
         self._naps += 1
         self._most_naps = max(self._most_naps, self._naps)
@@ -116,7 +125,7 @@ class Polyglot:
             self._guarded = number + 1
             return self._guarded
 
-    def numbers(self, count: int):
+    def numbers(self, count: int) -> Iterator[int]:
         for number in range(count):
             yield number
 

@@ -22,7 +22,10 @@ const EXPORTS: [(&str, Reach); 7] = [
     ("stop", Reach::Stop),
 ];
 /// What one export does, and those of guests that are told by their messages.
-const MORE: [(&str, &str, Reach); 25] = [
+const MORE: [(&str, &str, Reach); 28] = [
+    ("saboteur", "describe:no-json", Reach::Life),
+    ("saboteur", "describe:wrong-type", Reach::Life),
+    ("saboteur", "describe:large", Reach::Life),
     ("saboteur", "handle:huge", Reach::Ask("x", "")),
     ("saboteur", "handle:gigabyte", Reach::Ask("x", "")),
     ("saboteur", "handle:long-error", Reach::Ask("x", "")),

@@ -95,8 +95,11 @@ async fn take_once(actor: &ActorRef, step: &Step) -> Result<()> {
     let args = expanded(&step.args);
     let timeout = step.timeout_ms.map_or(PATIENCE, Duration::from_millis);
     if let Some(method) = &step.ask {
-        let answer = actor.ask::<Value>(method, &args).timeout(timeout).await;
-        return compare(step, answer);
+        let mut request = actor.ask::<Value>(method, &args).timeout(timeout);
+        for (name, value) in &step.context {
+            request = request.context(name, value);
+        }
+        return compare(step, request.await);
     }
     if let Some(method) = &step.raw {
         let bytes = expanded(&step.bytes).as_str().context("`bytes` is no text")?.to_owned();
@@ -216,5 +219,28 @@ async fn describes(actor: &ActorRef, wanted: &BTreeMap<String, String>, step: &S
         let doc = method.doc.lines().next().unwrap_or_default();
         ensure!(doc == wanted, "`{name}` is described as {doc:?}");
     }
+    for (name, wanted) in &step.schemas {
+        let method = methods.iter().find(|method| method.name == *name).context("it is described")?;
+        for (member, wanted) in wanted {
+            let text = match member.as_str() {
+                "args" => &method.args_schema,
+                "answer" => &method.answer_schema,
+                "item" => &method.item_schema,
+                other => bail!("no member of a method is called `{other}`"),
+            };
+            let schema = text.as_deref().map(serde_json::from_str).transpose()?.unwrap_or(Value::Null);
+            ensure!(has(&schema, wanted), "`{member}` of `{name}` is {}; wanted is {wanted}", short(&schema));
+        }
+    }
     Ok(())
+}
+
+/// Whether what is wanted is in a value, which may have more members.
+fn has(value: &Value, wanted: &Value) -> bool {
+    match (value, wanted) {
+        (Value::Object(members), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, wanted)| members.get(name).is_some_and(|member| has(member, wanted)))
+        }
+        (value, wanted) => value == wanted,
+    }
 }

@@ -51,6 +51,7 @@ fn an_inspection_has_the_fields_that_are_documented() {
         "cpu_seconds",
         "slices",
         "batch",
+        "restart_wanted",
     ];
     expected.sort_unstable();
     assert_eq!(fields, expected);

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from . import blocking, http
 from ._actor import actor, on_tell, resumes
-from ._call import Call, call, config, generation, name
+from ._call import Call, call, config, generation, key, name
 from ._peers import ask, sleep, spawn, stream, tell, watch
 from ._waiting import Event, Lock, Queue, QueueEmpty, QueueFull
 from .errors import (
@@ -46,7 +46,7 @@ from .errors import (
     UnsupportedError,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BusinessError",
@@ -69,6 +69,7 @@ __all__ = [
     "config",
     "generation",
     "http",
+    "key",
     "name",
     "on_tell",
     "resumes",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Literal, Optional, TypeVar, Union, overload
 
-from . import _methods, _types
+from . import _describe, _methods, _types
 from .errors import BusinessError
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+Policy = Literal["never", "on_failure", "always"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Actor:
     cls: type
     methods: dict[str, _methods.Method]
     may_passivate: bool
+    #: How it wants to be restarted: members of its description.
+    restart: dict[str, Any]
     takes_config: bool
     check_config: _types.Check
 
@@ -40,7 +43,13 @@ def actor(cls: type[T], /) -> type[T]: ...
 
 @overload
 def actor(
-    *, overlapping: Optional[bool] = None, may_passivate: bool = False
+    *,
+    overlapping: Optional[bool] = None,
+    may_passivate: bool = False,
+    restart: Optional[Policy] = None,
+    max_restarts: Optional[int] = None,
+    min_backoff_ms: Optional[int] = None,
+    max_backoff_ms: Optional[int] = None,
 ) -> Callable[[type[T]], type[T]]: ...
 
 
@@ -50,6 +59,10 @@ def actor(
     *,
     overlapping: Optional[bool] = None,
     may_passivate: bool = False,
+    restart: Optional[Policy] = None,
+    max_restarts: Optional[int] = None,
+    min_backoff_ms: Optional[int] = None,
+    max_backoff_ms: Optional[int] = None,
 ) -> Union[type[T], Callable[[type[T]], type[T]]]:
     """Makes a class an actor: its public methods are what it can be asked.
 
@@ -58,10 +71,15 @@ def actor(
 
     ``may_passivate`` says that the actor's memory may be lost whenever it has nothing to do: a host that is told to
     (``passivate_after``) ends it then, and begins it again with the next message.
+
+    ``restart`` says which ends of a life are followed by another one: ``"never"``, ``"on_failure"`` or ``"always"``;
+    ``max_restarts`` how often within the host's restart window, and ``min_backoff_ms`` and ``max_backoff_ms`` after how
+    long at least and at most. What the operator sets goes before these.
     """
+    wanted = _describe.restart(restart, max_restarts, min_backoff_ms, max_backoff_ms)
 
     def decorate(cls: type[T]) -> type[T]:
-        setattr(cls, "__pulsing_actor__", _Mark(may_passivate))
+        setattr(cls, "__pulsing_actor__", _Mark(may_passivate, wanted))
         # For what is wrong with it, where it stands. Hints of what stands below say nothing yet.
         read(cls)
         return cls
@@ -74,13 +92,14 @@ class _Mark:
     """What the decorator was told."""
 
     may_passivate: bool
+    restart: dict[str, Any]
 
 
 def read(cls: type) -> Actor:
     """What a class with @actor says of itself."""
     mark: _Mark = vars(cls)["__pulsing_actor__"]
     takes_config, check = _config(cls)
-    return Actor(cls, _methods.read(cls), mark.may_passivate, takes_config, check)
+    return Actor(cls, _methods.read(cls), mark.may_passivate, mark.restart, takes_config, check)
 
 
 def _config(cls: type) -> tuple[bool, _types.Check]:

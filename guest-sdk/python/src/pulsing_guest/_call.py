@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any, Optional
+from types import MappingProxyType
+from typing import Any, Mapping, Optional
 
 from . import _host
 from .errors import Cancelled
 
 #: Names no call: the host never cuts short what is done for it.
 NO_CALL = 0
+_NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
 
 
 class Call:
     """The call that the running code belongs to: in a stream, the one that opened it."""
 
-    __slots__ = ("closed", "id", "idempotency_key", "resume_after", "timeout", "waited")
+    __slots__ = ("caller", "closed", "context", "id", "idempotency_key", "resume_after", "timeout", "waited")
 
     def __init__(
         self,
@@ -23,11 +25,19 @@ class Call:
         idempotency_key: Optional[str] = None,
         resume_after: Optional[int] = None,
         timeout: Optional[float] = None,
+        caller: Optional[str] = None,
+        context: Mapping[str, str] = _NO_CONTEXT,
     ) -> None:
         #: A number that is this call's own for as long as this life of the actor.
         self.id = id
         #: Set by a caller that may send the same message twice.
         self.idempotency_key = idempotency_key
+        #: The actor that sent the message, as ``name`` or ``name:key``; None where no actor did. The host says so, and
+        #: not the sender.
+        self.caller = caller
+        #: What goes along with the call and with every call that is made from it, such as the identifiers of a trace;
+        #: read-only. It comes from outside, and is not to be trusted.
+        self.context = context
         #: The number of the last item that the reader of a stream has, where it takes one up again; the first item
         #: has the number 1. For methods marked `@resumes`: in all others the SDK skips the items up to it.
         self.resume_after = resume_after
@@ -51,6 +61,20 @@ class Call:
         """Raises `Cancelled` where the call is told to stop."""
         if self.is_cancelled():
             raise Cancelled
+
+
+def of_message(message: Any) -> Call:
+    """The call that a message of the host starts."""
+    ms = message.remaining_ms
+    context = {entry.name: entry.value for entry in message.context}
+    return Call(
+        message.call,
+        message.idempotency_key,
+        message.resume_after,
+        None if ms is None else ms / 1000,
+        message.caller,
+        MappingProxyType(context) if context else _NO_CONTEXT,
+    )
 
 
 _NONE = Call()
@@ -82,6 +106,7 @@ class _This:
     """What the host said of this life."""
 
     name = ""
+    key: Optional[str] = None
     generation = 0
     config: Any = None
 
@@ -90,8 +115,13 @@ this = _This()
 
 
 def name() -> str:
-    """The name under which this actor is reached."""
+    """The name under which this actor is reached, without its key."""
     return this.name
+
+
+def key() -> Optional[str]:
+    """Which of the actors of this name it is; None where the name has only one."""
+    return this.key
 
 
 def generation() -> int:

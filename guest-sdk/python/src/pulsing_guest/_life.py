@@ -25,12 +25,13 @@ class Life:
         self.streams = Table(world)
         self.instance: Any = None
 
-    def begin(self, name: str, generation: int, config: _payload.Payload) -> None:
+    def begin(self, name: str, key: Optional[str], generation: int, config: _payload.Payload) -> None:
         """Makes the instance."""
         # Its seed was drawn when the component was built: every life would have the same numbers.
         random.seed()
         this = _call.this
-        this.name, this.generation, this.config = name, generation, _configuration(config)
+        this.name, this.key, this.generation = name, key, generation
+        this.config = _configuration(config)
         self.instance = self.actor.make(this.config)
 
     def hook(self, name: str) -> Any:
@@ -71,8 +72,3 @@ def _configuration(config: _payload.Payload) -> Any:
         return _args.loads(body) if body else None
     except ValueError as error:
         raise BusinessError(400, f"configuration: {error}") from None
-
-
-def seconds(ms: Optional[int]) -> Optional[float]:
-    """Milliseconds of the wire as Python counts time."""
-    return None if ms is None else ms / 1000

@@ -6,26 +6,16 @@ built, so a life begins with all of it.
 
 from __future__ import annotations
 
-import collections.abc
 import functools
 import inspect
-import json
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
-from . import _types
+from . import _returns, _types
 
 #: Public names that are hooks, and no methods.
 HOOKS = frozenset({"on_start", "on_stop"})
-
-_STREAMS = (
-    collections.abc.AsyncGenerator,
-    collections.abc.AsyncIterator,
-    collections.abc.AsyncIterable,
-    collections.abc.Generator,
-    collections.abc.Iterator,
-)
 
 
 @dataclass(frozen=True)
@@ -55,18 +45,21 @@ class Method:
     #: Begins after `Call.resume_after` by itself.
     resumes: bool = False
     by_name: dict[str, Parameter] = field(default_factory=dict)
+    #: JSON Schema of what an ask returns; none where nothing can be said.
+    answer: Optional[_types.Schema] = None
+    #: The same of the items of a stream.
+    item: Optional[_types.Schema] = None
 
-    def args_schema(self) -> Optional[str]:
+    def args_schema(self) -> Optional[_types.Schema]:
         """JSON Schema of the arguments as one object; none for bytes."""
         if self.takes_bytes:
             return None
-        schema = {
+        return {
             "type": "object",
             "properties": {each.name: each.schema for each in self.parameters},
             "required": [each.name for each in self.parameters if each.is_required],
             "additionalProperties": False,
         }
-        return json.dumps(schema, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def read(cls: type) -> dict[str, Method]:
@@ -123,15 +116,18 @@ def _method(name: str, function: Callable[..., Any]) -> Method:
     takes_bytes = any(known.get(each.name) is bytes for each in parameters)
     if takes_bytes and len(parameters) > 1:
         raise TypeError(f"`{name}`: bytes are an argument only alone")
+    kind = _kind(name, function, known)
     return Method(
         name=name,
-        kind=_kind(name, function, known),
+        kind=kind,
         function=function,
         doc=inspect.getdoc(function) or "",
         parameters=parameters,
         takes_bytes=takes_bytes,
         resumes=getattr(function, "__pulsing_resumes__", False),
         by_name={each.name: each for each in parameters},
+        answer=_returns.answer(known) if kind == "ask" else None,
+        item=_returns.item(known) if kind == "stream" else None,
     )
 
 
@@ -148,7 +144,7 @@ def _kind(name: str, function: Callable[..., Any], known: dict[str, Any]) -> str
     if makes_items:
         return "stream"
     answer = known.get("return")
-    return "stream" if (typing.get_origin(answer) or answer) in _STREAMS else "ask"
+    return "stream" if (typing.get_origin(answer) or answer) in _returns.STREAMS else "ask"
 
 
 def _parameter(method: str, parameter: inspect.Parameter, known: dict[str, Any]) -> Parameter:

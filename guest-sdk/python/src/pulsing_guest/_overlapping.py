@@ -7,9 +7,8 @@ from typing import Any
 from wit_world import exports as wit_exports
 from wit_world.imports import async_http, async_system, http_types
 
-from . import _actor, _call, _host, _loop, _wire
-from ._call import Call
-from ._life import Life, must_await, seconds
+from . import _actor, _call, _describe, _host, _loop, _wire
+from ._life import Life, must_await
 from .errors import log
 
 # Before the actor's own module is imported, which may take names out of `asyncio`.
@@ -20,10 +19,10 @@ _loop.prepare()
 def exports(module: Any) -> type:
     """The class that componentize-py looks for in the entry module."""
     life = Life(_actor.of(module), "overlapping")
-    description = _wire.description(life.actor.methods.values())
+    description = _describe.description(life.actor)
 
     class AsyncActor(wit_exports.AsyncActor):
-        def describe(self) -> Any:
+        def describe(self) -> str:
             return description
 
         async def start(self, options: Any) -> None:
@@ -31,7 +30,7 @@ def exports(module: Any) -> type:
                 _call.leave()
                 if life.actor.may_passivate:
                     async_system.may_passivate()
-                life.begin(options.name, options.generation, _wire.pair(options.config))
+                life.begin(options.name, options.key, options.generation, _wire.pair(options.config))
                 await _done(life.hook("on_start"))
             except BaseException as error:
                 raise _wire.failure(error) from None
@@ -85,9 +84,7 @@ def exports(module: Any) -> type:
 
 
 async def _call_method(life: Life, message: Any) -> tuple[Any, Any]:
-    _call.enter(
-        Call(message.call, message.idempotency_key, message.resume_after, seconds(message.remaining_ms))
-    )
+    _call.enter(_call.of_message(message))
     method = life.method(message.method)
     answer = life.call(method, *_wire.pair(message.args))
     return method, await _done(answer)

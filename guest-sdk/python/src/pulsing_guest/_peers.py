@@ -180,8 +180,11 @@ def begin_watch(host: Any, target: str) -> int:
 
 class watch(stream):
     """The ends of another actor's lives, for ``async for``: from now on, each once, and the last is the end of the
-    actor. Each is a ``dict`` with ``generation``, ``reason`` (one word), ``message`` (for people) and ``restarts``
-    (whether another life follows by itself). Closed as a `stream` is.
+    actor. Each is a ``dict`` with ``generation``, ``reason``, ``message`` (for people) and ``restarts`` (whether
+    another life follows by itself). Closed as a `stream` is.
+
+    ``reason`` is ``stopped``, ``killed``, ``restart-requested``, ``passivated``, ``trapped``, ``exited``,
+    ``start-failed``, ``faulted``, ``forced`` or ``host-fault``.
     """
 
     def __init__(self, target: str, /) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 from wit_world import exports as wit_exports
 from wit_world.imports import http, http_types, system
 
-from . import _actor, _call, _host, _wire
-from ._call import Call
-from ._life import Life, must_await, seconds
+from . import _actor, _call, _describe, _host, _wire
+from ._life import Life, must_await
 from .errors import SystemError, log
 
 _host.bind(_host.Host("serial", system, http, http_types, _wire))
@@ -18,10 +17,10 @@ _host.bind(_host.Host("serial", system, http, http_types, _wire))
 def exports(module: Any) -> type:
     """The class that componentize-py looks for in the entry module."""
     life = Life(_actor.serial_of(module), "serial")
-    description = _wire.description(life.actor.methods.values())
+    description = _describe.description(life.actor)
 
     class Actor(wit_exports.Actor):
-        def describe(self) -> Any:
+        def describe(self) -> str:
             return description
 
         def start(self, options: Any) -> None:
@@ -29,7 +28,7 @@ def exports(module: Any) -> type:
                 _call.leave()
                 if life.actor.may_passivate:
                     system.may_passivate()
-                life.begin(options.name, options.generation, _wire.pair(options.config))
+                life.begin(options.name, options.key, options.generation, _wire.pair(options.config))
                 _now(life.hook("on_start"))
             except BaseException as error:
                 raise _wire.failure(error) from None
@@ -73,9 +72,7 @@ def exports(module: Any) -> type:
 
 
 def _call_method(life: Life, message: Any) -> tuple[Any, Any]:
-    _call.enter(
-        Call(message.call, message.idempotency_key, message.resume_after, seconds(message.remaining_ms))
-    )
+    _call.enter(_call.of_message(message))
     method = life.method(message.method)
     return method, _now(life.call(method, *_wire.pair(message.args)))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import math
 import sys
 import types
 import typing
@@ -87,16 +88,14 @@ _PLAIN: dict[Any, tuple[Check, Schema]] = {
 }
 
 
-#: What the values of an `Enum` must be for JSON to have them.
-_SCALARS = (str, int, float, bool, type(None))
 #: The dataclasses that are being read just now: one may hold others of its own kind.
 _reading: dict[type, list[Check]] = {}
 
 
-def hints(of: Any) -> dict[str, Any]:
+def hints(of: Any, include_extras: bool = False) -> dict[str, Any]:
     """The type hints of a function or a class, as far as they can be read here."""
     try:
-        return typing.get_type_hints(of)
+        return typing.get_type_hints(of, include_extras=include_extras)
     except Exception:
         pass
     # One that only a type checker can read says nothing, and the others what they say.
@@ -104,7 +103,7 @@ def hints(of: Any) -> dict[str, Any]:
     for holder in reversed(of.__mro__) if isinstance(of, type) else [inspect.unwrap(of)]:
         for name, hint in _annotations(holder).items():
             try:
-                known[name] = _resolve(hint, holder)
+                known[name] = _resolve(hint, holder, include_extras)
             except Exception:
                 known.pop(name, None)
     return known
@@ -119,12 +118,12 @@ def _annotations(holder: Any) -> dict[str, Any]:
     return dict(annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF))
 
 
-def _resolve(hint: Any, holder: Any) -> Any:
+def _resolve(hint: Any, holder: Any, include_extras: bool) -> Any:
     def one() -> None: ...
 
     one.__annotations__ = {"it": hint}
     names = getattr(holder, "__globals__", None) or vars(sys.modules[holder.__module__])
-    return typing.get_type_hints(one, names)["it"]
+    return typing.get_type_hints(one, names, include_extras=include_extras)["it"]
 
 
 def read(hint: Any) -> tuple[Check, Schema]:
@@ -140,14 +139,14 @@ def read(hint: Any) -> tuple[Check, Schema]:
     if origin is Union or origin is types.UnionType:
         return _union(args)
     if origin is typing.Literal:
-        return _literal(args)
+        return _variants([(wire_value(each), each) for each in args])
     if origin is typing.Annotated:
         return read(args[0])
     if isinstance(hint, type):
         if dataclasses.is_dataclass(hint):
             return _dataclass(hint)
-        if issubclass(hint, enum.Enum) and all(type(each.value) in _SCALARS for each in hint):
-            return _enum(hint)
+        if issubclass(hint, enum.Enum):
+            return _variants([(each.value, each) for each in hint])
     return anything, True
 
 
@@ -198,7 +197,7 @@ def _union(hints: tuple[Any, ...]) -> tuple[Check, Schema]:
     checks = [check for check, _ in parts]
     if len(checks) == 1:
         check, schema = parts[0]
-        return (_or_none(check), _nullable(schema)) if has_none else parts[0]
+        return (_or_none(check), nullable(schema)) if has_none else parts[0]
 
     def check_any(value: Any) -> Any:
         if value is None and has_none:
@@ -221,7 +220,8 @@ def _or_none(check: Check) -> Check:
     return lambda value: None if value is None else check(value)
 
 
-def _nullable(schema: Schema) -> Schema:
+def nullable(schema: Schema) -> Schema:
+    """The schema of the same, or null."""
     if isinstance(schema, bool):
         return schema
     kind = schema.get("type")
@@ -230,20 +230,32 @@ def _nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _literal(values: tuple[Any, ...]) -> tuple[Check, Schema]:
+def wire_value(value: Any) -> Any:
+    """What stands in JSON for a value of a `Literal`."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def is_json(value: Any) -> bool:
+    """Whether JSON has the value, of a `Literal` or an `Enum`."""
+    if type(value) is float:
+        return math.isfinite(value)
+    return type(value) in (str, int, bool, type(None))
+
+
+def _variants(pairs: list[tuple[Any, Any]]) -> tuple[Check, Schema]:
+    """What JSON has, each with the value that it stands for."""
+    if not all(is_json(wire) for wire, _ in pairs):
+        return anything, True
+
     def check(value: Any) -> Any:
-        # 1 == True to Python.
-        if any(value == each and type(value) is type(each) for each in values):
-            return value
-        known = ", ".join(f"`{each}`" for each in values)
+        for wire, meant in pairs:
+            # 1 == True to Python.
+            if value == wire and type(value) is type(wire):
+                return meant
+        known = ", ".join(f"`{wire}`" for wire, _ in pairs)
         raise Mismatch(f"unknown variant {given(value)}, expected one of {known}")
 
-    return check, {"enum": list(values)}
-
-
-def _enum(kind: type[enum.Enum]) -> tuple[Check, Schema]:
-    check_value, schema = _literal(tuple(each.value for each in kind))
-    return lambda value: kind(check_value(value)), schema
+    return check, {"enum": [wire for wire, _ in pairs]}
 
 
 def _dataclass(kind: type) -> tuple[Check, Schema]:

@@ -87,8 +87,7 @@ def raise_call_error(error: Any) -> NoReturn:
 
 def raise_runtime_error(error: Any) -> NoReturn:
     """Raises why the host could not bring a message."""
-    kind = error.kind.name.lower().replace("_", "-")
-    raise RuntimeFailure(kind, error.message, error.retry_after_ms)
+    raise RuntimeFailure(error.kind, error.message, error.retry_after_ms)
 
 
 def _of_peer(error: Any) -> Union[Error, Cancelled]:
@@ -117,22 +116,6 @@ def options(timeout: Optional[float], idempotency_key: Optional[str]) -> Any:
     return wit.CallOptions(
         _lower.optional_milliseconds(timeout, "timeout"),
         _lower.optional_text(idempotency_key, "idempotency_key"),
-    )
-
-
-def description(methods: Any) -> Any:
-    """What an actor says of itself."""
-    kinds = {"ask": wit.MethodKind.ASK, "stream": wit.MethodKind.STREAM, "tell": wit.MethodKind.TELL}
-    return wit.Description(
-        [
-            wit.Method(
-                _lower.text(method.name, "a method's name"),
-                kinds[method.kind],
-                _lower.printable(method.doc),
-                None if (schema := method.args_schema()) is None else _lower.printable(schema),
-            )
-            for method in methods
-        ]
     )
 
 

@@ -86,8 +86,9 @@ class RuntimeFailure(Error):
     """The host could not bring a message to another actor, or its answer back.
 
     ``kind`` is ``actor-not-found``, ``actor-stopped``, ``actor-restarting`` (not handled: may be sent again),
-    ``mailbox-full``, ``deadlock``, ``permission-denied``, ``message-too-large``, ``no-connection`` or
-    ``internal``. ``retry_after_ms`` is when another try makes sense, where the host can tell.
+    ``mailbox-full``, ``deadlock``, ``permission-denied``, ``message-too-large``, ``no-connection``, ``internal``, or
+    another word of a host that is newer than this package: treat one that you do not know as ``internal``.
+    ``retry_after_ms`` is when another try makes sense, where the host can tell.
     """
 
     RECOVERABLE = frozenset({"actor-restarting", "mailbox-full", "no-connection"})

@@ -1,0 +1,167 @@
+/*
+ * Tests of what of the SDK needs no bindings, run on the machine that they are built on. `cargo xtask test` does so; by
+ * hand, in the folder of the SDK:
+ *
+ *   cc tests/sdk_test.c src/describe.c src/json.c src/kind.c vendor/yyjson.c -o sdk_test && ./sdk_test
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/plain.h"
+
+static int failures;
+
+#define CHECK(condition)                                                      \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
+      failures++;                                                             \
+    }                                                                         \
+  } while (0)
+
+/* ---- What the SDK needs of the parts that have bindings ---- */
+
+static jmp_buf life;
+static char last_words[300];
+
+void pulsing_in_die(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(last_words, sizeof last_words, format, args);
+  va_end(args);
+  longjmp(life, 1);
+}
+
+void pulsing_in_out_of_memory(void) { pulsing_in_die("out of memory"); }
+
+void pulsing_in_keep(pulsing_call *call, void *what, void (*release)(void *)) {
+  (void)call;
+  release(what);
+}
+
+/* ---- Descriptions ---- */
+
+static pulsing_outcome run(pulsing_call *call) {
+  (void)call;
+  return PULSING_DONE;
+}
+
+static void describes(pulsing_actor actor, const char *wanted) {
+  size_t len = 0;
+  if (setjmp(life)) {
+    fprintf(stderr, "it dies with: %s; wanted is %s\n", last_words, wanted);
+    failures++;
+    return;
+  }
+  char *json = pulsing_in_describe(&actor, &len);
+  if (len != strlen(wanted) || memcmp(json, wanted, len)) {
+    fprintf(stderr, "it is described as %s; wanted is %s\n", json, wanted);
+    failures++;
+  }
+  free(json);
+}
+
+static void refuses(pulsing_actor actor, const char *wanted) {
+  size_t len = 0;
+  if (!setjmp(life)) {
+    fprintf(stderr, "it is described as %s; it should die with: %s\n", pulsing_in_describe(&actor, &len), wanted);
+    failures++;
+  } else if (strcmp(last_words, wanted)) {
+    fprintf(stderr, "it dies with: %s; it should with: %s\n", last_words, wanted);
+    failures++;
+  }
+}
+
+#define ACTOR(...) ((pulsing_actor){__VA_ARGS__})
+#define WITH(...) ACTOR(.methods = &(pulsing_method){__VA_ARGS__}, .method_count = 1)
+#define NO_ARGS "{\"type\":\"object\",\"properties\":{},\"required\":[],\"additionalProperties\":false}"
+#define METHOD(rest) "{\"methods\":[{\"name\":\"m\"," rest "}]}"
+
+static void methods_are_described_with_their_schemas(void) {
+  describes(ACTOR(.methods = NULL), "{\"methods\":[]}");
+  describes(WITH("m", PULSING_TELL, run), METHOD("\"kind\":\"tell\",\"args\":" NO_ARGS));
+  describes(WITH("m", PULSING_ASK, run, "Doc.", .answer_schema = " {\"type\" : \"integer\"} "),
+            METHOD("\"kind\":\"ask\",\"doc\":\"Doc.\",\"args\":" NO_ARGS ",\"answer\":{\"type\":\"integer\"}"));
+  describes(WITH("m", PULSING_STREAM, run, NULL, {{"x", PULSING_BYTES}}, .item_schema = "true"),
+            METHOD("\"kind\":\"stream\",\"item\":true"));
+  describes(WITH("m", PULSING_ASK, run, NULL, {{"n", PULSING_INT}, {"o", PULSING_ANY, true}}),
+            METHOD("\"kind\":\"ask\",\"args\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"},"
+                   "\"o\":{}},\"required\":[\"n\"],\"additionalProperties\":false}"));
+}
+
+static void a_wrong_schema_is_refused_by_its_name(void) {
+  refuses(WITH("m", PULSING_ASK, run, .answer_schema = "{\"type\":}"),
+          "the `answer_schema` of `m` is not JSON: unexpected character, expected a valid JSON value");
+  refuses(WITH("m", PULSING_STREAM, run, .item_schema = ""), "the `item_schema` of `m` is not JSON: input length is 0");
+  refuses(WITH("m", PULSING_ASK, run, .answer_schema = "\"integer\""),
+          "the `answer_schema` of `m` is no JSON Schema, which is an object or a boolean");
+  refuses(WITH("m", PULSING_ASK, run, .item_schema = "{}"), "`item_schema` of `m`: its kind is `ask`");
+  refuses(WITH("m", PULSING_TELL, run, .answer_schema = "{}"), "`answer_schema` of `m`: its kind is `tell`");
+  refuses(WITH("m", (pulsing_kind)3, run), "the kind of `m` is 3");
+}
+
+static void what_the_host_would_refuse_is_refused(void) {
+  static pulsing_method many[1025];
+  for (size_t i = 0; i < 1025; i++) many[i] = (pulsing_method){"m", PULSING_ASK, run};
+  refuses(ACTOR(.methods = many, .method_count = 1025), "the actor has 1025 methods, which is more than 1024");
+  static char doc[(1 << 20) + 1];
+  memset(doc, 'x', sizeof doc - 1);
+  char wanted[100];
+  size_t size = sizeof METHOD("\"kind\":\"ask\",\"doc\":\"\",\"args\":" NO_ARGS) - 1 + (1 << 20);
+  snprintf(wanted, sizeof wanted, "the description of the actor has %zu bytes, which is more than 1048576", size);
+  refuses(WITH("m", PULSING_ASK, run, doc), wanted);
+}
+
+static void an_actor_says_how_it_wants_to_be_restarted(void) {
+  describes(ACTOR(.restart = PULSING_RESTART_NEVER), "{\"methods\":[],\"restart\":{\"policy\":\"never\"}}");
+  describes(ACTOR(.restart = PULSING_RESTART_ON_FAILURE, .max_restarts = 5, .min_backoff_ms = 7, .max_backoff_ms = 7),
+            "{\"methods\":[],\"restart\":{\"policy\":\"on_failure\",\"max_restarts\":5,\"min_backoff_ms\":7,"
+            "\"max_backoff_ms\":7}}");
+  describes(ACTOR(.max_restarts = UINT32_MAX), "{\"methods\":[],\"restart\":{\"max_restarts\":4294967295}}");
+  describes(ACTOR(.min_backoff_ms = 7), "{\"methods\":[],\"restart\":{\"min_backoff_ms\":7}}");
+}
+
+static void a_wrong_wish_for_restarts_is_refused_by_its_name(void) {
+  refuses(ACTOR(.restart = (pulsing_restart_policy)4), "`restart` must be a pulsing_restart_policy, not 4");
+  refuses(ACTOR(.max_restarts = -1), "`max_restarts` must be from 0 to 4294967295, not -1");
+  refuses(ACTOR(.max_restarts = 4294967296), "`max_restarts` must be from 0 to 4294967295, not 4294967296");
+  refuses(ACTOR(.min_backoff_ms = -1), "`min_backoff_ms` must be from 0 to 9007199254740991, not -1");
+  refuses(ACTOR(.max_backoff_ms = (int64_t)1 << 53),
+          "`max_backoff_ms` must be from 0 to 9007199254740991, not 9007199254740992");
+  refuses(ACTOR(.min_backoff_ms = 2, .max_backoff_ms = 1), "`min_backoff_ms` (2) is more than `max_backoff_ms` (1)");
+}
+
+/* ---- Kinds ---- */
+
+static pulsing_runtime runtime_of(const char *word) {
+  return pulsing_in_runtime_of((pulsing_text){word, strlen(word)});
+}
+
+static void a_kind_that_is_not_known_is_another_and_worth_no_other_try(void) {
+  static const char *const words[] = {
+      "actor-not-found",   "actor-stopped",     "actor-restarting", "mailbox-full", "deadlock",
+      "permission-denied", "message-too-large", "no-connection",    "internal",
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    CHECK(runtime_of(words[i]) == (pulsing_runtime)(PULSING_ACTOR_NOT_FOUND + i));
+  }
+  static const char *const others[] = {"solar-flare", "", "mailbox", "mailbox-full!", "MAILBOX-FULL"};
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) CHECK(runtime_of(others[i]) == PULSING_OTHER);
+  CHECK(pulsing_in_may_help(PULSING_MAILBOX_FULL) && pulsing_in_may_help(PULSING_NO_CONNECTION));
+  CHECK(pulsing_in_may_help(PULSING_ACTOR_RESTARTING));
+  CHECK(!pulsing_in_may_help(PULSING_OTHER) && !pulsing_in_may_help(PULSING_INTERNAL));
+}
+
+int main(void) {
+  methods_are_described_with_their_schemas();
+  a_wrong_schema_is_refused_by_its_name();
+  what_the_host_would_refuse_is_refused();
+  an_actor_says_how_it_wants_to_be_restarted();
+  a_wrong_wish_for_restarts_is_refused_by_its_name();
+  a_kind_that_is_not_known_is_another_and_worth_no_other_try();
+  if (!failures) puts("all tests of the SDK for C pass");
+  return failures != 0;
+}
