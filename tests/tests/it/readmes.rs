@@ -26,6 +26,11 @@ fn the_readme_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_grants_shows_what_happens() {
+    shows_what_happens("docs/grants.md");
+}
+
+#[test]
 fn the_readme_of_api_client_shows_what_happens() {
     shows_what_happens("examples/rust/api-client/README.md");
 }
