@@ -139,12 +139,23 @@ fn get_node_modules(tree: &Tree) -> Result<()> {
     })
 }
 
+/// Compiles the C that the README of its SDK shows. Those of Python and JavaScript are among the tests of their SDKs.
+fn test_readme_of_c(tree: &Tree, without: &[Language]) -> Result<()> {
+    if without.contains(&Language::C) {
+        return Ok(());
+    }
+    let mut python = Command::new(environment(tree).join("bin/python"));
+    python.arg(tree.root.join("guest-sdk/c/tests/readme.py"));
+    step("compile what the README of the SDK for C shows", || process::run(&mut python))
+}
+
 /// Runs the tests of the SDKs themselves, which need no host.
 ///
 /// # Errors
 ///
 /// Where one fails.
 pub(crate) fn test_sdks(tree: &Tree, without: &[Language]) -> Result<()> {
+    test_readme_of_c(tree, without)?;
     if !without.contains(&Language::Python) {
         let sdk = tree.root.join("guest-sdk/python");
         let mut tests = Command::new(environment(tree).join("bin/python"));
@@ -154,7 +165,9 @@ pub(crate) fn test_sdks(tree: &Tree, without: &[Language]) -> Result<()> {
     }
     if !without.contains(&Language::Javascript) {
         let mut tests = Command::new("node");
-        tests.args(["--test", "tests/sdk.test.js"]).current_dir(tree.root.join("guest-sdk/javascript"));
+        tests
+            .args(["--test", "tests/sdk.test.js", "tests/readme.test.js"])
+            .current_dir(tree.root.join("guest-sdk/javascript"));
         step("test the SDK for JavaScript", || process::run(&mut tests))?;
     }
     if !without.contains(&Language::C) {

@@ -34,6 +34,7 @@ mod projects;
 mod properties;
 mod readmes;
 mod sabotage;
+mod semantics;
 mod servers;
 mod services;
 mod stream_hops;

@@ -54,6 +54,8 @@ pub(super) struct Setup {
     pub(super) failing_starts: u64,
     /// Whether it lets itself be passivated.
     pub(super) may_passivate: bool,
+    /// How long its `stop` takes.
+    pub(super) stop_takes: Duration,
 }
 
 impl Default for Setup {
@@ -64,6 +66,7 @@ impl Default for Setup {
             restart: RestartSettings::default(),
             failing_starts: 0,
             may_passivate: false,
+            stop_takes: Duration::ZERO,
         }
     }
 }
@@ -75,8 +78,8 @@ impl Setup {
 
     pub(super) fn spawn(self) -> Fixture {
         let journal = Journal::default();
-        let Self { lane, failing_starts, may_passivate, .. } = self;
-        let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate };
+        let Self { lane, failing_starts, may_passivate, stop_takes, .. } = self;
+        let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate, stop_takes };
         let (actor, run) = Spawn {
             id: "native".parse().unwrap(),
             behavior: Arc::new(behavior),
@@ -126,12 +129,14 @@ struct Native {
     journal: Journal,
     failing_starts: u64,
     may_passivate: bool,
+    stop_takes: Duration,
 }
 
 /// One life: how far each open stream has got, and how.
 struct NativeLife<'a> {
     journal: &'a Journal,
     context: LifeContext,
+    stop_takes: Duration,
     streams: Mutex<HashMap<StreamId, Counting>>,
 }
 
@@ -169,7 +174,8 @@ impl Behavior for Native {
                 context.may_passivate();
             }
             context.ready(&birth, description());
-            let life = NativeLife { journal: &self.journal, context, streams: Mutex::default() };
+            let (journal, stop_takes) = (&self.journal, self.stop_takes);
+            let life = NativeLife { journal, context, stop_takes, streams: Mutex::default() };
             match self.lane {
                 Lane::Serial => life.serially().await,
                 Lane::Overlapping => life.overlapping().await,
@@ -250,6 +256,9 @@ impl NativeLife<'_> {
             }
             Work::Stop => {
                 self.journal.note("stop");
+                if !self.stop_takes.is_zero() {
+                    tokio::time::sleep(self.stop_takes).await;
+                }
                 return Some(ExitReason::Stopped);
             }
         }
@@ -265,6 +274,12 @@ impl NativeLife<'_> {
         let pause = Duration::from_millis(number);
         Ok(match method.as_str() {
             "crash" => {
+                if let Some(wait_ms) = args["wait_ms"].as_u64() {
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                }
+                if let Some(code) = args["exit"].as_i64() {
+                    return Err(ExitReason::Exited { code: code.try_into().unwrap() });
+                }
                 return Err(ExitReason::Trapped { message: "boom".to_owned(), backtrace: String::new() });
             }
             "panic" => panic!("a bug"),

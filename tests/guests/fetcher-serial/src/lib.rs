@@ -110,6 +110,13 @@ impl Fetcher {
         Ok(Posting::begin(&Method::Get, &authority, fields)?.response.status())
     }
 
+    /// Writes a body whose length the head says, and which need not be so long.
+    fn upload_with_length(&self, authority: String, length: String, body: String) -> Result<(), Error> {
+        let fields =
+            Fields::from_list(&[("content-length".to_owned(), length.into_bytes())]).map_err(system)?;
+        Posting::begin(&Method::Post, &authority, fields)?.write(body.as_bytes()).map_err(system)
+    }
+
     /// Writes a body of so many bytes, once the response has begun.
     fn upload(&self, authority: String, bytes: usize) -> Result<(), Error> {
         let posting = Posting::begin(&Method::Post, &authority, Fields::new())?;

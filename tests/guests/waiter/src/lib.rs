@@ -47,7 +47,7 @@ impl Drop for Unfinished {
     }
 }
 
-#[pulsing_guest::actor]
+#[pulsing_guest::actor(may_passivate)]
 impl Waiter {
     /// Waits, and answers the most handlers that ever waited at once.
     async fn nap(this: This<Self>, ms: u64) -> u64 {
