@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
-use pulsing_host::message::{Message, Payload};
 use pulsing_host::{ActorRef, SendOptions};
+use pulsing_host::{Message, Payload};
 use tokio::task::JoinSet;
 
 /// Something that answers.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
 use pulsing_host::ActorRef;
-use pulsing_host::message::Payload;
+use pulsing_host::Payload;
 
 use crate::Bench;
 use crate::asked::{Asked, Sandboxed, ask_p50};
@@ -34,6 +34,15 @@ pub(crate) struct Options {
     /// The most handlers that wait.
     #[arg(long, default_value_t = 10_000)]
     handlers: usize,
+    /// The most streams of one actor.
+    #[arg(long, default_value_t = 1_000)]
+    streams: usize,
+    /// How many items all streams have together.
+    #[arg(long, default_value_t = 50_000)]
+    items: u32,
+    /// The most actors that crash at once.
+    #[arg(long, default_value_t = 1_000)]
+    crashes: usize,
 }
 
 /// Runs all of it, and draws it into `folder`. Answers the rows.
@@ -133,14 +142,14 @@ fn handlers(bench: &Bench, options: &Options) -> Result<Plot> {
                 let nap = parked.ask::<()>("nap", &(FOR_EVER.as_millis(),)).into_future();
                 naps.spawn(nap);
             }
-            while parked.snapshot().await.unwrap().in_flight < count {
+            while parked.snapshot().await?.in_flight < count {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             Ok(naps)
         })?;
         points.push((x(count), options.ask_p50(bench, &echo(&actor, BODY))?));
         drop(naps);
-        bench.places.at_home(async move { Ok(actor.kill().await.unwrap()) })?;
+        bench.places.at_home(async move { Ok(actor.kill().await?) })?;
     }
     let lines = vec![Line { name: "overlapping".to_owned(), points }];
     Ok(Plot {
@@ -154,14 +163,12 @@ fn handlers(bench: &Bench, options: &Options) -> Result<Plot> {
 
 /// Streams of one actor that are read at once.
 fn streams(bench: &Bench, options: &Options) -> Result<Plot> {
-    const MOST: usize = 1000;
-    const ITEMS: u32 = 50_000;
     let mut lines = Vec::new();
     for (name, guest) in [("serial", "echo"), ("overlapping", "echo-overlapping")] {
         let actor = bench.start(bench.spec(guest, &format!("streams-{name}"))?)?;
         let mut points = Vec::new();
-        for count in decades(MOST) {
-            let each = ITEMS / u32::try_from(count)?;
+        for count in decades(options.streams) {
+            let each = options.items / u32::try_from(count)?;
             let rate = options.middle(|| {
                 let actor = actor.clone();
                 bench.places.run(Placement::Same, async move {
@@ -188,12 +195,12 @@ fn streams(bench: &Bench, options: &Options) -> Result<Plot> {
 
 /// Actors that crash at the same moment.
 fn storms(bench: &Bench, options: &Options) -> Result<Plot> {
-    const MOST: usize = 1000;
+    let most = options.crashes;
     let actors: Result<Vec<_>> =
-        (0..MOST).map(|n| bench.start(crashing(bench.spec("echo", &format!("storm-{n}"))?))).collect();
+        (0..most).map(|n| bench.start(crashing(bench.spec("echo", &format!("storm-{n}"))?))).collect();
     let actors = actors?;
     let mut points = Vec::new();
-    for count in decades(MOST) {
+    for count in decades(most) {
         let each = options.middle(|| {
             let actors: Vec<_> = actors.iter().take(count).cloned().collect();
             bench.places.run(Placement::Same, async move {

@@ -1,6 +1,6 @@
 //! Over HTTP, with the program as people run it: beside a bare server that echoes, and how soon it answers at all.
-//!
-//! wrk makes the load: it takes little of the two cores that server and client share.
+
+mod load;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,6 +13,7 @@ use axum::Router;
 use axum::routing::post;
 use clap::Args;
 
+use self::load::{Client, Load};
 use crate::Bench;
 use crate::contest::Contest;
 use crate::rows::{Goal, Row};
@@ -45,41 +46,30 @@ const PATH: &str = "/v1/actors/echo/ask/say";
 
 /// Runs all of it. Answers the rows.
 pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
-    ensure!(
-        Command::new("wrk").arg("--version").output().is_ok(),
-        "`wrk` is missing; `apt-get install wrk` brings it"
-    );
-    let script = bench.output.join("post.lua");
-    std::fs::create_dir_all(&bench.output)?;
-    std::fs::write(&script, format!("wrk.method = 'POST'\nwrk.body = '{BODY}'\n"))?;
+    let client = Client::find();
+    if client == Client::Own {
+        println!("wrk is missing: a client of our own makes the load, which takes more of the machine");
+    }
+    let load = Load::new(client, options.connections, options.round_secs, BODY, &bench.output)?;
     let started = Instant::now();
     let bare = Server::bare()?;
     let ours = Server::pulsing(bench, options, &["echo"])?;
     let hello = bench.guests.join("hello-http.wasm");
     let serve = options.wasmtime.as_ref().map(|program| Server::wasmtime(program, &hello)).transpose()?;
-    let load = |server: &Server, path: &str, script: Option<&PathBuf>| {
-        let mut wrk = Command::new("wrk");
-        wrk.args(["--threads", "1", "--connections", &options.connections.to_string()]);
-        wrk.args(["--duration", &format!("{}s", options.round_secs)]);
-        if let Some(script) = script {
-            wrk.arg("--script").arg(script);
-        }
-        requests_per_sec(wrk.arg(format!("http://{}{path}", server.address)))
-    };
     // The actor is there before it is measured.
     while let Err(error) = ours.ask() {
         ensure!(started.elapsed() < PATIENCE, "no answer: {error}");
         pause();
     }
     let mut contest = Contest::default();
-    contest.enter("bare axum echo", || load(&bare, PATH, Some(&script)));
-    contest.enter("ask", || load(&ours, PATH, Some(&script)));
+    contest.enter("bare axum echo", || load.posts_per_sec(&bare.url(PATH)));
+    contest.enter("ask", || load.posts_per_sec(&ours.url(PATH)));
     if let Some(serve) = &serve {
-        contest.enter("wasmtime serve of a greeting", || load(serve, "/", None));
+        contest.enter("wasmtime serve of a greeting", || load.gets_per_sec(&serve.url("/")));
     }
     contest.enter("run to first answer", || first_answer_millis(bench, options));
     let series = contest.run(options.rounds)?;
-    let work = format!("ask over HTTP, {} connections", options.connections);
+    let work = format!("ask over HTTP, {} connections{}", options.connections, client.note());
     let mut rows = vec![series.row(&work, "/s", "ask", "bare axum echo", Some(Goal::AtLeast(0.6)))?];
     if serve.is_some() {
         rows.push(series.row(
@@ -140,6 +130,10 @@ impl Server {
         Ok(Self { process, address })
     }
 
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// Asks over a connection of its own.
     fn ask(&self) -> Result<()> {
         let mut connection = TcpStream::connect(&self.address)?;
@@ -195,15 +189,6 @@ fn first_answer_millis(bench: &Bench, options: &Options) -> Result<f64> {
 )]
 fn pause() {
     std::thread::sleep(AGAIN);
-}
-
-/// What wrk counts.
-fn requests_per_sec(wrk: &mut Command) -> Result<f64> {
-    let output = wrk.output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success() && !text.contains("Non-2xx"), "wrk says: {text}");
-    let rate = text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
-    rate.context("wrk says no rate")?.trim().parse().context("wrk says no number")
 }
 
 /// Echoes bodies, with the same framework that the host has, until it is ended.

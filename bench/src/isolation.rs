@@ -11,10 +11,10 @@ use bytesize::ByteSize;
 use clap::Args;
 use hdrhistogram::Histogram;
 use pulsing_host::ActorRef;
-use pulsing_host::engine::EPOCH_TICK;
-use pulsing_host::exit::ExitReason;
-use pulsing_host::host::ActorSpec;
-use pulsing_host::policy::{RestartPolicy, RestartSettings};
+use pulsing_host::ActorSpec;
+use pulsing_host::EPOCH_TICK;
+use pulsing_host::ExitReason;
+use pulsing_host::{RestartPolicy, RestartSettings};
 use tokio::task::JoinSet;
 
 use super::Bench;
@@ -149,14 +149,15 @@ impl Neighbours {
         self.provoking.spawn(async move {
             // An error is what is wanted; only one that comes at once would be without an end.
             while actor.ask::<()>(method, &()).await.is_err()
-                && !actor.status().await.unwrap().state.is_final()
+                && actor.status().await.is_ok_and(|status| !status.state.is_final())
             {}
         });
     }
 
     async fn end(mut self) {
         for actor in &self.actors {
-            actor.kill().await.unwrap();
+            // It may have ended by itself.
+            drop(actor.kill().await);
         }
         self.provoking.shutdown().await;
     }
@@ -192,10 +193,10 @@ async fn computing_too_long(bench: &Bench) -> Result<f64> {
     spec.limits.handler_max_cpu = LOOP_MAX;
     spec.restart.policy = RestartPolicy::Never;
     let actor = start(bench, spec).await?;
-    let before = actor.snapshot().await.unwrap().counted.cpu;
+    let before = actor.snapshot().await?.counted.cpu;
     actor.tell("spin", &()).await?;
     ended(&actor).await?;
-    Ok(ticks((actor.snapshot().await.unwrap().counted.cpu - before).saturating_sub(LOOP_MAX)))
+    Ok(ticks((actor.snapshot().await?.counted.cpu - before).saturating_sub(LOOP_MAX)))
 }
 
 /// Time by the wall for which a loop went on once it should have stopped, in ticks.

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use pulsing_host::ActorName;
 use pulsing_host::ActorRef;
-use pulsing_host::engine::{COMPILED_ENDING, ComponentSource, compile_ahead};
-use pulsing_host::host::{ActorSpec, Host, HostBuilder};
-use pulsing_host::id::ActorName;
+use pulsing_host::{ActorSpec, Host, HostBuilder};
+use pulsing_host::{COMPILED_ENDING, ComponentSource, compile_ahead};
 
 use crate::Bench;
 use crate::contest::Contest;
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// How many asks there are in a round, of each guest.
     #[arg(long, default_value_t = 500)]
     asks: u32,
+    /// Only these beside `rust-serial`, such as `python,c`; all, if none is given.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 /// The guest that all others stand beside.
@@ -33,8 +36,9 @@ const GUESTS: [&str; 7] =
 
 /// Runs all of it. Answers the rows.
 pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
+    let guests = built(bench, &options.only);
     let mut contest = Contest::default();
-    for guest in GUESTS {
+    for guest in guests.iter().copied() {
         let file = format!("polyglot-{guest}");
         let actor = bench.start(bench.spec(&file, guest)?)?;
         let asks = options.asks;
@@ -61,12 +65,26 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         ("start", "a host's first start from the cache", "ms"),
         ("ahead", "a host's first start from a file compiled ahead", "ms"),
     ] {
-        for guest in GUESTS {
+        for guest in &guests {
             let (name, baseline) = (format!("{what} {guest}"), format!("{what} {BASELINE}"));
             rows.push(series.row(&format!("{work}: {guest}"), unit, &name, &baseline, None)?);
         }
     }
     Ok(rows)
+}
+
+/// The guests that there are. What is left out is said; the baseline cannot be.
+fn built(bench: &Bench, only: &[String]) -> Vec<&'static str> {
+    let is_wanted =
+        |guest: &&str| only.is_empty() || only.iter().any(|one| one == guest) || *guest == BASELINE;
+    let is_built = |guest: &&str| {
+        let missing = bench.component(&format!("polyglot-{guest}")).err();
+        if let Some(missing) = &missing {
+            println!("{guest} is left out: {missing}");
+        }
+        missing.is_none() || *guest == BASELINE
+    };
+    GUESTS.into_iter().filter(is_wanted).filter(is_built).collect()
 }
 
 /// The guest's code in a file, as `pulsing-host compile` makes it.

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
 use pulsing_host::ActorRef;
-use pulsing_host::host::ActorSpec;
-use pulsing_host::message::Payload;
-use pulsing_host::policy::{RestartPolicy, RestartSettings};
+use pulsing_host::ActorSpec;
+use pulsing_host::Payload;
+use pulsing_host::{RestartPolicy, RestartSettings};
 
 use crate::Bench;
 use crate::asked::{Asked, Sandboxed};

@@ -15,6 +15,7 @@ mod languages;
 mod lives;
 mod messages;
 mod native;
+mod peers;
 mod places;
 mod plot;
 mod profile;
@@ -29,11 +30,12 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
+use pulsing_host::ActorName;
 use pulsing_host::ActorRef;
-use pulsing_host::engine::{ComponentSource, Engines};
-use pulsing_host::host::{ActorSpec, Host};
-use pulsing_host::id::ActorName;
-use pulsing_host::limits::HostLimits;
+use pulsing_host::ComponentSource;
+use pulsing_host::HostLimits;
+use pulsing_host::internals::Engines;
+use pulsing_host::{ActorSpec, Host};
 
 use crate::places::Places;
 use crate::rows::Row;

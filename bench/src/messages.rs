@@ -7,12 +7,13 @@ use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
 use pulsing_host::ActorRef;
-use pulsing_host::message::Payload;
+use pulsing_host::Payload;
 
 use crate::Bench;
 use crate::asked::{Counting, Sandboxed, ask_p50, asks_per_sec, tells_per_sec};
 use crate::contest::Contest;
 use crate::native::{KameoEcho, RactorEcho, TokioEcho};
+use crate::peers;
 use crate::places::Placement;
 use crate::raw::{Raw, RawLoop};
 use crate::rows::{Goal, Row};
@@ -21,7 +22,7 @@ use crate::rows::{Goal, Row};
 pub(crate) struct Options {
     /// How many rounds.
     #[arg(long, default_value_t = 9)]
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// How long each is measured in a round, in milliseconds.
     #[arg(long, default_value_t = 200)]
     round_millis: u64,
@@ -31,6 +32,13 @@ pub(crate) struct Options {
     /// How many callers ask at once, where many do.
     #[arg(long, default_value_t = 64)]
     callers: usize,
+}
+
+impl Options {
+    /// How long each is measured in a round.
+    pub(crate) fn time(&self) -> Duration {
+        Duration::from_millis(self.round_millis)
+    }
 }
 
 /// What is sent: 16 bytes.
@@ -82,12 +90,13 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         rows.extend(one_caller(bench, options, &actors, placement)?);
         rows.extend(many(bench, options, &actors, placement)?);
     }
+    rows.extend(peers::run(bench, options)?);
     Ok(rows)
 }
 
 /// How long an ask takes.
 fn one_caller(bench: &Bench, options: &Options, actors: &Actors, placement: Placement) -> Result<Vec<Row>> {
-    let time = Duration::from_millis(options.round_millis);
+    let time = options.time();
     let raw = |guest| Raw::new(&bench.engines, &bench.component(guest)?, BODY).map(Arc::new);
     let (serial, concurrent) = (raw("echo")?, raw("echo-overlapping")?);
     let (places, mut contest) = (&bench.places, Contest::default());
@@ -151,7 +160,7 @@ fn one_caller(bench: &Bench, options: &Options, actors: &Actors, placement: Plac
 
 /// How many asks and tells there are in a second.
 fn many(bench: &Bench, options: &Options, actors: &Actors, placement: Placement) -> Result<Vec<Row>> {
-    let (time, callers) = (Duration::from_millis(options.round_millis), options.callers);
+    let (time, callers) = (options.time(), options.callers);
     let (places, mut contest) = (&bench.places, Contest::default());
     contest.enter("tokio asks", || places.run(placement, asks_per_sec(actors.tokio.clone(), callers, time)));
     contest.enter("kameo asks", || places.run(placement, asks_per_sec(actors.kameo.clone(), callers, time)));

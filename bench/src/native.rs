@@ -11,6 +11,7 @@ use ractor::{ActorProcessingErr, ActorRef as RactorRef, RpcReplyPort};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::asked::{Asked, Told};
+use crate::peers::Relays;
 
 /// As many as a mailbox of the host holds by default.
 const MAILBOX: usize = 256;
@@ -108,6 +109,47 @@ impl Told for KameoEcho {
 
     async fn told(&self) -> Result<u64> {
         self.actor.ask(HowMany).await.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+}
+
+/// Sends so many messages to the other, for whoever asks it to.
+struct Relay {
+    asks: u32,
+    tells: u32,
+    to: KameoEcho,
+}
+
+impl Message<Relay> for KameoActor {
+    type Reply = Result<(), RelayError>;
+
+    async fn handle(&mut self, relay: Relay, _: &mut KameoContext<Self, Self::Reply>) -> Self::Reply {
+        for _ in 0..relay.asks {
+            relay.to.ask().await.map_err(|error| RelayError(error.to_string()))?;
+        }
+        for _ in 0..relay.tells {
+            relay.to.tell().await.map_err(|error| RelayError(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why the other could not be reached.
+#[derive(Debug)]
+struct RelayError(#[expect(dead_code, reason = "it is shown by `Debug`")] String);
+
+impl Relays for KameoEcho {
+    async fn relay_asks(&self, count: u32, to: &Self) -> Result<()> {
+        self.relay(Relay { asks: count, tells: 0, to: to.clone() }).await
+    }
+
+    async fn relay_tells(&self, count: u32, to: &Self) -> Result<()> {
+        self.relay(Relay { asks: 0, tells: count, to: to.clone() }).await
+    }
+}
+
+impl KameoEcho {
+    async fn relay(&self, relay: Relay) -> Result<()> {
+        self.actor.ask(relay).await.map_err(|error| anyhow::anyhow!("{error:?}"))
     }
 }
 

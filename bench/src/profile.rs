@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use pulsing_host::message::Payload;
+use pulsing_host::Payload;
 
 use crate::Bench;
 use crate::asked::{Sandboxed, ask_p50, asks_per_sec, tells_per_sec};

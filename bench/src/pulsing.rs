@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use pulsing_host::message::Payload;
+use pulsing_host::Payload;
 
 use crate::Bench;
 use crate::asked::{Sandboxed, ask_p50, tells_per_sec};

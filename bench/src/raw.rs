@@ -1,7 +1,9 @@
 //! Calls into a guest without a host around them: a store, an instance, and nothing else.
 //!
 //! The engines are the host's own, and so is the guest. Of what the host offers to guests beyond wasi there is what the
-//! measured ones use; all else traps.
+//! measured ones use ([`imports`]); all else traps.
+
+mod imports;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +14,9 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
+use pulsing_host::ComponentSource;
 use pulsing_host::Lane;
-use pulsing_host::engine::{ComponentSource, Engines, load};
+use pulsing_host::internals::{Engines, load};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
@@ -75,7 +78,7 @@ impl Raw {
         let loaded = load(engines, guest)?;
         let mut linker = Linker::<Wasi>::new(engines.of(loaded.lane));
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        add_system(&mut linker, loaded.lane)?;
+        imports::add_to_linker(&mut linker, loaded.lane)?;
         linker.define_unknown_imports_as_traps(&loaded.component)?;
         let pre = linker.instantiate_pre(&loaded.component)?;
         let code = match loaded.lane {
@@ -242,34 +245,6 @@ impl Asked for RawLoop {
         self.0.send(answer).await.context("the loop has ended")?;
         wait.await.context("the loop has ended")
     }
-}
-
-/// What the measured guests use of the host, as short as it can be.
-fn add_system(linker: &mut Linker<Wasi>, lane: Lane) -> Result<()> {
-    let name = match lane {
-        Lane::Serial => "pulsing:actor/system@0.2.0",
-        Lane::Overlapping => "pulsing:actor/async-system@0.2.0",
-    };
-    let mut system = linker.instance(name)?;
-    system.func_wrap("may-passivate", |_, ()| Ok(()))?;
-    if lane == Lane::Overlapping {
-        system.func_wrap_concurrent("sleep", |_, (ms,): (u64,)| {
-            Box::pin(async move {
-                tokio::time::sleep(Duration::from_millis(ms)).await;
-                Ok(())
-            })
-        })?;
-        system.func_wrap_concurrent("cancelled", |accessor, (call,): (u64,)| {
-            Box::pin(async move {
-                let (ended, wait) = oneshot::channel();
-                accessor.with(|mut store| lock(&store.get().watched).insert(call, ended));
-                // It errs where the call has ended, which is all there is to know.
-                drop(wait.await);
-                Ok(())
-            })
-        })?;
-    }
-    Ok(())
 }
 
 fn lock(watched: &Watched) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use futures::StreamExt;
 use pulsing_host::ActorRef;
-use pulsing_host::message::Payload;
+use pulsing_host::Payload;
 use tokio::sync::mpsc;
 
 use crate::Bench;

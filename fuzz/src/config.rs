@@ -10,15 +10,16 @@
 
 use std::time::Duration;
 
+use pulsing_host::ActorName;
+use pulsing_host::CallError;
+use pulsing_host::DirGrant;
+use pulsing_host::HttpGrant;
+use pulsing_host::Limits;
+use pulsing_host::RestartSettings;
 use pulsing_host::config::HostConfig;
-use pulsing_host::error::CallError;
-use pulsing_host::fuzzing;
 use pulsing_host::gateway::token::Token;
-use pulsing_host::grants::DirGrant;
-use pulsing_host::grants::http::{Denied, HttpGrant, Reach, reach};
-use pulsing_host::id::ActorName;
-use pulsing_host::limits::Limits;
-use pulsing_host::policy::RestartSettings;
+use pulsing_host::internals;
+use pulsing_host::internals::{Denied, Reach, reach};
 use url::Url;
 
 use crate::double;
@@ -46,7 +47,7 @@ pub fn run(data: &[u8]) {
 
 fn check_command_line(text: &str) {
     let words = ["pulsing-host", "run", "x.wasm"].into_iter().chain(text.lines());
-    if let Err(error) = fuzzing::command_line(words) {
+    if let Err(error) = internals::command_line(words) {
         assert!(!error.is_empty(), "a command line is refused without a word");
     }
 }
@@ -78,7 +79,7 @@ fn can_be_granted(url: &Url) -> bool {
 }
 
 fn check_file(text: &str) {
-    match fuzzing::config(text) {
+    match internals::config(text) {
         Ok(config) => check_config(config),
         Err(error) => {
             assert_one_line(&error.to_string());

@@ -1,7 +1,7 @@
 //! What a component returns from `describe`: any text, read as a description.
 
-use pulsing_host::description::{DESCRIPTION_MAX_BYTES, Description, METHODS_MAX};
-use pulsing_host::message::{METHOD_MAX_BYTES, Method};
+use pulsing_host::internals::{DESCRIPTION_MAX_BYTES, METHOD_MAX_BYTES, METHODS_MAX};
+use pulsing_host::{Description, Method};
 
 use crate::line::{assert_at_most, assert_one_line};
 

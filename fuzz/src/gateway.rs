@@ -14,12 +14,12 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use futures::TryStreamExt;
-use pulsing_host::fuzzing;
+use pulsing_host::Limits;
+use pulsing_host::Registry;
+use pulsing_host::RestartSettings;
 use pulsing_host::gateway::problem::{CONTENT_TYPE_PROBLEM, Problem};
 use pulsing_host::gateway::token::Token;
-use pulsing_host::limits::Limits;
-use pulsing_host::policy::RestartSettings;
-use pulsing_host::registry::Registry;
+use pulsing_host::internals;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::double;
@@ -53,8 +53,8 @@ pub fn run(data: &[u8]) {
 
 /// Events are the same however they are cut, and there are no more of them than lines.
 fn check_reading(bytes: &[u8]) {
-    let whole = fuzzing::events([bytes]);
-    assert_eq!(whole, fuzzing::events(bytes.chunks(1)), "events depend on how they are cut");
+    let whole = internals::events([bytes]);
+    assert_eq!(whole, internals::events(bytes.chunks(1)), "events depend on how they are cut");
     assert!(whole.is_none_or(|events| events.len() <= bytes.len()), "events come from nothing");
 }
 
@@ -62,9 +62,9 @@ async fn converse(token: Option<Token>, sent: &[u8]) -> Vec<u8> {
     let registry = Registry::default();
     let actor = double::spawn(&registry, Limits::default(), RestartSettings::default());
     actor.ready().await.expect("the double starts");
-    let router: Router = fuzzing::router(Arc::new(registry), token).layer(from_fn(checked));
+    let router: Router = internals::router(Arc::new(registry), token).layer(from_fn(checked));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
-    let serving = tokio::spawn(fuzzing::connection(server, router));
+    let serving = tokio::spawn(internals::connection(server, router));
     let mut answered = Vec::new();
     drop(tokio::time::timeout(CLIENT_BOUND, exchange(client, sent, &mut answered)).await);
     // The client has gone: what it waited for ends, whatever it was.

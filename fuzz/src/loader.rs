@@ -4,8 +4,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use pulsing_host::engine::{ComponentSource, Engines, LoadError};
-use pulsing_host::instance::{Program, Programs};
+use pulsing_host::internals::Engines;
+use pulsing_host::internals::{Program, Programs};
+use pulsing_host::{ComponentSource, LoadError};
 
 use crate::line::{assert_at_most, assert_one_line};
 

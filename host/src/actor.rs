@@ -124,7 +124,12 @@ impl Rooms {
 
 /// What a life would hold of an actor that never runs: for finding out what a behavior says of itself.
 #[must_use]
-pub fn context_of_nobody(id: ActorId, lane: Lane, limits: Limits, counters: &Arc<Counters>) -> LifeContext {
+pub(crate) fn context_of_nobody(
+    id: ActorId,
+    lane: Lane,
+    limits: Limits,
+    counters: &Arc<Counters>,
+) -> LifeContext {
     let restart = RestartSettings::default();
     let rooms = Rooms::new(id, lane, Arc::new(limits), &restart, counters, Arc::default());
     LifeContext::new(rooms.dispatch)

@@ -13,7 +13,7 @@ use crate::stream::StreamReader;
 use crate::wait_graph::CallPath;
 
 /// What a handler returned, as its caller gets it.
-pub enum Answer {
+pub(crate) enum Answer {
     /// One value.
     Value(Payload),
     /// A stream that has begun.
@@ -21,7 +21,7 @@ pub enum Answer {
 }
 
 /// What a caller waits for.
-pub type Outcome = Result<Answer, CallError>;
+pub(crate) type Outcome = Result<Answer, CallError>;
 
 /// What a sender wants where the mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,7 +45,7 @@ pub enum WhenRestarting {
 
 /// What goes along with a message, beside what its sender wrote.
 #[derive(Debug, Clone, Default)]
-pub struct CallContext {
+pub(crate) struct CallContext {
     /// When the caller stops waiting; none where it waits without end, and of a tell.
     pub deadline: Option<Deadline>,
     /// The calls that this one is a part of, the nearest first.
@@ -58,7 +58,7 @@ pub struct CallContext {
 
 /// When a caller stops waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadline {
+pub(crate) struct Deadline {
     at: Instant,
     /// When the message was sent: whoever takes it up at once needs no other clock, which would cost as much as a small
     /// message.
@@ -68,7 +68,7 @@ pub struct Deadline {
 impl Deadline {
     /// The end of `timeout` from now on; none where time has no end.
     #[must_use]
-    pub fn after(timeout: Duration) -> Option<Self> {
+    pub(crate) fn after(timeout: Duration) -> Option<Self> {
         let sent = Instant::now();
         Some(Self { at: sent.checked_add(timeout)?, sent })
     }
@@ -98,7 +98,7 @@ impl Deadline {
 
     /// The time left at `now`; none where it is over.
     #[must_use]
-    pub fn left(self, now: Instant) -> Option<Duration> {
+    pub(crate) fn left(self, now: Instant) -> Option<Duration> {
         self.at.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 }

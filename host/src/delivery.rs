@@ -17,10 +17,10 @@ mod reference;
 mod request;
 mod retry;
 
-pub use self::admission::Peers;
-pub(crate) use self::admission::admit;
-pub use self::directory::{Directory, Lookup};
-pub use self::port::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View};
+pub(crate) use self::admission::{Peers, admit};
+pub(crate) use self::directory::{Directory, Lookup};
+pub use self::port::ActorSnapshot;
+pub(crate) use self::port::{Call, Command, Done, Port, Profile, Seen, Told, View};
 pub use self::reference::{ActorRef, ControlError, SendOptions};
 pub use self::request::{Ask, Open, Request, Tell};
 pub use self::retry::{Retry, new_key};

@@ -20,7 +20,8 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
-pub use self::behavior::{Behavior, Birth, Description, DrawResult, Drawn, Job, Reply, Work};
+pub(crate) use self::behavior::Description;
+pub use self::behavior::{Behavior, Birth, Drawn, Job, Reply, Work};
 use self::in_flight::InFlight;
 pub(crate) use self::in_flight::Phase;
 pub use self::life_context::LifeContext;

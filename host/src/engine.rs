@@ -21,9 +21,10 @@ use self::cache::CodeCache;
 use crate::lane::Lane;
 
 pub use self::ahead::{COMPILED_ENDING, compile_ahead};
-pub use self::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile, load};
+pub use self::component::{CodeOrigin, ComponentSource, load};
+pub(crate) use self::component::{Digest, Loaded, compile};
 pub use self::error::{BuildError, LoadError};
-pub use self::preview::lane;
+pub(crate) use self::preview::lane;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
 ///

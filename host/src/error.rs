@@ -227,7 +227,7 @@ impl CallError {
 /// The one of `known` that `word` most likely meant: the nearest by edit distance, if near at all, or one
 /// that it is the beginning of.
 #[must_use]
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not compared: the distance takes time in the product of both lengths.
     const LENGTH_MAX: usize = 64;
     /// How many words are compared: all methods of an actor, though not all actors of a large host.

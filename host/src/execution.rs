@@ -42,7 +42,7 @@ use crate::exit::{ExitReason, Overdue};
 use crate::id::CallId;
 use crate::observe::{Counters, Event};
 
-pub use self::background_pool::BackgroundPool;
+pub(crate) use self::background_pool::BackgroundPool;
 pub(crate) use self::placement::Placement;
 pub(crate) use self::run_inline::{Inline, Interrupts};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::ActorError;
 
 /// How much of a guest's own text an end is told with.
-pub const TEXT_MAX_BYTES: usize = 16 << 10;
+pub(crate) const TEXT_MAX_BYTES: usize = 16 << 10;
 
 /// Why one life of an actor ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -52,10 +52,7 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Anybody on the network could use it.
-    #[error(
-        "{listen} can be reached from other machines, so it needs a token: give one with --token-file, or \
-         listen on 127.0.0.1"
-    )]
+    #[error("{listen} can be reached from other machines, so it needs a token; or listen on 127.0.0.1")]
     NeedsToken {
         /// The address.
         listen: SocketAddr,

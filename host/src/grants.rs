@@ -1,6 +1,6 @@
 //! What an actor may reach beside its own memory: nothing, unless it stands here. And who may reach it.
 
-pub mod http;
+pub(crate) mod http;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -127,14 +127,14 @@ impl Need {
 /// Why a text grants no environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("an environment variable has a name, without `=` in it, and no zero byte")]
-pub struct InvalidEnvironment;
+pub(crate) struct InvalidEnvironment;
 
 /// Checks that an environment can hold this variable.
 ///
 /// # Errors
 ///
 /// [`InvalidEnvironment`] says what a variable is made of.
-pub fn check_variable(name: &str, value: &str) -> Result<(), InvalidEnvironment> {
+pub(crate) fn check_variable(name: &str, value: &str) -> Result<(), InvalidEnvironment> {
     let sound = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
     if sound { Ok(()) } else { Err(InvalidEnvironment) }
 }

@@ -164,7 +164,7 @@ pub enum SpawnError {
     Load(#[from] LoadError),
     /// It could replace the code that the next host runs.
     #[error(
-        "the folder {} is granted to be written to, and {} is there, which holds compiled code: grant it to be read (`:ro`), another one, or keep the code elsewhere (`--cache-dir`)", dir.display(), cache.display()
+        "the folder {} is granted to be written to, and {} is there, which holds compiled code: grant it for reading only, grant another one, or keep the code elsewhere", dir.display(), cache.display()
     )]
     CacheGranted {
         /// The folder that was granted.
@@ -179,7 +179,7 @@ pub enum SpawnError {
         name: ActorId,
     },
     /// There are as many as may be.
-    #[error("as many actors run already as this host may have, which is {max}; `--actors-max` sets that")]
+    #[error("as many actors run already as this host may have, which is {max}")]
     TooMany {
         /// How many.
         max: usize,

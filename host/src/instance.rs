@@ -18,6 +18,6 @@ mod shortage;
 mod store;
 mod trap;
 
-pub use self::behavior::WasmBehavior;
-pub use self::imports::need;
+pub(crate) use self::behavior::WasmBehavior;
+pub(crate) use self::imports::need;
 pub use self::program::{Program, Programs};

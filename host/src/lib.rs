@@ -1,19 +1,11 @@
 //! Runs actors written in any language, each in its own WebAssembly sandbox.
 //!
-//! The layers, lowest first; a room uses its own layer and lower ones. See `ARCHITECTURE.md`.
-//!
-//! | layer | rooms |
-//! |---|---|
-//! | words | [`id`], [`message`], [`error`], [`exit`], [`limits`], [`grants`], [`policy`], [`config`], [`description`], [`observe`], [`text`] |
-//! | mechanism | [`budget`], [`mailbox`], [`stream`], [`restart`], [`retry`], [`reply_cache`], [`quarantine`], [`registry`], [`actor`] |
-//! | wasm | [`engine`], [`instance`] |
-//! | edges | [`gateway`] |
-//! | root | [`host`] |
+//! A [`Host`] runs actors; an [`ActorRef`] talks to one. Everything that a program needs is here at the root; `config`,
+//! `gateway` and `cli` are for programs that serve actors as `pulsing-host run` does. The rooms behind it, and the layers
+//! they are in, are in `ARCHITECTURE.md`.
 //!
 //! ```no_run
-//! use pulsing_host::engine::ComponentSource;
-//! use pulsing_host::host::{ActorSpec, Host};
-//! use pulsing_host::id::ActorName;
+//! use pulsing_host::{ActorName, ActorSpec, ComponentSource, Host};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let host = Host::builder().build()?;
@@ -25,42 +17,62 @@
 //! # }
 //! ```
 
-pub mod actor;
-pub mod backoff;
-pub mod budget;
-pub mod call;
 pub mod cli;
 pub mod config;
-pub mod delivery;
-pub mod description;
-pub mod dispatch;
-pub mod engine;
-pub mod error;
-pub mod execution;
-pub mod exit;
-#[doc(hidden)]
-pub mod fuzzing;
 pub mod gateway;
-pub mod grants;
-pub mod host;
-pub mod id;
-pub mod instance;
-pub mod lane;
-pub mod lifecycle;
-pub mod limits;
-pub mod mailbox;
-pub mod message;
-pub mod observe;
-pub mod policy;
-pub mod registry;
-pub mod stream;
-pub mod supervision;
-pub mod text;
-pub mod wait_graph;
+#[doc(hidden)]
+pub mod internals;
+
+mod actor;
+mod backoff;
+mod budget;
+mod call;
+mod delivery;
+mod description;
+mod dispatch;
+mod engine;
+mod error;
+mod execution;
+mod exit;
+mod grants;
+mod host;
+mod id;
+mod instance;
+mod lane;
+mod lifecycle;
+mod limits;
+mod mailbox;
+mod message;
+mod observe;
+mod policy;
+mod registry;
+mod stream;
+mod supervision;
+mod text;
+mod wait_graph;
 
 pub use self::call::{WhenFull, WhenRestarting};
-pub use self::delivery::{ActorRef, ActorSnapshot, ControlError, Retry, SendOptions};
-pub use self::host::{ActorSpec, Host, HostBuilder, SpawnError};
-pub use self::id::{ActorId, ActorName, Key};
+pub use self::delivery::{
+    ActorRef, ActorSnapshot, Ask, ControlError, Open, Request, Retry, SendOptions, Tell, new_key,
+};
+pub use self::description::Description;
+pub use self::engine::{
+    BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
+};
+pub use self::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+pub use self::exit::{ExitReason, Overdue};
+pub use self::grants::http::HttpGrant;
+pub use self::grants::{Caller, Callers, DirGrant, Grants, Need};
+pub use self::host::{ActorSpec, Host, HostBuilder, Import, Report, SpawnError};
+pub use self::id::escape;
+pub use self::id::{ActorId, ActorName, Generation, InvalidActorId, InvalidKey, InvalidName, Key, KeyFault};
 pub use self::lane::Lane;
 pub use self::lifecycle::{LifeEnd, Missed, State, Status, Watch};
+pub use self::limits::{HostLimits, Limits, Overflow};
+pub use self::mailbox::DeadLetter;
+pub use self::message::{Context, Encoding, Message, Method, MethodKind, Payload};
+pub use self::observe::Counted;
+pub use self::policy::{RestartPolicy, RestartSettings, RestartWish};
+pub use self::registry::Registry;
+pub use self::stream::{Batch, Item, StreamReader};
+pub use self::wait_graph::Origin;

@@ -36,7 +36,7 @@ pub struct Item {
 }
 
 /// What a stream's reader tells its producer. Called from any thread; returns at once.
-pub trait Producer: Send + Sync {
+pub(crate) trait Producer: Send + Sync {
     /// There is room again in the stream that `call` answered.
     fn wanted(&self, call: CallId);
     /// The reader is gone.
@@ -49,7 +49,7 @@ pub trait Producer: Send + Sync {
 
 /// How a reader helped its producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Help {
+pub(crate) enum Help {
     /// It could not: somebody else makes items.
     None,
     /// It did, and took little time.
@@ -90,7 +90,7 @@ const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// Makes the two ends of a stream that `call` answered, the first item of which has the number
 /// `resume_after + 1`.
-pub fn channel(
+pub(crate) fn channel(
     capacity: usize,
     call: CallId,
     resume_after: u64,
@@ -110,14 +110,14 @@ pub fn channel(
 }
 
 /// The producer's end.
-pub struct StreamWriter(Arc<Shared>);
+pub(crate) struct StreamWriter(Arc<Shared>);
 
 impl StreamWriter {
     /// How many items fit. Where none do, [`Producer::wanted`] is called once there is room.
     ///
     /// Room counts from half the capacity on, so that a crossing into the guest brings more than one item.
     #[must_use]
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         let mut buffer = self.0.lock();
         let room = self.0.capacity.saturating_sub(buffer.items.len());
         buffer.parked = room < self.0.wanted_from();
@@ -125,14 +125,14 @@ impl StreamWriter {
     }
 
     /// Hands items over. The caller keeps to [`Self::room`].
-    pub fn push(&self, items: impl IntoIterator<Item = Payload>) {
+    pub(crate) fn push(&self, items: impl IntoIterator<Item = Payload>) {
         let mut buffer = self.0.lock();
         buffer.items.extend(items);
         wake(buffer);
     }
 
     /// The same for items that are held under a budget: as they are read, they give it back.
-    pub fn push_held(&self, items: impl IntoIterator<Item = Payload>, held: Held) {
+    pub(crate) fn push_held(&self, items: impl IntoIterator<Item = Payload>, held: Held) {
         let mut buffer = self.0.lock();
         if buffer.end.is_some() {
             // It was broken off while these were drawn.
@@ -147,7 +147,7 @@ impl StreamWriter {
     }
 
     /// Ends the stream. What is in the buffer still reaches the reader; the first end counts.
-    pub fn end(&self, end: Result<(), CallError>) {
+    pub(crate) fn end(&self, end: Result<(), CallError>) {
         let mut buffer = self.0.lock();
         buffer.end.get_or_insert(end);
         wake(buffer);
@@ -155,13 +155,13 @@ impl StreamWriter {
 
     /// The buffer, for who looks after all of them.
     #[must_use]
-    pub fn buffered(&self) -> Buffered {
+    pub(crate) fn buffered(&self) -> Buffered {
         Buffered(Arc::downgrade(&self.0))
     }
 
     /// Since when the reader could have drawn and did not; none while it waits for an item.
     #[must_use]
-    pub fn idle_for(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn idle_for(&self, now: Instant) -> Option<Duration> {
         let buffer = self.0.lock();
         buffer.reader.is_none().then(|| now.saturating_duration_since(buffer.last_read))
     }
@@ -169,18 +169,18 @@ impl StreamWriter {
 
 /// A stream's buffer, as who looks after all of them sees it. Does not keep it.
 #[derive(Clone)]
-pub struct Buffered(Weak<Shared>);
+pub(crate) struct Buffered(Weak<Shared>);
 
 impl Buffered {
     /// Whether somebody still reads or writes it.
     #[must_use]
-    pub fn is_there(&self) -> bool {
+    pub(crate) fn is_there(&self) -> bool {
         self.0.strong_count() > 0
     }
 
     /// For how long items have waited for the reader to draw: zero where it waits itself, none where there are none.
     #[must_use]
-    pub fn unread_for(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn unread_for(&self, now: Instant) -> Option<Duration> {
         let shared = self.0.upgrade()?;
         let buffer = shared.lock();
         let waits = buffer.reader.is_some();
@@ -189,7 +189,7 @@ impl Buffered {
     }
 
     /// Gives up the items that wait, and ends the stream with `error`. Its producer is told.
-    pub fn break_off(&self, error: CallError) {
+    pub(crate) fn break_off(&self, error: CallError) {
         let Some(shared) = self.0.upgrade() else { return };
         let mut buffer = shared.lock();
         buffer.items.clear();

@@ -5,7 +5,7 @@
 /// Quotes and letters of all scripts stay as they are; what could move a cursor, end a line or turn the
 /// direction of writing does not.
 #[must_use]
-pub fn printable(text: &str, chars_max: usize) -> String {
+pub(crate) fn printable(text: &str, chars_max: usize) -> String {
     let mut shown = String::new();
     for char in text.chars().take(chars_max) {
         if is_harmless(char) {
@@ -20,7 +20,7 @@ pub fn printable(text: &str, chars_max: usize) -> String {
 /// The first `chars_max` characters of `text` on one line: line breaks and other runs of white space become a space,
 /// and what else could do harm is escaped.
 #[must_use]
-pub fn one_line(text: &str, chars_max: usize) -> String {
+pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" "), chars_max)
 }
 

@@ -19,8 +19,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use self::path::CallPath;
-pub(crate) use self::path::Target;
+pub(crate) use self::path::{CallPath, Target};
 use self::path::{DEPTH_MAX, deadlock, joined};
 use crate::error::RuntimeError;
 use crate::id::{ActorId, CallId};

@@ -80,15 +80,23 @@ pub(crate) fn get_tools(tree: &Tree, without: &[Language]) -> Result<()> {
             println!("==> {language} is left out, as you wanted: no test will use it");
             continue;
         }
-        let got = match language {
-            Language::Python | Language::C => get_environment(tree),
-            Language::Javascript => get_node_modules(tree),
-        };
-        got.with_context(|| {
+        get_tools_of(tree, language).with_context(|| {
             format!("no tools for {language}; without them, `cargo xtask test --without {language}` runs the other tests")
         })?;
     }
     Ok(())
+}
+
+/// Gets the tools of one language where they are missing.
+///
+/// # Errors
+///
+/// Where that cannot be done.
+pub(crate) fn get_tools_of(tree: &Tree, language: Language) -> Result<()> {
+    match language {
+        Language::Python | Language::C => get_environment(tree),
+        Language::Javascript => get_node_modules(tree),
+    }
 }
 
 /// The environment with the tools for Python and C.

@@ -94,6 +94,9 @@ enum Verb {
         /// What is measured; everything, if this is not given.
         #[arg(value_enum)]
         benchmark: Option<bench::Benchmark>,
+        /// Only see that they work: one short round of each, with the code as the tests build it.
+        #[arg(long, conflicts_with = "options")]
+        smoke: bool,
         /// Options of the benchmark, after `--`; `--help` is one.
         #[arg(last = true)]
         options: Vec<String>,
@@ -124,7 +127,8 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
         Verb::Model => model::run(&tree),
         Verb::Chaos { seed, secs } => chaos::run(&tree, seed, secs),
-        Verb::Bench { benchmark, options } => bench::run(&tree, benchmark, &options),
+        Verb::Bench { benchmark, smoke: true, .. } => bench::smoke(&tree, benchmark),
+        Verb::Bench { benchmark, options, .. } => bench::run(&tree, benchmark, &options),
         Verb::Lint => lint::run(&tree),
     }
 }

@@ -83,7 +83,11 @@ impl From<Refusal> for Failure {
 
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
-        Self::new(exit_code::REFUSED, error.to_string())
+        let hint = match &error {
+            LoadError::Untrusted { .. } => "; where you compiled it yourself, run it with --trust-compiled",
+            _no_flag_helps => "",
+        };
+        Self::new(exit_code::REFUSED, format!("{error}{hint}"))
     }
 }
 

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::{CacheArgs, log, output};
 use crate::delivery::{ActorRef, ControlError};
 use crate::exit::ExitReason;
-use crate::gateway::{Gateway, Options};
+use crate::gateway::{BindError, Gateway, Options};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant};
 use crate::host::{ActorSpec, Host, SpawnError};
@@ -113,7 +113,10 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
     let host = cache.host(Host::builder().limits(limits).trust_compiled(trusts_compiled))?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
-    let gateway = gateway.map_err(Failure::usage)?;
+    let gateway = gateway.map_err(|error| match error {
+        BindError::NeedsToken { .. } => Failure::usage(format!("{error}; `--token-file` gives one")),
+        BindError::Refused { .. } => Failure::usage(error),
+    })?;
     let address = gateway.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(gateway.serve(async {
@@ -147,8 +150,10 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
     for spec in specs {
         actors.push(host.spawn(spec).await.map_err(|error| match error {
             SpawnError::Load(error) => error.into(),
-            SpawnError::NameTaken { .. } | SpawnError::TooMany { .. } | SpawnError::CacheGranted { .. } => {
-                Failure::usage(error)
+            SpawnError::NameTaken { .. } => Failure::usage(error),
+            SpawnError::TooMany { .. } => Failure::usage(format!("{error}; `--actors-max` sets that")),
+            SpawnError::CacheGranted { .. } => {
+                Failure::usage(format!("{error}; see `:ro` of `--dir`, and `--cache-dir`"))
             }
         })?);
     }

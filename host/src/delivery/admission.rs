@@ -32,7 +32,7 @@ pub(crate) fn admit(actor: &ActorId, from: &Callers, caller: &Caller) -> Result<
 }
 
 /// The other actors, as one of them may reach them.
-pub struct Peers {
+pub(crate) struct Peers {
     own: ActorId,
     granted: BTreeSet<ActorId>,
     directory: Weak<dyn Directory>,
@@ -41,7 +41,7 @@ pub struct Peers {
 impl Peers {
     /// The peers of the actor `own` that it was granted.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         own: ActorId,
         granted: impl IntoIterator<Item = ActorId>,
         directory: Weak<dyn Directory>,
@@ -54,7 +54,7 @@ impl Peers {
     /// # Errors
     ///
     /// `permission-denied`, where it was not granted; what the directory says, where it has no such actor.
-    pub fn find(&self, target: &str) -> Result<ActorRef, RuntimeError> {
+    pub(crate) fn find(&self, target: &str) -> Result<ActorRef, RuntimeError> {
         let own = &self.own;
         let Some(target) = self.granted.get(target) else {
             let target = printable(target, SHOWN_MAX_CHARS);

@@ -21,7 +21,7 @@ use crate::observe::Counted;
 ///
 /// Everything is owned, so that it may cross to another machine. A message takes its place in line when
 /// [`call`](Self::call) or [`tell`](Self::tell) is called, and not when what they return is first polled.
-pub trait Port: Send + Sync + 'static {
+pub(crate) trait Port: Send + Sync + 'static {
     /// What a sender knows of the actor without asking it.
     fn profile(&self) -> &Profile;
 
@@ -46,7 +46,7 @@ pub trait Port: Send + Sync + 'static {
 
 /// What a sender knows of an actor without asking it.
 #[derive(Debug)]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Which actor it is.
     pub id: ActorId,
     /// Its ceilings.
@@ -58,13 +58,13 @@ pub struct Profile {
 impl Profile {
     /// That of the actor `id`.
     #[must_use]
-    pub fn new(id: ActorId, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(id: ActorId, limits: Arc<Limits>) -> Self {
         Self { id, incoming: Budget::new(limits.kept_max_bytes()), limits }
     }
 }
 
 /// A call that was sent.
-pub enum Call {
+pub(crate) enum Call {
     /// It came to its end at once.
     Ended(Outcome),
     /// Dropping this cancels it.
@@ -72,7 +72,7 @@ pub enum Call {
 }
 
 /// A tell that was sent, or waits for room.
-pub enum Told {
+pub(crate) enum Told {
     /// It came to its end at once.
     Ended(Result<(), RuntimeError>),
     /// It waits for room. Dropping this gives up its place in line.
@@ -81,7 +81,7 @@ pub enum Told {
 
 /// What an actor is told to do with itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// End in good order: no new messages, those that wait are handled. Done when the actor has ended.
     Stop,
     /// End at once. Done when the actor has ended.
@@ -94,7 +94,7 @@ pub enum Command {
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
+pub(crate) struct Done {
     /// The actor's status when it was carried out.
     pub status: Status,
     /// How many dead letters were told again.
@@ -103,7 +103,7 @@ pub struct Done {
 
 /// An actor's status, as somebody sees it who waits for a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The status.
     pub status: Status,
     /// Whether nothing becomes of the actor any more: its host is gone.
@@ -112,7 +112,7 @@ pub struct Seen {
 
 /// How much of an actor is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub(crate) enum View {
     /// All but the dead letters.
     Summary,
     /// All.

@@ -16,7 +16,7 @@ use crate::id::{ActorId, CallId, Generation, StreamId};
 use crate::lane::Lane;
 use crate::message::{Message, Payload};
 
-pub use crate::description::Description;
+pub(crate) use crate::description::Description;
 
 /// What runs in an actor. Tests have native ones; the host's are WebAssembly instances.
 pub trait Behavior: Send + Sync + 'static {
@@ -103,4 +103,4 @@ pub struct Drawn {
 }
 
 /// How a draw ends.
-pub type DrawResult = Result<Drawn, ActorError>;
+pub(crate) type DrawResult = Result<Drawn, ActorError>;

@@ -144,7 +144,7 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
 /// # Blocking
 ///
 /// As of [`load`].
-pub fn compile(engines: &Engines, content: Content) -> Result<Loaded, LoadError> {
+pub(crate) fn compile(engines: &Engines, content: Content) -> Result<Loaded, LoadError> {
     if is_compiled(&content.bytes) {
         return revive(engines, &content);
     }

@@ -120,9 +120,7 @@ pub enum LoadError {
         imports: Vec<String>,
     },
     /// It is code that was compiled ahead, and the host was not told to take such.
-    #[error(
-        "{name}: this is compiled code, which no sandbox holds; where you compiled it yourself, run it with --trust-compiled"
-    )]
+    #[error("{name}: this is compiled code, which no sandbox holds, and this host does not trust any")]
     Untrusted {
         /// The file.
         name: String,

@@ -64,7 +64,7 @@ fn actor_version(export: &str) -> Option<&str> {
 /// # Errors
 ///
 /// [`LoadError`] where it is no actor's component.
-pub fn lane(name: &str, bytes: &[u8]) -> Result<Lane, LoadError> {
+pub(crate) fn lane(name: &str, bytes: &[u8]) -> Result<Lane, LoadError> {
     preview(name, bytes).map(|preview| preview.lane)
 }
 

@@ -25,7 +25,7 @@ pub struct HttpGrant {
 
 /// How a host is spoken with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// In the clear.
     Http,
     /// Over TLS.
@@ -192,7 +192,7 @@ fn is_below(name: &str, parent: &str) -> bool {
 
 /// What a URL was denied for, and what would grant it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{actor}` may not reach {host}:{port}; grant it with `--http {grant}`")]
+#[error("`{actor}` may not reach {host}:{port}: it needs the grant `http` for `{grant}`")]
 pub struct Denied {
     actor: String,
     host: String,
@@ -235,7 +235,7 @@ pub fn reach(grants: &[HttpGrant], url: &Url) -> Option<Reach> {
 
 /// Whether an address is one of the open Internet, and not the machine's, its network's, or nobody's.
 #[must_use]
-pub fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -425,8 +425,8 @@ mod tests {
         let denied = |url: &str| Denied::new("fetcher", &url.parse().unwrap()).to_string();
         assert_eq!(
             denied("https://api.example.com/x"),
-            "`fetcher` may not reach api.example.com:443; grant it with `--http https://api.example.com`"
+            "`fetcher` may not reach api.example.com:443: it needs the grant `http` for `https://api.example.com`"
         );
-        assert!(denied("http://[::1]:81").ends_with("`--http http://[::1]:81`"));
+        assert!(denied("http://[::1]:81").ends_with("`http` for `http://[::1]:81`"));
     }
 }

@@ -21,7 +21,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 /// A program as what runs in an actor: every life of it is a new instance.
-pub struct WasmBehavior {
+pub(crate) struct WasmBehavior {
     household: Household,
     program: Arc<Program>,
 }
@@ -30,7 +30,7 @@ impl WasmBehavior {
     /// Lives of a program look for other actors in `directory`, count in `counters`, and take their memory from that of
     /// the host.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         programs: &Programs,
         program: Arc<Program>,
         grants: Grants,
@@ -51,7 +51,7 @@ impl WasmBehavior {
     /// # Cancel safety
     ///
     /// Dropping the future ends the instance.
-    pub async fn describe(&self) -> Result<Description, String> {
+    pub(crate) async fn describe(&self) -> Result<Description, String> {
         let limits = Limits::default();
         let timeout = limits.start_timeout;
         let name = ActorName::new("check").map_err(|error| error.to_string())?;

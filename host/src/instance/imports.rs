@@ -66,7 +66,7 @@ pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
 
 /// What an import of a component is of no use without.
 #[must_use]
-pub fn need(import: &str) -> Need {
+pub(crate) fn need(import: &str) -> Need {
     let of = |prefixes: &[&str]| prefixes.iter().any(|prefix| import.starts_with(prefix));
     if of(&[WASI_WITHOUT_USE]) {
         Need::Never

@@ -17,7 +17,7 @@ const NAMED_MAX: usize = 8;
 /// The call that a message is sent from, the call that that one was sent from, and so on. Empty for a message from
 /// outside. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct CallPath {
+pub(crate) struct CallPath {
     nearest: Option<Arc<Step>>,
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use pulsing_host::error::CallError;
-use pulsing_host::message::{Message, Payload};
+use pulsing_host::CallError;
 use pulsing_host::{ActorRef, SendOptions};
+use pulsing_host::{Message, Payload};
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Reach};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use pulsing_host::host::ActorSpec;
-use pulsing_host::policy::RestartPolicy;
+use pulsing_host::ActorSpec;
+use pulsing_host::RestartPolicy;
 
 /// What the exports of the guest `saboteur` all do.
 const OF_EVERY_EXPORT: [&str; 6] = ["trap", "loop", "sleep", "flood", "recurse", "grow"];

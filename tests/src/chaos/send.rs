@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError, RuntimeErrorKind};
-use pulsing_host::stream::{Item, StreamReader};
+use pulsing_host::{ActorError, CallError, RuntimeErrorKind};
+use pulsing_host::{Item, StreamReader};
 use serde_json::Value;
 
 use super::acts::{bounded, unless_given_up};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pulsing_host::error::{ActorError, CallError};
+use pulsing_host::{ActorError, CallError};
 
 /// How many findings are kept: more say nothing new.
 const FINDINGS_MAX: usize = 20;

@@ -1,7 +1,7 @@
 //! Watching every actor: of each life's end its watchers are told once, and in order.
 
 use pulsing_host::ActorRef;
-use pulsing_host::exit::ExitReason;
+use pulsing_host::ExitReason;
 use pulsing_host::{LifeEnd, Missed, Watch};
 
 use super::tally::Tally;

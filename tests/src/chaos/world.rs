@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pulsing_host::ActorRef;
-use pulsing_host::engine::ComponentSource;
-use pulsing_host::host::{ActorSpec, Host, SpawnError};
+use pulsing_host::ComponentSource;
+use pulsing_host::{ActorSpec, Host, SpawnError};
 use tokio::task::JoinSet;
 
 use super::fault::{self, Fault};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use futures::future::try_join_all;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::ActorSpec;
-use pulsing_host::message::{Message, Payload};
+use pulsing_host::ActorSpec;
+use pulsing_host::{ActorError, CallError};
 use pulsing_host::{ActorRef, SendOptions};
+use pulsing_host::{Message, Payload};
 use serde_json::{Map, Value, json};
 
 use super::{Step, expanded};

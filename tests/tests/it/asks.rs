@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
-use pulsing_host::exit::ExitReason;
+use pulsing_host::ExitReason;
 use pulsing_tests::{host, spawn};
 use serde_json::Value;
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use pulsing_host::engine::{CodeOrigin, ComponentSource, Engines, compile_ahead, load};
-use pulsing_host::grants::{DirGrant, Need};
-use pulsing_host::host::{ActorSpec, Host, SpawnError};
-use pulsing_host::id::ActorName;
+use pulsing_host::ActorName;
+use pulsing_host::internals::{Engines, load};
+use pulsing_host::{ActorSpec, Host, SpawnError};
+use pulsing_host::{CodeOrigin, ComponentSource, compile_ahead};
+use pulsing_host::{DirGrant, Need};
 use pulsing_tests::{guest_file, host, spec};
 
 use crate::bounded;

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt;
+use pulsing_host::ActorName;
 use pulsing_host::ActorRef;
-use pulsing_host::engine::ComponentSource;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::{ActorSpec, Host};
-use pulsing_host::id::ActorName;
-use pulsing_host::message::MethodKind;
-use pulsing_host::policy::{RestartPolicy, RestartWish};
+use pulsing_host::ComponentSource;
+use pulsing_host::MethodKind;
+use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorSpec, Host};
+use pulsing_host::{RestartPolicy, RestartWish};
 use pulsing_tests::{host, spawn};
 use serde_json::{Value, json};
 

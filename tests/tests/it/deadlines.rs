@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pulsing_host::ControlError;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::exit::{ExitReason, Overdue};
+use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::Value;
 
@@ -66,9 +66,9 @@ async fn a_waiting_guest_is_told_to_stop() {
 async fn a_guest_that_loops_in_start_is_ended() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
-    spec.config = pulsing_host::message::Payload::json(r#"{"spin_in_start":true}"#);
+    spec.config = pulsing_host::Payload::json(r#"{"spin_in_start":true}"#);
     spec.limits.start_timeout = BRIEFLY;
-    spec.restart.policy = pulsing_host::policy::RestartPolicy::Never;
+    spec.restart.policy = pulsing_host::RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let error = bounded(actor.ready()).await.unwrap_err();
     assert_eq!(error, ControlError::Ended(ExitReason::Forced { overdue: Overdue::Start, limit: BRIEFLY }));

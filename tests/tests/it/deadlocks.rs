@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::Host;
-use pulsing_host::limits::Limits;
+use pulsing_host::Host;
+use pulsing_host::Limits;
+use pulsing_host::{ActorError, CallError};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::bounded;

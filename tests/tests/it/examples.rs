@@ -7,9 +7,9 @@ use std::path::Path;
 use bytesize::ByteSize;
 use futures::StreamExt;
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::grants::DirGrant;
-use pulsing_host::host::Host;
+use pulsing_host::DirGrant;
+use pulsing_host::Host;
+use pulsing_host::{ActorError, CallError};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 

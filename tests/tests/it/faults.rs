@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use pulsing_host::ActorRef;
 use pulsing_host::ControlError;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::exit::{ExitReason, Overdue};
-use pulsing_host::host::{ActorSpec, Host};
-use pulsing_host::policy::RestartPolicy;
+use pulsing_host::RestartPolicy;
+use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorSpec, Host};
+use pulsing_host::{ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ async fn a_guest_that_exits_ends_its_life() {
 async fn a_guest_that_fails_to_start_says_why() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
-    spec.config = pulsing_host::message::Payload::json(r#"{"fail_in_start":true}"#);
+    spec.config = pulsing_host::Payload::json(r#"{"fail_in_start":true}"#);
     spec.restart.policy = RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let error = bounded(actor.ready()).await.unwrap_err();
@@ -164,7 +164,7 @@ async fn an_answer_over_the_limit_is_refused_and_the_actor_goes_on() {
     let CallError::Runtime(error) = actor.ask::<String>("answer", &(5 << 20,)).await.unwrap_err() else {
         panic!()
     };
-    assert_eq!(error.kind, pulsing_host::error::RuntimeErrorKind::MessageTooLarge);
+    assert_eq!(error.kind, pulsing_host::RuntimeErrorKind::MessageTooLarge);
     assert_eq!(actor.ask::<String>("answer", &(1 << 20,)).await.unwrap().len(), 1 << 20);
     host.shutdown().await;
 }

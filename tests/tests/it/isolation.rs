@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use pulsing_host::ActorRef;
+use pulsing_host::HostLimits;
 use pulsing_host::State;
-use pulsing_host::grants::{Callers, DirGrant};
-use pulsing_host::host::{ActorSpec, Host, SpawnError};
-use pulsing_host::limits::HostLimits;
+use pulsing_host::{ActorSpec, Host, SpawnError};
+use pulsing_host::{Callers, DirGrant};
 use pulsing_tests::{cache_dir, host, spawn, spec};
 
 use crate::{bounded, eventually};

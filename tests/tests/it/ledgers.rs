@@ -2,9 +2,9 @@
 
 use futures::StreamExt;
 use pulsing_host::ActorRef;
-use pulsing_host::error::CallError;
-use pulsing_host::host::{ActorSpec, Host};
-use pulsing_host::stream::StreamReader;
+use pulsing_host::CallError;
+use pulsing_host::StreamReader;
+use pulsing_host::{ActorSpec, Host};
 use pulsing_tests::{spawn, spec};
 use serde_json::{Value, json};
 

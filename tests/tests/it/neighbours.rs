@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use pulsing_host::State;
-use pulsing_host::exit::{ExitReason, Overdue};
+use pulsing_host::{ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::{PATIENCE, bounded, eventually};
@@ -19,7 +19,7 @@ async fn who_uses_up_slices_moves_to_threads_of_lower_priority_until_it_behaves(
         let actor = spawn(&host, spec).await.unwrap();
         let ask = |method: &'static str| {
             actor.ask_message(
-                pulsing_host::message::Message::new(method, pulsing_host::message::Payload::none()),
+                pulsing_host::Message::new(method, pulsing_host::Payload::none()),
                 Default::default(),
             )
         };

@@ -12,8 +12,8 @@ use axum::routing::{any, get, post};
 use bytesize::ByteSize;
 use futures::StreamExt;
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::{ActorSpec, Host};
+use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorSpec, Host};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify, mpsc};
@@ -118,7 +118,7 @@ async fn a_server_that_was_not_granted_is_not_reached_and_the_grant_is_named() {
     let error = fetch(&actor, json!({"url": server.url})).await.unwrap_err();
     assert!(!error.is_retryable());
     let error = text_of(error);
-    assert!(error.contains(&format!("grant it with `--http {}`", server.url)), "{error}");
+    assert!(error.contains(&format!("needs the grant `http` for `{}`", server.url)), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 0);
     host.shutdown().await;
 }
@@ -134,7 +134,7 @@ async fn a_redirect_leads_nowhere_that_was_not_granted() {
 
     let confined = actor(&host, "fetcher", &[&server.url]).await;
     let error = text_of(fetch(&confined, request.clone()).await.unwrap_err());
-    assert!(error.contains(&format!("grant it with `--http {}`", other.url)), "{error}");
+    assert!(error.contains(&format!("needs the grant `http` for `{}`", other.url)), "{error}");
     assert_eq!(count.load(Ordering::SeqCst), 0);
     let not_followed = json!({"url": server.url, "redirects": 0});
     assert_eq!(fetch(&confined, not_followed).await.unwrap()["status"], 307);
@@ -166,7 +166,7 @@ async fn a_wildcard_does_not_reach_the_machine_itself() {
     let actor = actor(&host, "fetcher", &[&format!("http://*:{port}")]).await;
     for name in ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433"] {
         let error = fetch(&actor, json!({"url": format!("http://{name}:{port}/")})).await.unwrap_err();
-        assert!(text_of(error).contains("grant it with"), "{name}");
+        assert!(text_of(error).contains("needs the grant `http`"), "{name}");
     }
     assert_eq!(count.load(Ordering::SeqCst), 0);
     host.shutdown().await;
@@ -470,7 +470,7 @@ fn what_a_serial_guest_is_denied_names_the_grant_in_the_log() {
     assert!(denied.stderr.contains("HttpRequestDenied"), "{denied:?}");
     assert_eq!(ask("hold_bodies", "[9]").stdout, "8\n");
     let log = host.stop_and_read_log();
-    for says in ["grant it with `--http http://127.0.0.1:1`", "grant a host with `--http HOST`"] {
+    for says in ["needs the grant `http` for `http://127.0.0.1:1`", "no host was granted by `http`"] {
         assert!(log.contains(says), "{log}");
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::host::Host;
+use pulsing_host::Host;
+use pulsing_host::{ActorError, CallError};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::{bounded, eventually};
@@ -90,7 +90,7 @@ async fn a_guest_is_told_of_every_end_of_another_actor() {
     let watching = spawn(&host, watching).await.unwrap();
     let watched = spawn(&host, spec("rogue").unwrap()).await.unwrap();
     let mut ends = watching.stream("ends_of", &("rogue",)).await.unwrap();
-    let next = async |ends: &mut pulsing_host::stream::StreamReader| -> Option<String> {
+    let next = async |ends: &mut pulsing_host::StreamReader| -> Option<String> {
         let item = bounded(ends.next()).await?;
         Some(item.unwrap().payload.to_value().unwrap())
     };

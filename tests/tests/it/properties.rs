@@ -12,8 +12,8 @@ use futures::future::{BoxFuture, FutureExt, poll_immediate};
 use futures::stream::FuturesUnordered;
 use proptest::prelude::*;
 use pulsing_host::ActorRef;
-use pulsing_host::error::{ActorError, CallError};
-use pulsing_host::limits::Overflow;
+use pulsing_host::Overflow;
+use pulsing_host::{ActorError, CallError};
 use pulsing_tests::{host, spawn};
 use serde_json::Value;
 

@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use futures::StreamExt;
 use futures::future::join_all;
-use pulsing_host::error::{ActorError, CallError};
+use pulsing_host::{ActorError, CallError};
 use pulsing_host::{ActorRef, ActorSpec, Host, State};
 use pulsing_tests::{guest_file, host, spawn, spec};
 use serde_json::{Value, json};

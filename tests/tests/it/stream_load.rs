@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use futures::future::join_all;
-use pulsing_host::error::{ActorError, CallError, RuntimeErrorKind};
+use pulsing_host::{ActorError, CallError, RuntimeErrorKind};
 use pulsing_tests::{host, spawn};
 use serde_json::json;
 
@@ -92,7 +92,7 @@ async fn a_stop_tells_the_readers_of_open_streams_why_they_end() {
             streams.push(stream);
         }
         let status = bounded(actor.stop()).await.unwrap();
-        assert_eq!(status.last_exit, Some(pulsing_host::exit::ExitReason::Stopped), "{guest}");
+        assert_eq!(status.last_exit, Some(pulsing_host::ExitReason::Stopped), "{guest}");
         for stream in streams {
             let (rest, error) = drain(stream).await;
             assert!(rest <= 32, "{guest}: what was in the buffer: {rest}");

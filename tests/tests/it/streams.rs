@@ -1,7 +1,7 @@
 //! Streams out of guests.
 
 use futures::StreamExt;
-use pulsing_host::error::ActorError;
+use pulsing_host::ActorError;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::Value;
 

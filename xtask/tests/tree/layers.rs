@@ -49,7 +49,7 @@ const LAYERS: [Layer; 5] = [
     },
     Layer { rooms: &["engine", "instance"], without: &["axum"] },
     Layer { rooms: &["gateway"], without: &["wasmtime"] },
-    Layer { rooms: &["host", "cli", "fuzzing", "main", "lib"], without: &[] },
+    Layer { rooms: &["host", "cli", "internals", "main", "lib"], without: &[] },
 ];
 
 pub(crate) struct Layer {

@@ -136,7 +136,7 @@ async fn an_address_that_cannot_be_had_says_why() {
     assert!(error.contains(&server.address.to_string()), "{error}");
     for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let error = refused(open.parse().unwrap()).await;
-        assert!(error.contains("needs a token: give one with --token-file"), "{error}");
+        assert!(error.contains("needs a token; or listen on 127.0.0.1"), "{error}");
     }
     let options =
         Options { listen: "0.0.0.0:0".parse().unwrap(), token: Token::new("correct-horse-battery") };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_guest::{Bytes, Stream, This, sleep, stream};
+use pulsing_guest::{ActorRef, Bytes, Error, Stream, This, sleep, stream};
 
 #[derive(Default)]
 struct Echo {
@@ -31,6 +31,24 @@ impl Echo {
     /// Answers after so many milliseconds.
     async fn nap(_this: This<Self>, millis: u64) {
         sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// Asks another actor to `echo` 16 bytes, `count` times, one after the other.
+    async fn ask_peer(_this: This<Self>, peer: String, count: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        for _ in 0..count {
+            peer.ask::<Bytes>("echo", Bytes(vec![7; 16])).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells another actor to `note` 16 bytes, `count` times.
+    async fn tell_peer(_this: This<Self>, peer: String, count: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        for _ in 0..count {
+            peer.tell("note", Bytes(vec![7; 16])).await?;
+        }
+        Ok(())
     }
 
     /// Streams `count` items of 16 bytes.

@@ -1,6 +1,7 @@
 //! Answers what it is told, as cheaply as a guest can: what is measured with it is the host and the SDK.
 
-use pulsing_guest::Bytes;
+use pulsing_guest::blocking::ActorRef;
+use pulsing_guest::{Bytes, Error};
 
 #[derive(Default)]
 struct Echo {
@@ -29,6 +30,24 @@ impl Echo {
     /// Answers how often it was told something.
     fn told(&self) -> u64 {
         self.told
+    }
+
+    /// Asks another actor to `echo` 16 bytes, `count` times, one after the other.
+    fn ask_peer(&self, peer: String, count: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        for _ in 0..count {
+            peer.ask::<Bytes>("echo", Bytes(vec![7; 16]))?;
+        }
+        Ok(())
+    }
+
+    /// Tells another actor to `note` 16 bytes, `count` times.
+    fn tell_peer(&self, peer: String, count: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        for _ in 0..count {
+            peer.tell("note", Bytes(vec![7; 16]))?;
+        }
+        Ok(())
     }
 
     /// Streams `count` items of 16 bytes.

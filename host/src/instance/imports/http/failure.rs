@@ -44,7 +44,7 @@ impl fmt::Display for OutOfReach {
         let name = &self.name;
         write!(
             f,
-            "{name} leads to addresses that are not public, and no wildcard reaches those; grant it with `--http {name}`"
+            "{name} leads to addresses that are not public, and no wildcard reaches those: it needs the grant `http` for `{name}` itself"
         )
     }
 }

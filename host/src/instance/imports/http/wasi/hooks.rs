@@ -121,7 +121,7 @@ impl Hooks {
             if self.client.has_grants() {
                 tracing::warn!(%actor, "too many bodies of requests are open (`http_requests`, `kept_max`)");
             } else {
-                tracing::warn!(%actor, "no request can be sent; grant a host with `--http HOST`");
+                tracing::warn!(%actor, "no request can be sent: no host was granted by `http`");
             }
         }
         taken

@@ -1,4 +1,5 @@
-//! Doors for the targets in `fuzz/` to what reads the words of strangers behind the public surface.
+//! Doors for `fuzz/` and `bench/` to what is behind the public surface: what reads the words of strangers, native actors,
+//! and the engine alone.
 //!
 //! No part of what this crate promises: it may change with any commit.
 
@@ -8,7 +9,16 @@ use std::sync::Arc;
 use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use crate::actor::Spawn;
 use crate::config::{ConfigError, HostConfig};
+pub use crate::description::{DESCRIPTION_MAX_BYTES, METHODS_MAX};
+pub use crate::dispatch::{Behavior, Birth, Drawn, Job, LifeContext, Reply, Work};
+pub use crate::engine::{Engines, load};
+pub use crate::grants::http::{Denied, Reach, reach};
+pub use crate::id::{CallId, StreamId};
+pub use crate::instance::{Program, Programs};
+pub use crate::message::METHOD_MAX_BYTES;
+
 use crate::gateway::token::Token;
 use crate::registry::Registry;
 
