@@ -5,7 +5,7 @@
 //!
 //! | who polls | where | how much in one turn |
 //! |---|---|---|
-//! | its owner, the run loop's task | the runtime that the actor was spawned on | a portion of work, a slice of time |
+//! | its owner, the supervisor's task | the runtime that the actor was spawned on | a portion of work, a slice of time |
 //! | its owner, a task of the [`BackgroundPool`], while the actor is busy | threads of lower priority | the same |
 //! | a caller, in an *inline run* | the caller's thread | one piece of work, at most a slice |
 //!
@@ -14,7 +14,7 @@
 //! turn: it counts towards the actor's processor time, decides where the life is polled next, and ends a life whose burst
 //! exceeds `handler_max_cpu`.
 //!
-//! This room knows no message and no actor. What a life is to do, and that it has something to do, is the business of
+//! This room knows no message and no actor; calls are numbers here. What a life is to do, and that it has something to do, is the business of
 //! whoever made it.
 
 mod background_pool;

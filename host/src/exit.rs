@@ -87,7 +87,7 @@ impl ExitReason {
     #[must_use]
     pub fn backtrace(&self) -> Option<&str> {
         match self {
-            Self::Trapped { backtrace, .. } => Some(backtrace),
+            Self::Trapped { backtrace, .. } => Some(backtrace.as_str()).filter(|frames| !frames.is_empty()),
             Self::Stopped
             | Self::Killed
             | Self::RestartRequested

@@ -350,12 +350,15 @@ impl Host {
     /// Dropping the future ends all actors at once.
     pub async fn shutdown(self) {
         let stops = self.registry.list().into_iter().map(|actor| async move {
-            let has_ended = actor.status().await.is_ok_and(|status| status.state.is_final());
-            if !has_ended {
-                // It keeps to its own limit; the second one is for whoever revives it meanwhile.
-                let limit = actor.limits().stop_timeout.saturating_add(STOP_SLACK);
-                drop(tokio::time::timeout(limit, actor.stop()).await);
-            }
+            // It keeps to its own limit; the second one is for whoever revives it meanwhile.
+            let limit = actor.limits().stop_timeout.saturating_add(STOP_SLACK);
+            let stop = async {
+                let has_ended = actor.status().await.is_ok_and(|status| status.state.is_final());
+                if !has_ended {
+                    drop(actor.stop().await);
+                }
+            };
+            drop(tokio::time::timeout(limit, stop).await);
         });
         futures::future::join_all(stops).await;
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));

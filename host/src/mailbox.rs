@@ -25,7 +25,7 @@ use self::dead_letters::DeadLetters;
 pub(crate) use self::envelope::{Envelope, ReplyTo, Unsettled};
 pub(crate) use self::fate::{Fate, cut_off_error};
 use self::quarantine::Quarantine;
-use self::queue::{Queue, SendError, Sent};
+use self::queue::{Queue, SendError, Sending, Sent};
 pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Outcome, WhenFull};
@@ -153,21 +153,27 @@ impl Mailbox {
         }
     }
 
-    /// Puts an envelope in once there is room. It takes its place in line when this is called.
+    /// Puts an envelope in, or into the line before it: where it is when this returns. Returns what waits for room, if it
+    /// has to.
     ///
     /// # Errors
     ///
-    /// [`NotSent::Closed`], also where that happens while it waits.
+    /// [`NotSent`], and what is returned [`NotSent::Closed`] where that happens while it waits.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up a place in line. An envelope that has got room by then stays sent.
+    /// Dropping what is returned gives up a place in line. An envelope that has got room by then stays sent.
     pub(crate) fn send(
         self: &Arc<Self>,
         envelope: Envelope,
-    ) -> impl Future<Output = Result<(), NotSent>> + Send + use<> {
-        let (mailbox, sent) = (Arc::clone(self), Queue::send(Arc::clone(&self.queue), envelope));
-        async move { mailbox.sent(sent.await).map(|_is_alone| ()) }
+    ) -> Result<Option<impl Future<Output = Result<(), NotSent>> + Send + use<>>, NotSent> {
+        match Queue::send(Arc::clone(&self.queue), envelope) {
+            Sending::Done(sent) => self.sent(sent).map(|_is_alone| None),
+            Sending::InLine(line) => {
+                let mailbox = Arc::clone(self);
+                Ok(Some(async move { mailbox.sent(line.room().await).map(|_is_alone| ()) }))
+            }
+        }
     }
 
     /// Gives a message up that might have waited for room.
@@ -203,7 +209,7 @@ impl Mailbox {
         self.queue.len()
     }
 
-    /// Takes no more messages. Those that wait stay, also while it is closed.
+    /// Takes no more messages. Those in it stay; those in line before it are refused.
     pub(crate) fn close(&self) {
         self.queue.close();
     }

@@ -15,9 +15,10 @@
 
 mod path;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 pub(crate) use self::path::{CallPath, Target};
 use self::path::{DEPTH_MAX, deadlock, joined};
@@ -28,13 +29,13 @@ use crate::lane::Lane;
 /// Over how many locks the entries are spread, so that actors that ask each other all the time do not meet there.
 const SHARDS: usize = 16;
 
-type Shard = Mutex<HashMap<ActorId, ActorId>>;
+/// The hash is no secret: who names actors so that they collide slows down those alone that wait for one another.
+type Shard = Mutex<FxHashMap<ActorId, ActorId>>;
 
 /// Which serial actor waits for which other one, in one host.
 #[derive(Debug, Default)]
 pub struct WaitGraph {
     waits_for: [Shard; SHARDS],
-    hasher: RandomState,
 }
 
 impl WaitGraph {
@@ -69,8 +70,8 @@ impl WaitGraph {
         None
     }
 
-    fn shard(&self, actor: &ActorId) -> MutexGuard<'_, HashMap<ActorId, ActorId>> {
-        let index = usize::try_from(self.hasher.hash_one(actor) % SHARDS as u64).unwrap_or_default();
+    fn shard(&self, actor: &ActorId) -> MutexGuard<'_, FxHashMap<ActorId, ActorId>> {
+        let index = usize::try_from(FxBuildHasher.hash_one(actor) % SHARDS as u64).unwrap_or_default();
         let shard = self.waits_for.get(index).expect("a remainder is less than its divisor");
         // A map is whole between any two statements.
         shard.lock().unwrap_or_else(PoisonError::into_inner)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::LocalPort;
@@ -11,60 +13,76 @@ use crate::delivery::Call;
 use crate::error::CallError;
 use crate::id::ActorId;
 use crate::mailbox::{FirstTry, Key, Tried};
-use crate::message::{Message, Payload};
+use crate::message::Message;
 
-/// What is known of a call with a key, once no earlier try runs.
-enum Known {
-    Answered(Result<Payload, CallError>),
-    Nothing(FirstTry),
+/// A call with a key, on its way to being the first of its key, or to the answer of the first.
+struct Keyed {
+    key: Key,
+    arguments_hash: u64,
+    caller: Option<ActorId>,
+    message: Arc<Message>,
+    context: CallContext,
+    held: Held,
 }
 
 impl LocalPort {
-    /// Calls where no earlier try has or gets the answer.
-    pub(super) async fn call_once(
+    /// Calls where no earlier try has or gets the answer. Takes its place in line now, unless an earlier try runs.
+    pub(super) fn call_once(
         self: Arc<Self>,
         caller: Option<ActorId>,
         message: Arc<Message>,
-        mut context: CallContext,
+        context: CallContext,
         held: Held,
-    ) -> Outcome {
+    ) -> Result<Call, CallError> {
         let key = message.idempotency_key.as_deref().unwrap_or_default();
         let key = Key::new(caller.clone(), &message.method, key);
-        let first_try = match self.wait_for_earlier(&key, &message, &context).await? {
-            Known::Answered(answer) => return answer.map(Answer::Value),
-            Known::Nothing(first_try) => Some(first_try),
-        };
-        self.check_restarting(context.when_restarting)?;
-        self.dispatch.check_deadlock(&context.path)?;
-        context.deadline = context.deadline.map(Deadline::sent_now);
-        let when_full = context.when_full;
-        let (envelope, outcome) = self.mailbox.ask(message, held, caller, context, first_try);
-        match self.send(envelope, outcome, when_full)? {
-            Call::Ended(outcome) => outcome,
-            Call::Pending(outcome) => outcome.await,
+        let arguments_hash = self.mailbox.replies().arguments_hash(&message);
+        let keyed = Keyed { key, arguments_hash, caller, message, context, held };
+        match self.tried(&keyed)? {
+            Tried::Answered(answer) => Ok(Call::Ended(answer.map(Answer::Value))),
+            Tried::Not(first_try) => self.send_first(keyed, first_try),
+            Tried::Running(earlier) => Ok(Call::Pending(self.wait_for_earlier(keyed, earlier).boxed())),
         }
     }
 
-    /// The answer that a call got before, or the right to be its first try. Waits for an earlier try that still runs.
+    fn tried(&self, keyed: &Keyed) -> Result<Tried, CallError> {
+        let now = Instant::now().into_std();
+        let tried = self.mailbox.replies().find(&keyed.key, keyed.arguments_hash, now)?;
+        if !matches!(tried, Tried::Answered(_)) {
+            self.check_restarting(keyed.context.when_restarting)?;
+            self.dispatch.check_deadlock(&keyed.context.path)?;
+        }
+        Ok(tried)
+    }
+
+    fn send_first(self: Arc<Self>, keyed: Keyed, first_try: FirstTry) -> Result<Call, CallError> {
+        let Keyed { caller, message, context, held, .. } = keyed;
+        let when_full = context.when_full;
+        let (envelope, outcome) = self.mailbox.ask(message, held, caller, context, Some(first_try));
+        self.send(envelope, outcome, when_full)
+    }
+
+    /// Waits for an earlier try that runs. It ends by being forgotten: either there is an answer then, or this is the first
+    /// try now.
     async fn wait_for_earlier(
-        &self,
-        key: &Key,
-        message: &Message,
-        context: &CallContext,
-    ) -> Result<Known, CallError> {
-        let replies = self.mailbox.replies();
-        let arguments_hash = replies.arguments_hash(message);
+        self: Arc<Self>,
+        mut keyed: Keyed,
+        mut earlier: watch::Receiver<()>,
+    ) -> Outcome {
         loop {
-            match replies.find(key, arguments_hash, Instant::now().into_std())? {
-                Tried::Answered(answer) => return Ok(Known::Answered(answer)),
-                Tried::Not(first_try) => return Ok(Known::Nothing(first_try)),
-                Tried::Running(mut earlier) => {
-                    self.check_restarting(context.when_restarting)?;
-                    self.dispatch.check_deadlock(&context.path)?;
-                    // It ends by being forgotten: either there is an answer then, or this is the first try now.
-                    while earlier.changed().await.is_ok() {}
+            while earlier.changed().await.is_ok() {}
+            // Time has gone by since it was sent.
+            keyed.context.deadline = keyed.context.deadline.map(Deadline::sent_now);
+            earlier = match self.tried(&keyed)? {
+                Tried::Answered(answer) => return answer.map(Answer::Value),
+                Tried::Running(earlier) => earlier,
+                Tried::Not(first_try) => {
+                    return match self.send_first(keyed, first_try)? {
+                        Call::Ended(outcome) => outcome,
+                        Call::Pending(outcome) => outcome.await,
+                    };
                 }
-            }
+            };
         }
     }
 }

@@ -62,6 +62,10 @@ impl Port for LocalPort {
         &self.profile
     }
 
+    fn admit(&self, caller: &Caller) -> Result<(), RuntimeError> {
+        admit(self.id(), &self.callers, caller)
+    }
+
     fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
         self.begin_call(caller, message, context).unwrap_or_else(|error| Call::Ended(Err(error)))
     }
@@ -74,7 +78,7 @@ impl Port for LocalPort {
     }
 
     fn watch(self: Arc<Self>, caller: &Caller) -> BoxFuture<'static, Result<Watch, RuntimeError>> {
-        let admitted = admit(self.id(), &self.callers, caller);
+        let admitted = self.admit(caller);
         std::future::ready(admitted.map(|()| self.lifecycle.watch())).boxed()
     }
 
@@ -126,11 +130,11 @@ impl LocalPort {
         message: Arc<Message>,
         context: CallContext,
     ) -> Result<Call, CallError> {
-        admit(self.id(), &self.callers, caller)?;
+        self.admit(caller)?;
         self.mailbox.check_size(&message)?;
         let held = self.mailbox.keep(&message)?;
         if self.mailbox.replies().keeps(&message) {
-            return Ok(Call::Pending(self.call_once(sender(caller), message, context, held).boxed()));
+            return self.call_once(sender(caller), message, context, held);
         }
         self.check_restarting(context.when_restarting)?;
         self.dispatch.check_deadlock(&context.path)?;
@@ -150,7 +154,7 @@ impl LocalPort {
         let is_near = envelope.deadline.is_some_and(Deadline::is_near);
         let sent = self.mailbox.try_send(envelope, when_full);
         if let Err(NotSent::MayWait(envelope)) = sent {
-            return Ok(Call::Pending(self.send_with_room(envelope, outcome)));
+            return self.send_with_room(envelope, outcome);
         }
         let is_alone = sent.map_err(|not_sent| self.not_sent(not_sent))?;
         let pending = PendingCall::new(call, Arc::clone(&self), outcome);
@@ -172,25 +176,28 @@ impl LocalPort {
         })
     }
 
-    /// Puts an ask into the mailbox once it has room, and waits for the answer.
+    /// Puts an ask into the line before a mailbox that is full, and waits for the answer.
     fn send_with_room(
         self: Arc<Self>,
         envelope: Envelope,
         outcome: oneshot::Receiver<Outcome>,
-    ) -> BoxFuture<'static, Outcome> {
-        let (path, pending) =
-            (envelope.path.clone(), PendingCall::new(envelope.call, Arc::clone(&self), outcome));
-        let sent = self.mailbox.send(envelope);
-        async move {
-            if let Err(not_sent) = sent.await {
+    ) -> Result<Call, CallError> {
+        let (call, path) = (envelope.call, envelope.path.clone());
+        let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
+        self.dispatch.wake();
+        let pending = PendingCall::new(call, Arc::clone(&self), outcome);
+        let answer = async move {
+            if let Some(in_line) = in_line
+                && let Err(not_sent) = in_line.await
+            {
                 return Err(pending.give_up().not_sent(not_sent).into());
             }
             self.dispatch.wake();
             // The actor may have begun to wait for this very call while its message waited for room.
             self.dispatch.check_deadlock(&path)?;
             pending.wait().await
-        }
-        .boxed()
+        };
+        Ok(Call::Pending(answer.boxed()))
     }
 
     /// Puts a tell into the mailbox, or into the line before it.
@@ -200,7 +207,7 @@ impl LocalPort {
         message: Message,
         context: &CallContext,
     ) -> Result<Told, RuntimeError> {
-        admit(self.id(), &self.callers, caller)?;
+        self.admit(caller)?;
         self.mailbox.check_size(&message)?;
         self.check_restarting(context.when_restarting)?;
         let held = self.mailbox.keep(&message)?;
@@ -208,13 +215,11 @@ impl LocalPort {
         match self.mailbox.try_send(envelope, context.when_full) {
             Ok(_is_alone) => self.dispatch.wake(),
             Err(NotSent::MayWait(envelope)) => {
-                let sent = self.mailbox.send(envelope);
-                let told = async move {
-                    sent.await.map_err(|not_sent| self.not_sent(not_sent))?;
-                    self.dispatch.wake();
-                    Ok(())
-                };
-                return Ok(Told::Pending(told.boxed()));
+                let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
+                self.dispatch.wake();
+                let Some(in_line) = in_line else { return Ok(Told::Ended(Ok(()))) };
+                let told = async move { in_line.await.map_err(|not_sent| self.not_sent(not_sent)) };
+                return Ok(Told::Waiting(told.boxed()));
             }
             Err(not_sent) => return Err(self.not_sent(not_sent)),
         }

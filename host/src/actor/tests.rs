@@ -5,6 +5,7 @@ mod budgets;
 mod control;
 mod deadlines;
 mod defaults;
+mod lookups;
 mod messages;
 mod native;
 mod passivating;

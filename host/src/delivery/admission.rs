@@ -2,7 +2,7 @@
 //!
 //! | grant | is given to | is checked |
 //! |---|---|---|
-//! | `from` | the actor that is sent to: who may send to it | by its port, in each call, tell and watch: [`admit`] |
+//! | `from` | the actor that is sent to: who may send to it | by its port, in each call, tell and watch: [`admit`]; edges ask the port before they read or keep anything |
 //! | `ask` | the actor that sends: to whom it may send | where a sender finds a peer: [`Peers::find`], its only way to one |
 
 use std::collections::BTreeSet;
@@ -65,6 +65,8 @@ impl Peers {
         };
         let gone = || RuntimeError::new(RuntimeErrorKind::Internal, "the host is going away");
         let directory: Arc<dyn Directory> = self.directory.upgrade().ok_or_else(gone)?;
-        find(directory, target, Caller::Actor(own.clone()))
+        let peer = find(directory, target, Caller::Actor(own.clone()))?;
+        peer.admit()?;
+        Ok(peer)
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::port::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View};
 use crate::budget::{Budget, Held};
-use crate::call::CallContext;
+use crate::call::{CallContext, Deadline};
 use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::id::ActorId;
@@ -43,6 +43,15 @@ struct Line {
     is_moving: bool,
     /// All were sent on.
     end: Option<Found>,
+}
+
+/// Somebody sends messages on, until this is dropped: also where a port panics.
+struct Moving<'a>(&'a LookupPort);
+
+impl Drop for Moving<'_> {
+    fn drop(&mut self) {
+        self.0.line().is_moving = false;
+    }
 }
 
 /// A message in line. Given up, its receiver is gone.
@@ -80,6 +89,7 @@ impl LookupPort {
         if std::mem::replace(&mut self.line().is_moving, true) {
             return;
         }
+        let _moving = Moving(self);
         loop {
             let next = {
                 let mut line = self.line();
@@ -105,7 +115,11 @@ impl LookupPort {
         if let Some(end) = &line.end {
             return Err(end.clone());
         }
-        let held = self.kept.take(bytes).filter(|_| line.waiting.len() < LINE_MAX);
+        let mut held = self.place(&line, bytes);
+        if held.is_none() {
+            line.waiting.retain(|waiting| !waiting.is_given_up());
+            held = self.place(&line, bytes);
+        }
         let Some(held) = held else {
             let text = format!("too many messages wait for `{}` to be found", self.profile.id);
             return Err(Err(RuntimeError::new(RuntimeErrorKind::MailboxFull, text)));
@@ -114,19 +128,34 @@ impl LookupPort {
         Ok(())
     }
 
+    /// Room for one more message of so many bytes.
+    fn place(&self, line: &Line, bytes: usize) -> Option<Held> {
+        if line.waiting.len() < LINE_MAX { self.kept.take(bytes) } else { None }
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Waiting {
+    fn is_given_up(&self) -> bool {
+        match &self.sending {
+            Sending::Call(_, _, sent) => sent.is_closed(),
+            Sending::Tell(_, _, sent) => sent.is_closed(),
+        }
+    }
+
     /// Sends it on, unless its sender gave it up.
     fn send(self, found: &Found) {
+        if self.is_given_up() {
+            return;
+        }
         let Self { caller, sending, _held } = self;
         match sending {
-            Sending::Call(_, _, sent) if sent.is_closed() => {}
-            Sending::Tell(_, _, sent) if sent.is_closed() => {}
-            Sending::Call(message, context, sent) => {
+            Sending::Call(message, mut context, sent) => {
+                // Time has gone by since it was sent.
+                context.deadline = context.deadline.map(Deadline::sent_now);
                 let call = match found {
                     Ok(port) => Arc::clone(port).call(&caller, message, context),
                     Err(error) => Call::Ended(Err(error.clone().into())),
@@ -151,8 +180,14 @@ fn lost() -> RuntimeError {
 }
 
 impl Port for LookupPort {
+    /// With default limits, as long as the actor is not found.
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// Known once the actor is found.
+    fn admit(&self, _: &Caller) -> Result<(), RuntimeError> {
+        Ok(())
     }
 
     fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
@@ -185,10 +220,10 @@ impl Port for LookupPort {
             drop(self.found().await);
             match told.await.map_err(|_lost| lost())? {
                 Told::Ended(told) => told,
-                Told::Pending(told) => told.await,
+                Told::Waiting(told) | Told::OnItsWay(told) => told.await,
             }
         };
-        Told::Pending(told.boxed())
+        Told::OnItsWay(told.boxed())
     }
 
     fn watch(self: Arc<Self>, caller: &Caller) -> BoxFuture<'static, Result<Watch, RuntimeError>> {

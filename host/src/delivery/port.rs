@@ -25,16 +25,25 @@ pub(crate) trait Port: Send + Sync + 'static {
     /// What a sender knows of the actor without asking it.
     fn profile(&self) -> &Profile;
 
+    /// Whether `caller` may send to the actor, as far as that is known here: so that nothing is read or kept for those who
+    /// may not. Calls, tells and watches check it again.
+    ///
+    /// # Errors
+    ///
+    /// `permission-denied`.
+    fn admit(&self, caller: &Caller) -> Result<(), RuntimeError>;
+
     /// Sends a message that its caller waits for, if `caller` may.
     fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call;
 
     /// Sends a message that nobody waits for, if `caller` may.
     fn tell(self: Arc<Self>, caller: &Caller, message: Message, context: CallContext) -> Told;
 
-    /// Is told of every end of the actor's lives from this call on, if `caller` may send to it.
+    /// Is told of every end of the actor's lives from this call on, or once the actor is found, if `caller` may send to it.
     fn watch(self: Arc<Self>, caller: &Caller) -> BoxFuture<'static, Result<Watch, RuntimeError>>;
 
-    /// Carries out a command, and waits for that. Dropping the future does not take the command back.
+    /// Carries out a command, and waits for that. Dropping the future does not take the command back, once it has reached
+    /// the actor.
     fn control(self: Arc<Self>, command: Command) -> BoxFuture<'static, Result<Done, RuntimeError>>;
 
     /// Waits until the status is another than `unless`.
@@ -75,8 +84,10 @@ pub(crate) enum Call {
 pub(crate) enum Told {
     /// It came to its end at once.
     Ended(Result<(), RuntimeError>),
-    /// It waits for room. Dropping this gives up its place in line.
-    Pending(BoxFuture<'static, Result<(), RuntimeError>>),
+    /// It waits for room, and its sender for the actor. Dropping this gives up its place in line.
+    Waiting(BoxFuture<'static, Result<(), RuntimeError>>),
+    /// It is on its way. Its sender waits for nothing but that.
+    OnItsWay(BoxFuture<'static, Result<(), RuntimeError>>),
 }
 
 /// What an actor is told to do with itself.

@@ -71,6 +71,15 @@ impl ActorRef {
         Self { port, caller }
     }
 
+    /// Checks that the caller may send to the actor, before anything is read or kept for that.
+    ///
+    /// # Errors
+    ///
+    /// `permission-denied`, with the grant that is missing.
+    pub(crate) fn admit(&self) -> Result<(), RuntimeError> {
+        self.port.admit(&self.caller)
+    }
+
     /// The same actor, for messages of another caller.
     #[must_use]
     pub fn on_behalf_of(&self, caller: Caller) -> Self {
@@ -210,13 +219,11 @@ impl ActorRef {
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
         let told = match Arc::clone(&self.port).tell(&self.caller, message, options.context(None)) {
             Told::Ended(told) => told,
-            Told::Pending(told) => {
-                // Where it has to wait for room, the sender waits for this actor.
-                match options.origin.begin_wait(self.id()) {
-                    Ok(_wait) => told.await,
-                    Err(deadlock) => Err(deadlock),
-                }
-            }
+            Told::OnItsWay(told) => told.await,
+            Told::Waiting(told) => match options.origin.begin_wait(self.id()) {
+                Ok(_wait) => told.await,
+                Err(deadlock) => Err(deadlock),
+            },
         };
         // Who tells in a loop lets the actor have a turn now and then.
         tokio::task::consume_budget().await;

@@ -1,14 +1,14 @@
-//! Where the owner of a life polls it: on the run loop's task, or in the background pool while the actor is busy.
+//! Where the owner of a life polls it: on the supervisor's task, or in the background pool while the actor is busy.
 //!
-//! The run loop itself stays where it is: it hears signals and keeps deadlines also while many busy lives share the
-//! pool. A life that is polled there stays in its actor's cell, so that the run loop can end it without waiting for its
+//! The supervisor itself stays where it is: it hears signals and keeps deadlines also while many busy lives share the
+//! pool. A life that is polled there stays in its actor's cell, so that the supervisor can end it without waiting for its
 //! turn: only for a poll under way, which lasts a slice.
 //!
 //! | the actor is | the life is polled by | goes to the pool | comes back |
 //! |---|---|---|---|
-//! | calm | the run loop | after a turn that makes it busy, or when a new life of a busy actor begins | |
+//! | calm | the supervisor | after a turn that makes it busy, or when a new life of a busy actor begins | |
 //! | busy | a task of the pool | | before a turn in which it is calm again, or, without a turn, once it has been calm |
-//! | busy, without a pool | the run loop | | |
+//! | busy, without a pool | the supervisor | | |
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -77,7 +77,7 @@ impl Placement {
     fn go_away(&mut self) {
         let Some(pool) = &self.pool else { return };
         let (execution, life, keeper) = (Arc::clone(&self.execution), self.life, pool.keeper());
-        // Made here, so that it is a timer of the run loop's runtime: the pool's own has none.
+        // Made here, so that it is a timer of the supervisor's runtime: the pool's own has none.
         let mut calm = Box::pin(tokio::time::sleep(CALM));
         self.away = Some(pool.spawn(poll_fn(move |context| {
             let poll = poll_away(&execution, life, &keeper, context);

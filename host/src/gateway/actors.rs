@@ -26,6 +26,9 @@ use crate::registry::Registry;
 /// How many bytes of a dead letter's arguments are shown, all or none.
 const ARGS_SHOWN_MAX_BYTES: usize = 16 << 10;
 
+/// How long an actor is waited for whose state is to be shown among others.
+const SNAPSHOT_BOUND: Duration = Duration::from_secs(5);
+
 /// An actor at one moment.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ActorView {
@@ -199,8 +202,8 @@ async fn view(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
 /// All actors of a host at one moment each, by name. One that cannot be reached is left out.
 pub(super) async fn snapshots(registry: &Registry) -> Vec<ActorSnapshot> {
     let actors = registry.list();
-    let snapshots = actors.iter().map(ActorRef::snapshot);
-    futures::future::join_all(snapshots).await.into_iter().flatten().collect()
+    let snapshots = actors.iter().map(|actor| tokio::time::timeout(SNAPSHOT_BOUND, actor.snapshot()));
+    futures::future::join_all(snapshots).await.into_iter().flatten().flatten().collect()
 }
 
 /// All actors, by name.

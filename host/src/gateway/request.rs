@@ -70,6 +70,8 @@ impl FromRequestParts<Arc<Registry>> for Target {
         let path = Path::<(String, String)>::from_request_parts(parts, registry).await;
         let Path((id, method)) = path.map_err(not_text)?;
         let actor = registry.get(&id)?.on_behalf_of(Caller::Http);
+        // Before anything is read for a sender who may not.
+        actor.admit()?;
         if method.len() > METHOD_MAX_BYTES {
             let text = format!("a method's name has at most {METHOD_MAX_BYTES} bytes");
             return Err(Refusal::bad_request(text));

@@ -1,7 +1,7 @@
 //! A life whose handlers overlap: the whole of it is one `run_concurrent`, in which calls come and go.
 //!
 //! Sources, in the order in which they are looked at: calls that end, and work that comes. While the guest
-//! computes, neither is looked at; the run loop outside still is. A trap in one call ends all calls of the
+//! computes, neither is looked at; the supervisor outside still is. A trap in one call ends all calls of the
 //! life: wasmtime lets none go on.
 
 use futures::StreamExt;

@@ -30,6 +30,8 @@ pub(super) enum Source {
     Ends(Watch),
     /// The same, once that has begun.
     Beginning(BoxFuture<'static, Result<Watch, RuntimeError>>),
+    /// Why that could not begin.
+    Failed(RuntimeError),
 }
 
 /// The streams of other actors that a guest reads.
@@ -106,9 +108,13 @@ impl Source {
     async fn next_batch(&mut self, max: usize, origin: &Origin) -> Result<Batch, CallError> {
         match self {
             Self::Beginning(beginning) => {
-                *self = Self::Ends(beginning.await?);
+                *self = match beginning.await {
+                    Ok(watch) => Self::Ends(watch),
+                    Err(error) => Self::Failed(error),
+                };
                 Box::pin(self.next_batch(max, origin)).await
             }
+            Self::Failed(error) => Err(error.clone().into()),
             Self::Ends(watch) => next_end(watch).await,
             Self::Items(peer, reader) => {
                 let mut next = pin!(reader.next_batch(max));
@@ -134,4 +140,25 @@ async fn next_end(watch: &mut Watch) -> Result<Batch, CallError> {
     let payload = payload.map_err(|error| ActorError::system(error.to_string()))?;
     // The number is the reader's business alone; a watch is not taken up again.
     Ok(Batch { items: vec![Item { number: 0, payload }], done: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_that_could_not_begin_says_so_to_all_who_draw_on_it() {
+        let refused = RuntimeError::new(RuntimeErrorKind::ActorNotFound, "gone");
+        let beginning = async move {
+            tokio::task::yield_now().await;
+            Err(refused)
+        };
+        let mut streams = PeerStreams::new(1);
+        let id = streams.add(Source::Beginning(beginning.boxed())).unwrap();
+        let (first, second) = (streams.get(id).unwrap(), streams.get(id).unwrap());
+        let origin = Origin::default();
+        let both = futures::join!(first.draw(1, &origin), second.draw(1, &origin));
+        assert!(both.0.is_err());
+        assert!(both.1.is_err() || both.1.is_ok_and(|batch| batch.done));
+    }
 }

@@ -1,4 +1,4 @@
-//! Control traffic to a run loop, ahead of all messages.
+//! Control traffic to a supervisor, ahead of all messages.
 //!
 //! Bounded without a capacity: every kind but `cancel` is a flag, and a call is cancelled at most once, by
 //! its caller, while it waits in the mailbox (bounded), runs (bounded), or has just ended.
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::id::CallId;
 
-/// Something a run loop is told.
+/// Something a supervisor is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// End now, whatever runs.
@@ -23,7 +23,7 @@ pub(crate) enum Signal {
     Restart,
     /// The caller of this call, or the reader of the stream that it answered, is gone.
     Cancel(CallId),
-    /// Something changed that the run loop keeps a deadline for.
+    /// Something changed that the supervisor keeps a deadline for.
     DeadlinesChanged,
 }
 
@@ -39,12 +39,12 @@ struct Pending {
     ends: u64,
 }
 
-/// The signals that a run loop has yet to see.
+/// The signals that a supervisor has yet to see.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     pending: Mutex<Pending>,
     arrived: Notify,
-    /// Whether a life is to end, as far as the run loop has not seen to that yet.
+    /// Whether a life is to end, as far as the supervisor has not seen to that yet.
     pressing: AtomicBool,
     /// Whether calls are cancelled.
     cancels: AtomicBool,
@@ -89,7 +89,7 @@ impl Signals {
         self.lock().ends
     }
 
-    /// Waits for the most urgent signal. For one run loop alone.
+    /// Waits for the most urgent signal. For one supervisor alone.
     ///
     /// # Cancel safety
     ///
@@ -112,12 +112,12 @@ impl Signals {
         pending.deadlines_changed = false;
     }
 
-    /// Whether a life is to end: then nobody but the run loop polls it.
+    /// Whether a life is to end: then nobody but the supervisor polls it.
     pub(crate) fn is_pressing(&self) -> bool {
         self.pressing.load(Ordering::Acquire)
     }
 
-    /// The next call that is cancelled, for whoever polls a life before its run loop has heard of that.
+    /// The next call that is cancelled, for whoever polls a life before its supervisor has heard of that.
     pub(crate) fn take_cancel(&self) -> Option<CallId> {
         if !self.cancels.load(Ordering::Acquire) {
             return None;
@@ -148,7 +148,7 @@ impl Signals {
         if std::mem::take(&mut pending.restart) {
             return Some(Signal::Restart);
         }
-        // Only now: the run loop has done what it was told before.
+        // Only now: the supervisor has done what it was told before.
         self.pressing.store(false, Ordering::Release);
         if let Some(call) = pending.cancelled.pop() {
             return Some(Signal::Cancel(call));

@@ -5,7 +5,7 @@
 //! | `Ready` | `starting` | `running` |
 //! | `StopRequested` | `starting`, `running` | `stopping` |
 //! | `Ended`, then restart | `starting`, `running` | `restarting` |
-//! | `Ended`, then rest | `running` | `passive` |
+//! | `Ended`, then rest | `starting`, `running` | `passive` |
 //! | `Ended`, then stop | `starting`, `running`, `stopping` | `stopped` |
 //! | `Ended`, then fail | `starting`, `running`, `stopping` | `failed` |
 //! | `Withdrawn` | `restarting`, `passive` | `stopped` |
@@ -97,11 +97,11 @@ pub(crate) fn next(status: &Status, event: Event) -> Option<Status> {
 fn ended(status: Status, exit: ExitReason, then: Then) -> Option<Status> {
     let state = match (status.state, then) {
         (State::Starting | State::Running, Then::Restart(_)) => State::Restarting,
-        (State::Running, Then::Rest) => State::Passive,
+        (State::Starting | State::Running, Then::Rest) => State::Passive,
         (State::Starting | State::Running | State::Stopping, Then::Stop) => State::Stopped,
         (State::Starting | State::Running | State::Stopping, Then::Fail) => State::Failed,
         (State::Stopping, Then::Restart(_))
-        | (State::Starting | State::Stopping, Then::Rest)
+        | (State::Stopping, Then::Rest)
         | (State::Restarting | State::Passive | State::Stopped | State::Failed, _) => return None,
     };
     let (restarts, backoff) = match then {
@@ -150,7 +150,7 @@ mod tests {
             (Event::Ready, "r---dSF"),
             (Event::StopRequested, "dd--d--"),
             (ended(Then::Restart(Duration::ZERO)), "bb-----"),
-            (ended(Then::Rest), "-p-----"),
+            (ended(Then::Rest), "pp-----"),
             (ended(Then::Stop), "SS--S--"),
             (ended(Then::Fail), "FF--F--"),
             (Event::Withdrawn, "--SS---"),

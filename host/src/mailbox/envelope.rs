@@ -28,7 +28,8 @@ pub(crate) struct Envelope {
 pub(crate) struct Unsettled {
     message: Arc<Message>,
     reply: ReplyTo,
-    first_try: Option<FirstTry>,
+    /// In a box: few messages have one, and an envelope is moved often.
+    first_try: Option<Box<FirstTry>>,
     /// What it takes of the actor's budget.
     _held: Held,
 }
@@ -54,6 +55,7 @@ impl Unsettled {
         first_try: Option<FirstTry>,
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
+        let first_try = first_try.map(Box::new);
         (Self { message, reply: ReplyTo(Some(reply)), first_try, _held: held }, outcome)
     }
 
@@ -85,7 +87,7 @@ impl Unsettled {
     }
 
     /// Its parts, for who settles it.
-    pub(super) fn into_parts(self) -> (Arc<Message>, ReplyTo, Option<FirstTry>) {
+    pub(super) fn into_parts(self) -> (Arc<Message>, ReplyTo, Option<Box<FirstTry>>) {
         (self.message, self.reply, self.first_try)
     }
 }

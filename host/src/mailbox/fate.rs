@@ -8,7 +8,8 @@
 //! | cut off | a system error that names the end of the life | is a dead letter |
 //! | abandoned | nothing: it is gone, or its own clock tells it | – |
 //!
-//! A message has one fate, and all of them pass [`Mailbox::settle`].
+//! A message that has come into the mailbox has one fate, and all of them pass [`Mailbox::settle`], unless its call becomes a
+//! stream: from then on the stream has its own end. What never came into the mailbox is told to its sender directly.
 
 use std::sync::Arc;
 

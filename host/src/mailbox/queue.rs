@@ -104,20 +104,11 @@ impl<T> Queue<T> {
     /// # Cancel safety
     ///
     /// Dropping the future gives up the place in line. A message that has got room by then stays sent.
-    pub(crate) fn send<Q: Borrow<Self>>(
-        queue: Q,
-        message: T,
-    ) -> impl Future<Output = Result<Sent<T>, SendError<T>>> + use<Q, T> {
-        let entered = queue.borrow().enter(message);
-        let entered = entered.map(|(ticket, answer)| (Place { queue, ticket, message: PhantomData }, answer));
-        async move {
-            let (_place, answer) = match entered {
-                Ok(place) => place,
-                Err(done) => return done,
-            };
-            match answer.await.expect("who waits is told, or leaves the line with this future") {
-                Ok(()) => Ok(Sent::Queued { alone: false }),
-                Err(message) => Err(SendError::Closed(message)),
+    pub(crate) fn send<Q: Borrow<Self>>(queue: Q, message: T) -> Sending<Q, T> {
+        match queue.borrow().enter(message) {
+            Err(done) => Sending::Done(done),
+            Ok((ticket, answer)) => {
+                Sending::InLine(InLine { _place: Place { queue, ticket, message: PhantomData }, answer })
             }
         }
     }
@@ -251,6 +242,45 @@ impl<T> State<T> {
     }
 }
 
+/// A message that is sent and may have to wait for room.
+pub(crate) enum Sending<Q: Borrow<Queue<T>>, T> {
+    /// It did not have to.
+    Done(Result<Sent<T>, SendError<T>>),
+    /// It waits.
+    InLine(InLine<Q, T>),
+}
+
+/// A message that waits for room. Dropped, it leaves the line, unless it has got room by then.
+pub(crate) struct InLine<Q: Borrow<Queue<T>>, T> {
+    _place: Place<Q, T>,
+    answer: oneshot::Receiver<Result<(), T>>,
+}
+
+impl<Q: Borrow<Queue<T>>, T> InLine<Q, T> {
+    /// Waits for room.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] when the queue is closed meanwhile.
+    pub(crate) async fn room(self) -> Result<Sent<T>, SendError<T>> {
+        match self.answer.await.expect("who waits is told, or leaves the line with this future") {
+            Ok(()) => Ok(Sent::Queued { alone: false }),
+            Err(message) => Err(SendError::Closed(message)),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<Q: Borrow<Queue<T>>, T> Sending<Q, T> {
+    /// Waits, if it has to.
+    async fn done(self) -> Result<Sent<T>, SendError<T>> {
+        match self {
+            Self::Done(done) => done,
+            Self::InLine(line) => line.room().await,
+        }
+    }
+}
+
 /// A place in the line for room, given up when it is dropped.
 struct Place<Q: Borrow<Queue<T>>, T> {
     queue: Q,
@@ -311,8 +341,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn senders_get_room_in_the_order_in_which_they_asked() {
         let queue = filled(1, Overflow::Wait);
-        let mut first = Box::pin(Queue::send(&queue, 10));
-        let mut second = Box::pin(Queue::send(&queue, 11));
+        let mut first = Box::pin(Queue::send(&queue, 10).done());
+        let mut second = Box::pin(Queue::send(&queue, 11).done());
         assert!(first.as_mut().now_or_never().is_none());
         assert!(second.as_mut().now_or_never().is_none());
         assert_eq!(queue.pop(), Some(0));
@@ -327,7 +357,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_overtakes_a_sender_in_line_that_has_yet_to_look() {
         let queue = filled(2, Overflow::Wait);
-        let mut waiting = Box::pin(Queue::send(&queue, 10));
+        let mut waiting = Box::pin(Queue::send(&queue, 10).done());
         assert!(waiting.as_mut().now_or_never().is_none());
         assert_eq!((queue.pop(), queue.pop()), (Some(0), Some(1)));
         assert!(matches!(queue.try_send(11), Ok(Sent::Queued { .. })), "there is room for both");
@@ -338,7 +368,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_gives_up_leaves_nothing_behind() {
         let queue = filled(1, Overflow::Wait);
-        assert!(Queue::send(&queue, 10).now_or_never().is_none());
+        assert!(Queue::send(&queue, 10).done().now_or_never().is_none());
         assert_eq!(queue.pop(), Some(0));
         assert!(matches!(queue.try_send(11), Ok(Sent::Queued { .. })));
         assert_eq!((queue.pop(), queue.pop()), (Some(11), None));
@@ -349,15 +379,15 @@ mod tests {
         let queue = Arc::new(filled(1, Overflow::Wait));
         let waiting = tokio::spawn({
             let queue = Arc::clone(&queue);
-            async move { Queue::send(queue, 10).await }
+            async move { Queue::send(queue, 10).done().await }
         });
         tokio::task::yield_now().await;
         queue.close();
         assert_eq!(waiting.await.unwrap(), Err(SendError::Closed(10)));
-        assert_eq!(Queue::send(&*queue, 11).await, Err(SendError::Closed(11)));
+        assert_eq!(Queue::send(&*queue, 11).done().await, Err(SendError::Closed(11)));
         assert_eq!((queue.pop(), queue.pop()), (Some(0), None));
         queue.open();
-        assert!(matches!(Queue::send(&*queue, 12).await, Ok(Sent::Queued { .. })));
+        assert!(matches!(Queue::send(&*queue, 12).done().await, Ok(Sent::Queued { .. })));
     }
 
     #[tokio::test]

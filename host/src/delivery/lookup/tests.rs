@@ -39,6 +39,10 @@ impl Port for Noting {
         &self.profile
     }
 
+    fn admit(&self, _: &Caller) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
     fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, _: CallContext) -> Call {
         self.note(&message.method);
         Call::Ended(Ok(Answer::Value(Payload::json(format!("\"{caller}: {}\"", message.method)))))
