@@ -23,7 +23,7 @@ use tokio::time::Instant;
 pub(crate) use self::behavior::Description;
 pub use self::behavior::{Behavior, Birth, Drawn, Job, Reply, Work};
 use self::in_flight::InFlight;
-pub(crate) use self::in_flight::Phase;
+pub(crate) use self::in_flight::{Culprit, Phase};
 pub use self::life_context::LifeContext;
 use self::stream_buffers::StreamBuffers;
 use crate::error::RuntimeError;

@@ -126,15 +126,15 @@ impl Mailbox {
         context: CallContext,
         first_try: Option<FirstTry>,
     ) -> (Envelope, oneshot::Receiver<Outcome>) {
-        let (unsettled, outcome) = Unsettled::ask(message, held, first_try);
+        let (unsettled, outcome) = Unsettled::ask(message, caller, held, first_try);
         let CallContext { deadline, path, .. } = context;
-        (Envelope { call: self.next_call(), unsettled, caller, deadline, path }, outcome)
+        (Envelope { call: self.next_call(), unsettled, deadline, path }, outcome)
     }
 
     /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
     pub(crate) fn tell(&self, message: Arc<Message>, held: Held, caller: Option<ActorId>) -> Envelope {
-        let unsettled = Unsettled::tell(message, held);
-        Envelope { call: self.next_call(), unsettled, caller, deadline: None, path: Default::default() }
+        let unsettled = Unsettled::tell(message, caller, held);
+        Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() }
     }
 
     /// Puts an envelope in, without waiting. Returns whether it waits alone there.
@@ -246,7 +246,7 @@ impl Mailbox {
     }
 
     /// Notes that a message ended a life, and keeps it in the dead letters where it is in quarantine from now on.
-    pub(crate) fn blame(&self, message: &Arc<Message>, exit: String) {
+    pub(crate) fn blame(&self, message: &Arc<Message>, caller: Option<&ActorId>, exit: String) {
         let now = Instant::now().into_std();
         let reason = {
             let mut quarantine = self.quarantine();
@@ -254,7 +254,7 @@ impl Mailbox {
             quarantine.reason(message, now)
         };
         if let Some(reason) = reason {
-            self.bury(message, reason);
+            self.bury(message, caller, reason);
         }
     }
 
@@ -278,7 +278,9 @@ impl Mailbox {
         self.quarantine().release(&letter.message);
         let message = Arc::clone(&letter.message);
         let kept = self.keep(&message).map_err(NotSent::Full);
-        let sent = kept.and_then(|held| self.try_send(self.tell(message, held, None), WhenFull::Reject));
+        let sent = kept.and_then(|held| {
+            self.try_send(self.tell(message, held, letter.caller.clone()), WhenFull::Reject)
+        });
         match sent {
             Ok(_is_alone) => Ok(true),
             Err(not_sent) => {
@@ -289,12 +291,12 @@ impl Mailbox {
     }
 
     /// Keeps a message that came to nothing, and says so.
-    fn bury(&self, message: &Arc<Message>, reason: impl Into<String>) {
+    fn bury(&self, message: &Arc<Message>, caller: Option<&ActorId>, reason: impl Into<String>) {
         let reason = printable(&reason.into(), REASON_MAX_CHARS);
         let method = printable(&message.method, REASON_MAX_CHARS);
         tracing::warn!(actor = %self.id, method, reason, "dead letter");
         self.count(Event::DeadLetter);
-        self.dead_letters.add(Arc::clone(message), reason);
+        self.dead_letters.add(Arc::clone(message), caller.cloned(), reason);
     }
 
     fn count(&self, event: Event) {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::Dispatch;
-use super::in_flight::{CutOff, Phase};
+use super::in_flight::{Culprit, CutOff, Phase};
 use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::id::CallId;
@@ -92,7 +92,7 @@ impl Dispatch {
     }
 
     /// The message that ended the life, where that is known: it said so itself, or was the only one in progress.
-    pub(crate) fn culprit(&self) -> Option<Arc<Message>> {
+    pub(crate) fn culprit(&self) -> Option<Culprit> {
         // Where handlers overlap, only one that has not waited yet is sure to have been the one that ran.
         let begun = match self.lane {
             Lane::Overlapping => Some(self.execution.begun()),

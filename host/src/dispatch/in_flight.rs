@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::behavior::Work;
 use crate::call::Deadline;
 use crate::error::CallError;
-use crate::id::{CallId, StreamId};
+use crate::id::{ActorId, CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
 use crate::message::{Message, MethodKind};
 use crate::stream::StreamWriter;
@@ -62,11 +62,24 @@ pub(super) struct InFlight {
     due: VecDeque<(Instant, CallId)>,
     phase: Phase,
     /// The message that ends the life, where that is known.
-    culprit: Option<Arc<Message>>,
+    culprit: Option<Culprit>,
     /// Whose turn it is when both a draw and a message could be handed out.
     message_next: bool,
     /// By name; none where the actor does not say what it has.
     methods: Option<Arc<Methods>>,
+}
+
+/// A message that ended its life, and the actor that sent it.
+#[derive(Clone)]
+pub(crate) struct Culprit {
+    pub(crate) message: Arc<Message>,
+    pub(crate) caller: Option<ActorId>,
+}
+
+impl Culprit {
+    pub(super) fn of(unsettled: &Unsettled) -> Self {
+        Self { message: Arc::clone(unsettled.message()), caller: unsettled.caller().cloned() }
+    }
 }
 
 /// What a life leaves behind that ended.
@@ -462,20 +475,25 @@ impl InFlight {
 
     /// The message that ended the life: the one that is known to have, or the only one that was worked on; of those
     /// that only `begun` since its life last waited, where that is said.
-    pub(super) fn culprit(&self, begun: Option<CallId>) -> Option<Arc<Message>> {
+    pub(super) fn culprit(&self, begun: Option<CallId>) -> Option<Culprit> {
         if self.culprit.is_some() {
             return self.culprit.clone();
         }
         let mut worked_on = self.calls.iter().filter(|(_, running)| running.is_worked_on());
         let (call, only) = worked_on.next()?;
         let alone = worked_on.next().is_none() && begun.is_none_or(|begun| begun == *call);
-        alone.then(|| Arc::clone(only.message()))
+        alone.then(|| Culprit::of(&only.unsettled))
     }
 
     /// The life ends because of this message: it takes no more work.
-    pub(super) fn fault(&mut self, message: &Arc<Message>) {
+    pub(super) fn fault(&mut self, culprit: Culprit) {
         self.phase = Phase::Stopping;
-        self.culprit = Some(Arc::clone(message));
+        self.culprit = Some(culprit);
+    }
+
+    /// A call in flight, as what may end its life.
+    pub(super) fn suspect(&self, call: CallId) -> Option<Culprit> {
+        self.calls.get(&call).map(|running| Culprit::of(&running.unsettled))
     }
 
     /// How far the life has got with its end.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Dispatch;
 use super::behavior::{DrawResult, Reply};
-use super::in_flight::InFlight;
+use super::in_flight::{Culprit, InFlight};
 use super::life_context::LifeContext;
 use crate::budget::Held;
 use crate::call::Answer;
@@ -15,7 +15,7 @@ use crate::exit::TEXT_MAX_BYTES;
 use crate::id::{CallId, StreamId};
 use crate::lifecycle::Signal;
 use crate::mailbox::Fate;
-use crate::message::{Message, Payload};
+use crate::message::Payload;
 use crate::observe::Event;
 use crate::stream::{self, Buffered, Producer};
 use crate::text::printable;
@@ -69,15 +69,15 @@ impl Dispatch {
     fn end_with_error(&self, call: CallId, error: ActorError) {
         let mut in_flight = self.in_flight();
         let Some(unsettled) = in_flight.end_handling(call) else { return };
-        self.note_fault(&mut in_flight, unsettled.message(), &error);
+        self.note_fault(&mut in_flight, || Culprit::of(&unsettled), &error);
         drop(in_flight);
         self.mailbox.settle(unsettled, Fate::Answered(Err(error.into())));
     }
 
     /// Hands out no more work to a life that says it cannot go on.
-    fn note_fault(&self, in_flight: &mut InFlight, message: &Arc<Message>, error: &ActorError) {
+    fn note_fault(&self, in_flight: &mut InFlight, culprit: impl FnOnce() -> Culprit, error: &ActorError) {
         if let ActorError::System { message: text, restart: true, .. } = error {
-            in_flight.fault(message);
+            in_flight.fault(culprit());
             self.lifecycle.signals().send(Signal::Fault(printable(text, TEXT_MAX_BYTES)));
         }
     }
@@ -131,8 +131,8 @@ impl Dispatch {
         let Some((max_items, writer)) = in_flight.end_draw(call) else { return };
         match result {
             Err(error) => {
-                if let Some(message) = in_flight.message(call).cloned() {
-                    self.note_fault(&mut in_flight, &message, &error);
+                if let Some(culprit) = in_flight.suspect(call) {
+                    self.note_fault(&mut in_flight, || culprit, &error);
                 }
                 in_flight.end_stream(call, Err(error.into()));
             }

@@ -112,9 +112,9 @@ impl Dispatch {
             self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
             return None;
         }
-        let Envelope { call, unsettled, caller, .. } = &envelope;
+        let Envelope { call, unsettled, .. } = &envelope;
         let (call, message) = (*call, Arc::clone(unsettled.message()));
-        let job = Job { call, message, remaining: left.flatten(), caller: caller.clone() };
+        let job = Job { call, message, remaining: left.flatten(), caller: unsettled.caller().cloned() };
         let (event, work) =
             if unsettled.is_ask() { (Event::Asked, Work::Ask(job)) } else { (Event::Told, Work::Tell(job)) };
         self.execution.work_begun(call);

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use crate::id::ActorId;
 use crate::message::Message;
 
 /// The most bytes that one actor's dead letters take, roughly.
@@ -16,6 +17,8 @@ const BYTES_MAX: usize = 16 << 20;
 pub struct DeadLetter {
     /// The message, whole.
     pub message: Arc<Message>,
+    /// The actor that sent it; none from outside. Told again, it comes from the same.
+    pub caller: Option<ActorId>,
     /// Why, for people.
     pub reason: String,
     /// When it was given up.
@@ -34,10 +37,10 @@ impl DeadLetters {
     }
 
     /// Keeps a message; one that is kept already with the new reason alone.
-    pub(super) fn add(&self, message: Arc<Message>, reason: String) {
+    pub(super) fn add(&self, message: Arc<Message>, caller: Option<ActorId>, reason: String) {
         let mut letters = self.letters();
         letters.retain(|letter| !Arc::ptr_eq(&letter.message, &message));
-        letters.push_back(DeadLetter { message, reason, at: SystemTime::now() });
+        letters.push_back(DeadLetter { message, caller, reason, at: SystemTime::now() });
         let bytes = |letter: &DeadLetter| letter.message.kept_bytes().saturating_add(letter.reason.len());
         let mut kept = letters.iter().map(bytes).fold(0, usize::saturating_add);
         while letters.len() > self.capacity || kept > BYTES_MAX {
@@ -77,13 +80,13 @@ mod tests {
     fn the_oldest_dead_letter_gives_way() {
         let letters = DeadLetters::new(2);
         for n in 0..5 {
-            letters.add(Arc::new(Message::new(format!("m{n}"), Payload::none())), String::new());
+            letters.add(Arc::new(Message::new(format!("m{n}"), Payload::none())), None, String::new());
         }
         let kept: Vec<_> = letters.list().iter().map(|letter| letter.message.method.clone()).collect();
         assert_eq!(kept, ["m3", "m4"]);
         let large = Message::new("large", Payload::json("x".repeat(BYTES_MAX - 4096)));
-        letters.add(Arc::new(large), String::new());
-        letters.add(Arc::new(Message::new("small", Payload::json("x".repeat(4096)))), String::new());
+        letters.add(Arc::new(large), None, String::new());
+        letters.add(Arc::new(Message::new("small", Payload::json("x".repeat(4096)))), None, String::new());
         assert_eq!(letters.list().len(), 1);
     }
 }

@@ -15,8 +15,6 @@ use crate::wait_graph::CallPath;
 pub(crate) struct Envelope {
     pub(crate) call: CallId,
     pub(crate) unsettled: Unsettled,
-    /// The actor that sent it.
-    pub(crate) caller: Option<ActorId>,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Deadline>,
     pub(crate) path: CallPath,
@@ -27,6 +25,8 @@ pub(crate) struct Envelope {
 /// Dropped unsettled, it tells its caller nothing (whose own clock does), and lets the next try of the same call begin.
 pub(crate) struct Unsettled {
     message: Arc<Message>,
+    /// The actor that sent it.
+    caller: Option<ActorId>,
     reply: ReplyTo,
     /// In a box: few messages have one, and an envelope is moved often.
     first_try: Option<Box<FirstTry>>,
@@ -51,22 +51,28 @@ impl Unsettled {
     /// A message that somebody waits for, with the receiver of its outcome.
     pub(super) fn ask(
         message: Arc<Message>,
+        caller: Option<ActorId>,
         held: Held,
         first_try: Option<FirstTry>,
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
         let first_try = first_try.map(Box::new);
-        (Self { message, reply: ReplyTo(Some(reply)), first_try, _held: held }, outcome)
+        (Self { message, caller, reply: ReplyTo(Some(reply)), first_try, _held: held }, outcome)
     }
 
     /// A message that nobody waits for.
-    pub(super) fn tell(message: Arc<Message>, held: Held) -> Self {
-        Self { message, reply: ReplyTo(None), first_try: None, _held: held }
+    pub(super) fn tell(message: Arc<Message>, caller: Option<ActorId>, held: Held) -> Self {
+        Self { message, caller, reply: ReplyTo(None), first_try: None, _held: held }
     }
 
     /// What its sender wrote.
     pub(crate) fn message(&self) -> &Arc<Message> {
         &self.message
+    }
+
+    /// The actor that sent it; none from outside.
+    pub(crate) fn caller(&self) -> Option<&ActorId> {
+        self.caller.as_ref()
     }
 
     /// Whether somebody waits for its outcome, or did.
@@ -87,7 +93,16 @@ impl Unsettled {
     }
 
     /// Its parts, for who settles it.
-    pub(super) fn into_parts(self) -> (Arc<Message>, ReplyTo, Option<Box<FirstTry>>) {
-        (self.message, self.reply, self.first_try)
+    pub(super) fn into_parts(self) -> Parts {
+        let Self { message, caller, reply, first_try, _held } = self;
+        Parts { message, caller, reply, first_try }
     }
+}
+
+/// What a message consists of whose fate is known.
+pub(super) struct Parts {
+    pub(super) message: Arc<Message>,
+    pub(super) caller: Option<ActorId>,
+    pub(super) reply: ReplyTo,
+    pub(super) first_try: Option<Box<FirstTry>>,
 }

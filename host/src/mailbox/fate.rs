@@ -14,10 +14,11 @@
 use std::sync::Arc;
 
 use super::Mailbox;
-use super::envelope::Unsettled;
+use super::envelope::{Parts, Unsettled};
 use crate::call::Outcome;
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
+use crate::id::ActorId;
 use crate::message::Message;
 use crate::observe::Event;
 
@@ -57,9 +58,9 @@ impl Mailbox {
     /// Ends what began with a message: tells its caller, or keeps a tell that came to nothing in the dead letters.
     pub(crate) fn settle(&self, unsettled: Unsettled, fate: Fate) {
         let is_ask = unsettled.is_ask();
-        let (message, reply, first_try) = unsettled.into_parts();
+        let Parts { message, caller, reply, first_try } = unsettled.into_parts();
         if !is_ask {
-            return self.settle_tell(&message, fate);
+            return self.settle_tell(&message, caller.as_ref(), fate);
         }
         let outcome = match fate {
             Fate::Answered(outcome) => {
@@ -76,16 +77,16 @@ impl Mailbox {
         reply.send(outcome);
     }
 
-    fn settle_tell(&self, message: &Arc<Message>, fate: Fate) {
+    fn settle_tell(&self, message: &Arc<Message>, caller: Option<&ActorId>, fate: Fate) {
         match fate {
             Fate::Answered(Ok(_)) | Fate::Abandoned => {}
             Fate::Answered(Err(error)) => {
                 self.count(Event::TellFailed);
-                self.bury(message, error.to_string());
+                self.bury(message, caller, error.to_string());
             }
-            Fate::Refused(error) => self.bury(message, error.to_string()),
-            Fate::Dropped => self.bury(message, "the mailbox was full"),
-            Fate::CutOff { exit, .. } => self.bury(message, format!("cut off: the actor {exit}")),
+            Fate::Refused(error) => self.bury(message, caller, error.to_string()),
+            Fate::Dropped => self.bury(message, caller, "the mailbox was full"),
+            Fate::CutOff { exit, .. } => self.bury(message, caller, format!("cut off: the actor {exit}")),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::restart::Ended;
 use super::{Next, Supervisor};
+use crate::dispatch::Culprit;
 use crate::exit::{ExitReason, Overdue};
 use crate::lifecycle::{Event, LifeEnd, Signal, State, Then};
 use crate::observe;
@@ -37,9 +38,10 @@ impl Supervisor {
     ) -> Next {
         if !restart_requested
             && blames_its_message(&exit)
-            && let Some(message) = self.dispatch.culprit()
+            && let Some(Culprit { message, caller }) = self.dispatch.culprit()
         {
-            self.mailbox.blame(&message, printable(&exit.to_string(), EXIT_MAX_CHARS));
+            let exit = printable(&exit.to_string(), EXIT_MAX_CHARS);
+            self.mailbox.blame(&message, caller.as_ref(), exit);
         }
         let then = self.what_follows(&exit, lived, restart_requested);
         self.log_end(&exit, then);

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
 use crate::error::{ActorError, CallError};
+use crate::grants::Caller;
+use crate::id::ActorId;
 use crate::policy::RestartSettings;
 
 /// Why a message is not handled, where that is because it ended lives.
@@ -102,4 +104,24 @@ async fn a_requeue_into_an_actor_that_has_ended_keeps_its_letters() {
     let requeued = tokio::time::timeout(Duration::from_secs(60), fixture.actor.requeue_dead_letters());
     assert!(requeued.await.unwrap().is_err());
     assert_eq!(fixture.actor.dead_letters().await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_that_is_told_again_comes_from_the_actor_that_sent_it() {
+    let fixture = Setup::default().spawn();
+    let peer: ActorId = "peer".parse().unwrap();
+    let by_peer = fixture.actor.on_behalf_of(Caller::Actor(peer.clone()));
+    by_peer.tell("log", "bad").await.unwrap();
+    fixture.actor.tell("log", "bad").await.unwrap();
+    let senders = async || {
+        let letters = fixture.actor.dead_letters().await.unwrap();
+        letters.into_iter().map(|letter| letter.caller).collect::<Vec<_>>()
+    };
+    fixture.ask("echo", json!(0)).await.unwrap();
+    assert_eq!(senders().await, [Some(peer.clone()), None]);
+    assert_eq!(fixture.actor.requeue_dead_letters().await, Ok(2));
+    fixture.ask("echo", json!(0)).await.unwrap();
+    // They failed again, each as what it was.
+    assert_eq!(senders().await, [Some(peer), None]);
+    assert_eq!(fixture.journal.of("log").len(), 4);
 }
