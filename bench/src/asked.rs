@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
-use pulsing_host::{ActorRef, SendOptions};
-use pulsing_host::{Message, Payload};
+use pulsing_host::{ActorRef, Message, Payload, SendOptions};
 use tokio::task::JoinSet;
 
 /// Something that answers.
@@ -76,7 +75,7 @@ pub(crate) async fn ask_p50(asked: impl Asked, time: Duration) -> Result<f64> {
     Ok(f64::from(u32::try_from(took.value_at_quantile(0.5)).context("an ask took seconds")?))
 }
 
-/// Asks from so many callers at once for so long. Answers how many asks a second that makes.
+/// Asks from so many callers at once for so long. Returns how many asks a second that makes.
 pub(crate) async fn asks_per_sec(asked: impl Asked, callers: usize, time: Duration) -> Result<f64> {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
@@ -98,7 +97,7 @@ pub(crate) async fn asks_per_sec(asked: impl Asked, callers: usize, time: Durati
     Ok(f64::from(asks) / begun.elapsed().as_secs_f64())
 }
 
-/// Tells so often, and waits until all of it was handled. Answers how many a second that makes.
+/// Tells so often, and waits until all of it was handled. Returns how many a second that makes.
 pub(crate) async fn tells_per_sec(told: impl Told, count: u32) -> Result<f64> {
     let before = told.told().await?;
     let begun = Instant::now();

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Args;
-use pulsing_host::ActorRef;
-use pulsing_host::Payload;
+use pulsing_host::{ActorRef, Payload};
 
 use crate::Bench;
 use crate::asked::{Asked, Sandboxed, ask_p50};

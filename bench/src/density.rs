@@ -92,7 +92,7 @@ pub(crate) fn crowd(bench: &Bench, options: &Options) -> Result<()> {
         let (before, begun) = (Memory::now()?, Instant::now());
         for n in 0..count {
             let mut spec = spec.clone();
-            spec.name = format!("crowd-{n}").parse()?;
+            spec.id = format!("crowd-{n}").parse()?;
             let actor = host.spawn(spec).await?;
             actor.ask::<u64>("increment", &(1,)).await.with_context(|| format!("actor {n}"))?;
         }

@@ -10,11 +10,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
 use hdrhistogram::Histogram;
-use pulsing_host::ActorRef;
-use pulsing_host::ActorSpec;
-use pulsing_host::EPOCH_TICK;
-use pulsing_host::ExitReason;
-use pulsing_host::{RestartPolicy, RestartSettings};
+use pulsing_host::{ActorRef, ActorSpec, EPOCH_TICK, ExitReason, RestartPolicy, RestartSettings};
 use tokio::task::JoinSet;
 
 use super::Bench;
@@ -76,11 +72,11 @@ pub(crate) async fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
 
 async fn start(bench: &Bench, spec: ActorSpec) -> Result<ActorRef> {
     let actor = bench.host.spawn(spec).await?;
-    actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+    actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.id()))?;
     Ok(actor)
 }
 
-/// Asks for so long, from a thread of its own. Answers how long asks took, in nanoseconds.
+/// Asks for so long, from a thread of its own. Returns how long asks took, in nanoseconds.
 async fn round(actor: &ActorRef, time: Duration) -> Result<Histogram<u64>> {
     let actor = actor.clone();
     let asking = move || {
@@ -214,7 +210,7 @@ async fn caller_gave_up(bench: &Bench) -> Result<f64> {
 
 async fn ended(actor: &ActorRef) -> Result<()> {
     let end = actor.wait_for(|status| status.state.is_final());
-    let status = tokio::time::timeout(PATIENCE, end).await.context("a loop was not ended")?;
+    let status = tokio::time::timeout(PATIENCE, end).await.context("a loop was not ended")??;
     let forced = matches!(status.last_exit, Some(ExitReason::Forced { .. }));
     anyhow::ensure!(forced, "a loop ended otherwise: {:?}", status.last_exit);
     Ok(())

@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pulsing_host::ActorName;
-use pulsing_host::ActorRef;
-use pulsing_host::{ActorSpec, Host, HostBuilder};
-use pulsing_host::{COMPILED_ENDING, ComponentSource, compile_ahead};
+use pulsing_host::{
+    ActorName, ActorRef, ActorSpec, COMPILED_ENDING, ComponentSource, Host, HostBuilder, compile_ahead,
+};
 
 use crate::Bench;
 use crate::contest::Contest;

@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::Args;
 use hdrhistogram::Histogram;
-use pulsing_host::ActorRef;
-use pulsing_host::ActorSpec;
-use pulsing_host::Payload;
-use pulsing_host::{RestartPolicy, RestartSettings};
+use pulsing_host::{ActorRef, ActorSpec, Payload, RestartPolicy, RestartSettings};
 
 use crate::Bench;
 use crate::asked::{Asked, Sandboxed};

@@ -30,12 +30,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use pulsing_host::ActorName;
-use pulsing_host::ActorRef;
-use pulsing_host::ComponentSource;
-use pulsing_host::HostLimits;
 use pulsing_host::internals::Engines;
-use pulsing_host::{ActorSpec, Host};
+use pulsing_host::{ActorName, ActorRef, ActorSpec, ComponentSource, Host, HostLimits};
 
 use crate::places::Places;
 use crate::rows::Row;
@@ -107,7 +103,7 @@ impl Bench {
         let host = Arc::clone(&self.host);
         self.places.at_home(async move {
             let actor = host.spawn(spec).await?;
-            actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.name()))?;
+            actor.ready().await.map_err(|exit| anyhow::anyhow!("{} {exit}", actor.id()))?;
             Ok(actor)
         })
     }

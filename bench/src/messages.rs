@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
-use pulsing_host::ActorRef;
-use pulsing_host::Payload;
+use pulsing_host::{ActorRef, Payload};
 
 use crate::Bench;
 use crate::asked::{Counting, Sandboxed, ask_p50, asks_per_sec, tells_per_sec};

@@ -5,8 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use pulsing_host::ActorRef;
-use pulsing_host::Payload;
+use pulsing_host::{ActorRef, Payload};
 
 use crate::Bench;
 use crate::asked::{Asked, Sandboxed, Told};

@@ -24,7 +24,7 @@ const COLORS: [RGBColor; 4] =
     [RGBColor(31, 119, 180), RGBColor(214, 39, 40), RGBColor(44, 160, 44), RGBColor(148, 103, 189)];
 
 impl Plot {
-    /// Draws it into a folder. Answers where.
+    /// Draws it into a folder. Returns where.
     pub(crate) fn draw(&self, folder: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let file = folder.join(self.name).with_extension("svg");

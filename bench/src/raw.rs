@@ -14,9 +14,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
-use pulsing_host::ComponentSource;
-use pulsing_host::Lane;
 use pulsing_host::internals::{Engines, load};
+use pulsing_host::{ComponentSource, Lane};
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
@@ -144,7 +143,7 @@ impl Raw {
         Ok(f64::from(u32::try_from(took.value_at_quantile(0.5))?))
     }
 
-    /// So many handlers that wait at once. Answers how long it takes until all have returned, in milliseconds. For
+    /// So many handlers that wait at once. Returns how long it takes until all have returned, in milliseconds. For
     /// overlapping guests.
     pub(crate) async fn naps(&self, count: usize, nap: Duration) -> Result<f64> {
         let Code::Overlapping(pre) = &self.code else { anyhow::bail!("not an overlapping guest") };

@@ -128,7 +128,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
     lines.join("\n")
 }
 
-/// Writes the rows for programs. Answers where.
+/// Writes the rows for programs. Returns where.
 pub(crate) fn write(folder: &Path, name: &str, rows: &[Row]) -> Result<PathBuf> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let file = folder.join(name).with_extension("json");

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use futures::StreamExt;
-use pulsing_host::ActorRef;
-use pulsing_host::Payload;
+use pulsing_host::{ActorRef, Payload};
 use tokio::sync::mpsc;
 
 use crate::Bench;

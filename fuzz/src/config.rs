@@ -10,16 +10,13 @@
 
 use std::time::Duration;
 
-use pulsing_host::ActorName;
-use pulsing_host::CallError;
-use pulsing_host::DirGrant;
-use pulsing_host::HttpGrant;
-use pulsing_host::Limits;
-use pulsing_host::RestartSettings;
 use pulsing_host::config::HostConfig;
 use pulsing_host::gateway::token::Token;
 use pulsing_host::internals;
 use pulsing_host::internals::{Denied, Reach, reach};
+use pulsing_host::{
+    ActorId, ActorName, CallError, DirGrant, HttpGrant, Key, Limits, Registry, RestartSettings,
+};
 use url::Url;
 
 use crate::double;
@@ -91,7 +88,7 @@ fn check_file(text: &str) {
 fn check_config(config: HostConfig) {
     for (name, actor) in config.actors {
         assert_name(&name);
-        actor.grants.ask.iter().for_each(assert_name);
+        actor.grants.ask.iter().for_each(assert_id);
         actor.grants.dirs.iter().for_each(assert_dir);
         for (name, value) in &actor.grants.env {
             assert!(!name.is_empty() && !name.contains(['=', '\0']), "{name:?} is a variable's name");
@@ -106,13 +103,13 @@ fn live(limits: Limits, restart: RestartSettings) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("the system gives what a runtime needs");
     runtime.block_on(async {
-        let actor = double::spawn(limits, restart);
+        let actor = double::spawn(&Registry::default(), limits, restart);
         let ask = async {
             actor.ready().await.map_err(|exit| exit.to_string())?;
             let echo = actor.ask::<Vec<u8>>("echo", &[1]).await;
             drop(actor.ask::<()>("crash", &()).await);
             drop(actor.ask::<Vec<u8>>("echo", &[1]).await);
-            actor.stop().await.unwrap();
+            actor.stop().await.expect("an actor of this process can be reached");
             echo.map(drop).map_err(|error: CallError| error.to_string())
         };
         if let Ok(Err(error)) = tokio::time::timeout(ASK_BOUND, ask).await {
@@ -153,6 +150,13 @@ fn assert_name(name: &ActorName) {
     assert!((1..=ActorName::LENGTH_MAX).contains(&name.len()), "{name:?} is a name");
     assert!(name.starts_with(|c: char| c.is_ascii_alphanumeric()), "{name:?} is a name");
     assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{name:?} is a name");
+}
+
+fn assert_id(id: &ActorId) {
+    assert_name(&id.to_name());
+    let key = id.key().unwrap_or("none");
+    assert!((1..=Key::LENGTH_MAX).contains(&key.len()), "{key:?} is a key");
+    assert!(!key.chars().any(char::is_control), "{key:?} is a key");
 }
 
 fn assert_dir(grant: &DirGrant) {

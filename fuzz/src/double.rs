@@ -6,19 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use pulsing_host::ActorError;
-use pulsing_host::ActorName;
-use pulsing_host::ActorRef;
-use pulsing_host::Description;
-use pulsing_host::ExitReason;
-use pulsing_host::Lane;
-use pulsing_host::Limits;
-use pulsing_host::Registry;
-use pulsing_host::RestartSettings;
 use pulsing_host::internals::Spawn;
 use pulsing_host::internals::{Behavior, Birth, Drawn, Job, LifeContext, Reply, Work};
 use pulsing_host::internals::{CallId, StreamId};
-use pulsing_host::{Method, MethodKind, Payload};
+use pulsing_host::{
+    ActorError, ActorName, ActorRef, Description, ExitReason, Lane, Limits, Method, MethodKind, Payload,
+    Registry, RestartSettings,
+};
 
 /// How many items the longest stream has.
 const STREAM_ITEMS: u64 = 40;

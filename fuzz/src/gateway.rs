@@ -14,12 +14,10 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use futures::TryStreamExt;
-use pulsing_host::Limits;
-use pulsing_host::Registry;
-use pulsing_host::RestartSettings;
 use pulsing_host::gateway::problem::{CONTENT_TYPE_PROBLEM, Problem};
 use pulsing_host::gateway::token::Token;
 use pulsing_host::internals;
+use pulsing_host::{Limits, Registry, RestartSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::double;

@@ -65,7 +65,7 @@ impl Recorder {
 
     /// Adds a value.
     ///
-    /// Answers how many there are.
+    /// Returns how many there are.
     fn add(&mut self, value: i64, times: Option<usize>) -> usize {
         self.values.extend(std::iter::repeat_n(value, times.unwrap_or(1)));
         self.values.len()

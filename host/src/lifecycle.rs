@@ -200,6 +200,7 @@ impl Lifecycle {
     /// Ends the life that runs and whatever would follow, for watchers and for those who wait.
     pub(crate) fn end(&self) {
         let status = self.status();
+        // Watchers are told before the status is final: who sees the final status has been told of every end.
         // Between two lives, the end was told.
         if status.state.has_life() {
             let generation = status.generation;

@@ -118,6 +118,7 @@ impl Supervisor {
             Next::Life => {}
             Next::Rest => self.wait_for_restart().await,
         }
+        // Cancels and faults of the life that ended name calls that the next one does not have.
         self.lifecycle.signals().forget_life();
         self.lifecycle.apply(Event::Began);
     }

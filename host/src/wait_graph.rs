@@ -129,11 +129,14 @@ impl Origin {
     pub(crate) fn begin_wait(&self, target: &ActorId) -> Result<Option<Wait>, RuntimeError> {
         let (Some(waiter), Some(sender)) = (&self.waiter, self.path.serial_sender()) else { return Ok(None) };
         let graph = waiter.graph();
+        // Noted before the ring is looked for: of two that begin to wait for each other at the same moment, at least one
+        // then sees the other. Looking first, both might see nothing and wait for ever.
         let before = graph.set(sender, Some(target.clone()));
         let wait = Wait { graph: Arc::clone(graph), actor: sender.clone(), before };
         if let Some(names) = graph.ring(sender, target) {
             return Err(deadlock(&joined(&names)));
         }
+        // What came while the sender did something else was no deadlock then, and is one now.
         waiter.refuse_deadlocked();
         Ok(Some(wait))
     }

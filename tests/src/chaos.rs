@@ -43,6 +43,8 @@ const ROUND_MAX_SECS: u32 = 60;
 const ROUNDS_MIN: u32 = 2;
 /// Two, as on a small machine: what loops has fewer of them than there are actors.
 const WORKER_THREADS: usize = 2;
+/// Why asking an actor for its state does not fail.
+const REACHED: &str = "an actor of this process can be reached";
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Parser)]

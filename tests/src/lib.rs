@@ -9,10 +9,7 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use pulsing_host::ActorName;
-use pulsing_host::ActorRef;
-use pulsing_host::ComponentSource;
-use pulsing_host::{ActorSpec, Host};
+use pulsing_host::{ActorName, ActorRef, ActorSpec, ComponentSource, Host};
 
 /// The folder with the built guests.
 pub(crate) fn guests_dir() -> PathBuf {

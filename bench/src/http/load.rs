@@ -107,7 +107,7 @@ impl Load {
     }
 }
 
-/// Sends the request again and again until the time is over. Answers how often.
+/// Sends the request again and again until the time is over. Returns how often.
 async fn answered(request: reqwest::RequestBuilder, begun: Instant, time: Duration) -> Result<u32> {
     let mut requests = 0;
     while begun.elapsed() < time {

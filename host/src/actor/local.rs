@@ -157,6 +157,7 @@ impl LocalPort {
             return self.send_with_room(envelope, outcome);
         }
         let is_alone = sent.map_err(|not_sent| self.not_sent(not_sent))?;
+        // From here on the message is in the mailbox: whoever drops the call has to cancel it.
         let pending = PendingCall::new(call, Arc::clone(&self), outcome);
         // What another actor waits for is left to its owner: it would be a part of that one's turn.
         if !path.is_outside() {
@@ -184,6 +185,7 @@ impl LocalPort {
     ) -> Result<Call, CallError> {
         let (call, path) = (envelope.call, envelope.path.clone());
         let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
+        // It may have found room after all, between the look that found none and this one.
         self.dispatch.wake();
         let pending = PendingCall::new(call, Arc::clone(&self), outcome);
         let answer = async move {

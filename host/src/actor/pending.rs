@@ -36,6 +36,7 @@ impl PendingCall {
 
     /// Waits, but not before other tasks had a turn.
     pub(super) async fn wait_after_others(self) -> Outcome {
+        // The inline run took the time of other tasks on this thread.
         tokio::task::yield_now().await;
         self.wait().await
     }

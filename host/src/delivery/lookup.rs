@@ -91,6 +91,7 @@ impl LookupPort {
         }
         let _moving = Moving(self);
         loop {
+            // One at a time, each with the lock let go of: a port may run an actor inline, which may send by this very port.
             let next = {
                 let mut line = self.line();
                 let next = line.waiting.pop_front();

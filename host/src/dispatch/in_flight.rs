@@ -217,9 +217,12 @@ impl InFlight {
         {
             return Some(close);
         }
+        // Draws and messages take turns: an endless stream would otherwise starve the mailbox, or the mailbox all streams.
         if message_waits && std::mem::replace(&mut self.message_next, false) {
             return None;
         }
+        // A stream may stand here twice, or have ended since: what it is now decides, so that nobody has to keep the queue
+        // in step.
         while let Some(call) = self.drawable.pop_front() {
             let Some(stream) = self.stream_mut(call) else { continue };
             if stream.closing != Closing::No || stream.drawing.is_some() {
@@ -323,7 +326,7 @@ impl InFlight {
         }
     }
 
-    /// Ends a draw. Answers how many items it might have brought, and the stream.
+    /// Ends a draw. Returns how many items it might have brought, and the stream.
     pub(super) fn end_draw(&mut self, call: CallId) -> Option<(u32, &StreamWriter)> {
         let stream = self.stream_mut(call)?;
         let max_items = stream.drawing.take()?;
@@ -382,6 +385,7 @@ impl InFlight {
     pub(super) fn closed(&mut self, call: CallId) {
         let Some(stream) = self.stream_mut(call) else { return };
         stream.closing = Closing::Done;
+        // Where handlers overlap, the guest may close a stream while a draw on it waits: that has yet to come back.
         if stream.drawing.is_none() {
             self.end_stream(call, Ok(()));
         }

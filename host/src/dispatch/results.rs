@@ -110,8 +110,11 @@ impl Dispatch {
         let capacity = usize::try_from(self.limits.stream_buffer.get()).unwrap_or(usize::MAX);
         let producer = Arc::clone(self) as Arc<dyn Producer>;
         let (writer, reader) = stream::channel(capacity, call, resume_after, producer);
+        // A reader within an actor must not run this life: it is itself being polled, and the time would count as its own.
         let reader = if in_flight.path(call).is_outside() { reader.helping() } else { reader };
         self.buffers.add(writer.buffered());
+        // The stream is begun also where it is one too many: the guest has made it, and only a stream that is known can be
+        // closed in the guest.
         let open = in_flight.streaming();
         let reply = in_flight.begin_stream(call, id, writer, Instant::now(), self.limits.grace);
         drop(in_flight);
@@ -146,6 +149,7 @@ impl Dispatch {
                         in_flight.continue_stream(call);
                     }
                 }
+                // A guest that said `done` has let go of the stream: it must not be told to close it.
                 Err(error) if drawn.done => in_flight.end_stream(call, Err(error)),
                 Err(error) => {
                     in_flight.break_stream(call, error, Instant::now(), self.limits.grace);

@@ -46,6 +46,7 @@ impl Dispatch {
         // First: whoever brings work after this has looked wakes the life.
         self.work_arrived.register(context.waker());
         let execution = &*self.execution;
+        // Not idle while it looks: a caller that ran it inline now would poll it within itself.
         execution.set_idle(false);
         let next = if execution.work_left() { self.try_next() } else { self.later() };
         match next {
@@ -56,6 +57,7 @@ impl Dispatch {
                 }
                 return Poll::Ready(work);
             }
+            // Only now may callers run it inline: all that had come was begun.
             Next::Nothing => execution.set_idle(true),
             Next::Later => {
                 // A reader that ran the life to open a stream runs it again to draw on it.
@@ -74,6 +76,8 @@ impl Dispatch {
 
     fn try_next(&self) -> Next {
         let mut in_flight = self.in_flight();
+        // Held from the look at the mailbox to the beginning of a message: a stop that comes between would otherwise see
+        // neither a message that waits nor a call in flight, and end the life under it.
         let takes_messages = in_flight.takes_messages(self.limits.max_in_flight.get());
         let message_waits = takes_messages && !self.mailbox.is_empty();
         if let Some(work) = in_flight.next_stream_work(message_waits, Instant::now, self.limits.grace) {
@@ -82,6 +86,7 @@ impl Dispatch {
             }
             return Next::Work(work);
         }
+        // A message leaves the mailbox only to be begun or settled: from here on nothing may be waited for.
         let Some(envelope) = takes_messages.then(|| self.mailbox.pop()).flatten() else {
             return self.try_stop(&mut in_flight).map_or(Next::Nothing, Next::Work);
         };
@@ -126,6 +131,7 @@ impl Dispatch {
     fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
         match in_flight.phase() {
             Phase::Draining { mailbox } if in_flight.is_idle() => {
+                // It has come since the look above: the sender's wake has the life look again.
                 if mailbox && !self.mailbox.is_empty() {
                     return None;
                 }

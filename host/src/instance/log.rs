@@ -169,7 +169,7 @@ impl Allowance {
         Self { bytes_a_second, left: bytes_a_second, at: now, left_out: 0 }
     }
 
-    /// Takes a line's bytes. Answers how many lines were left out before it; none where it is left out too.
+    /// Takes a line's bytes. Returns how many lines were left out before it; none where it is left out too.
     fn take(&mut self, bytes: usize, now: Instant) -> Option<u64> {
         let millis = usize::try_from(now.duration_since(self.at).as_millis()).unwrap_or(usize::MAX);
         let earned = self.bytes_a_second.saturating_mul(millis) / 1000;

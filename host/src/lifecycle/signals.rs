@@ -51,7 +51,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Answers how often somebody has wanted the actor to end by then: once that is more, a restart that was sent may
+    /// Returns how often somebody has wanted the actor to end by then: once that is more, a restart that was sent may
     /// be forgotten.
     pub(crate) fn send(&self, signal: Signal) -> u64 {
         let ends = {

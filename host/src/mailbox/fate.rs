@@ -64,6 +64,7 @@ impl Mailbox {
         }
         let outcome = match fate {
             Fate::Answered(outcome) => {
+                // Kept before the caller hears of it: a caller that loses the answer and asks again finds it.
                 if let Some(first_try) = first_try {
                     first_try.settle(&outcome);
                 }

@@ -55,7 +55,7 @@ impl Quarantine {
         self.offenders.is_empty()
     }
 
-    /// Notes that `message` ended a life. Answers whether it is kept out from now on.
+    /// Notes that `message` ended a life. Returns whether it is kept out from now on.
     pub(super) fn note(&mut self, message: &Message, exit: String, now: Instant) -> bool {
         if self.after == 0 {
             return false;

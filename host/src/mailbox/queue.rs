@@ -133,6 +133,7 @@ impl<T> Queue<T> {
         let (message, sender) = {
             let mut state = self.lock();
             let message = state.messages.pop_front()?;
+            // The place goes to whoever has waited longest, in the same step: nobody who comes now can take it.
             let sender = state.line.pop_front().map(|waiting| {
                 state.messages.push_back(waiting.message);
                 waiting.sender

@@ -100,6 +100,7 @@ impl FirstTry {
     }
 
     fn end(&mut self, settled: Option<Result<Payload, CallError>>) {
+        // Also from a destructor: a first try that vanishes with its life must not keep the next one waiting for ever.
         if let Some(key) = self.key.take() {
             self.cache.lock().settle(key, settled, tokio::time::Instant::now().into_std());
         }

@@ -94,6 +94,7 @@ impl Supervisor {
 
     /// Waits until the next life may begin, or somebody wants none.
     async fn wait_between(&mut self, exit: ExitReason, then: Then, ready: impl Future<Output = ()>) -> Next {
+        // The status first: a caller that is cut off and looks finds an actor that restarts, and not one that runs.
         self.lifecycle.apply(Event::Ended { exit: exit.clone(), then });
         self.dispatch.cut_off(&exit, true);
         match self.wait(ready).await {
@@ -130,6 +131,8 @@ impl Supervisor {
 
     /// Ends the actor, until somebody asks for a restart.
     fn end(&self, exit: &ExitReason, event: Event) {
+        // Closed first, so that no message comes behind those that are refused last; these are told the final state, which
+        // is why the status changes before them.
         self.mailbox.close();
         self.counters.set_memory_bytes(0);
         self.dispatch.cut_off(exit, false);

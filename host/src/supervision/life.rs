@@ -69,6 +69,7 @@ impl<'a> Life<'a> {
     /// Runs the life to its end. Returns also whether another was asked for.
     pub(super) async fn run(mut self) -> (ExitReason, bool) {
         let exit = self.run_to_end().await;
+        // A poll of the life may be under way on another thread: what it hands in until then still counts for this life.
         self.placement.end().await;
         if self.wanted == Wanted::StopThenRestart {
             self.supervisor.lifecycle.signals().send(Signal::Restart);
@@ -86,6 +87,8 @@ impl<'a> Life<'a> {
         loop {
             let due = self.next_due();
             let alarm = pin!(sleep_until(due));
+            // In this order: a life that is always ready would otherwise keep a kill waiting, and a deadline that is over
+            // counts for nothing once the life has ended by itself.
             tokio::select! {
                 biased;
                 signal = supervisor.lifecycle.signals().next() => {

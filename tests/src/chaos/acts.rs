@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all};
-use pulsing_host::CallError;
-use pulsing_host::{ActorRef, SendOptions};
-use pulsing_host::{Message, Payload};
+use pulsing_host::{ActorRef, CallError, Message, Payload, SendOptions};
 use serde_json::{Value, json};
 
+use super::REACHED;
 use super::fault::{Fault, Reach};
 use super::plan::{Act, Order, Provocation};
 use super::send;
@@ -84,7 +83,7 @@ pub(super) async fn bounded<T>(
 /// Gives orders to a healthy actor, which lives afterwards.
 async fn stir(world: &World, actor: &ActorRef, orders: &[Order]) {
     obey_all(world, actor, orders).await;
-    if actor.status().await.unwrap().state.is_final() {
+    if actor.status().await.expect(REACHED).state.is_final() {
         obey(world, actor, Order::Restart).await;
     }
 }
@@ -109,7 +108,7 @@ async fn obey(world: &World, actor: &ActorRef, order: Order) {
 async fn provoke(world: &World, fault: &Fault, actor: &ActorRef, how: Provocation) {
     *world.tally.counts().faults.entry(fault.kind).or_default() += 1;
     let what = |what: &str| format!("{}: {what}", actor.id());
-    if actor.status().await.unwrap().state.is_final() {
+    if actor.status().await.expect(REACHED).state.is_final() {
         drop(bounded(world, || what("another life"), actor.restart()).await);
     }
     match fault.reach {

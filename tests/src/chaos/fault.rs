@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytesize::ByteSize;
-use pulsing_host::ActorSpec;
-use pulsing_host::RestartPolicy;
+use pulsing_host::{ActorSpec, RestartPolicy};
 
 /// What the exports of the guest `saboteur` all do.
 const OF_EVERY_EXPORT: [&str; 6] = ["trap", "loop", "sleep", "flood", "recurse", "grow"];

@@ -68,7 +68,7 @@ impl Ledger {
         }
     }
 
-    /// Compares with all `notes` of the last life, the number `generation`. Answers what is wrong.
+    /// Compares with all `notes` of the last life, the number `generation`. Returns what is wrong.
     #[must_use]
     pub(super) fn check(&self, notes: &[u64], generation: u64, kind: Kind) -> Vec<String> {
         let mut wrong = self.check_places(kind);

@@ -11,6 +11,7 @@ use pulsing_host::ActorRef;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::REACHED;
 use super::acts::{bounded, carry_out};
 use super::model::Kind;
 use super::plan::{Healthy, Step};
@@ -93,14 +94,14 @@ async fn join(tally: &Tally, mut tasks: JoinSet<()>, otherwise: &str) {
 async fn settle(world: &World) {
     for whom in Healthy::ALL.into_iter().filter(|whom| whom.is_stirred()) {
         let actor = world.healthy(whom);
-        if actor.status().await.unwrap().state.is_final() {
+        if actor.status().await.expect(REACHED).state.is_final() {
             drop(bounded(world, || format!("{}: another life", actor.id()), actor.restart()).await);
         }
     }
     for whom in Healthy::ALL {
         let actor = world.healthy(whom);
         let is_idle = async || {
-            let rest = actor.snapshot().await.unwrap();
+            let rest = actor.snapshot().await.expect(REACHED);
             (rest.in_flight, rest.streams, rest.mailbox_depth) == (0, 0, 0)
         };
         eventually(world, || format!("{}: its rest", actor.id()), is_idle).await;
@@ -126,8 +127,8 @@ async fn check_healthy(world: &World) {
             check_ledger(world, whom).await;
         }
         let actor = world.healthy(whom);
-        let told = actor.snapshot().await.unwrap().counted.tells;
-        let lives = actor.status().await.unwrap().generation.0;
+        let told = actor.snapshot().await.expect(REACHED).counted.tells;
+        let lives = actor.status().await.expect(REACHED).generation.0;
         if !whom.is_stirred() && lives != 0 {
             world.tally.find(format!("{} is in life {lives}, after {told} tells", actor.id()));
         }
@@ -156,7 +157,7 @@ async fn check_ledger(world: &World, whom: Healthy) {
     let actor = world.healthy(whom);
     let Some(notes) = last_ask::<Vec<(u64, u64)>>(world, actor, "notes").await else { return };
     let notes: Vec<u64> = notes.into_iter().map(|(_sender, number)| number).collect();
-    let generation = actor.status().await.unwrap().generation.0;
+    let generation = actor.status().await.expect(REACHED).generation.0;
     let kind = Kind { is_overlapping: whom.is_overlapping(), is_stirred: whom.is_stirred() };
     for wrong in world.with_ledger(whom, |ledger| ledger.check(&notes, generation, kind)) {
         world.tally.find(format!("{}: {wrong}", actor.id()));
@@ -181,7 +182,7 @@ async fn stop_all(world: &World) {
     let actors = world.host.registry().list();
     let stops = actors.iter().map(|actor| async move {
         let status = bounded(world, || format!("{}: its last stop", actor.id()), actor.stop()).await;
-        if status.is_some_and(|status| !status.unwrap().state.is_final()) {
+        if status.is_some_and(|status| !status.expect(REACHED).state.is_final()) {
             world.tally.find(format!("{} lives on after its stop", actor.id()));
         }
     });
@@ -189,7 +190,7 @@ async fn stop_all(world: &World) {
     let memory = || world.host.memory_bytes();
     eventually(world, || "the end of all memory of lives".to_owned(), async || memory() == 0).await;
     for actor in &actors {
-        let kept = async || actor.snapshot().await.unwrap().kept_bytes;
+        let kept = async || actor.snapshot().await.expect(REACHED).kept_bytes;
         let before = kept().await;
         let what = || format!("{}: the end of the {before} bytes kept for it", actor.id());
         eventually(world, what, async || kept().await == 0).await;

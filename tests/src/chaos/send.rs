@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use pulsing_host::ActorRef;
-use pulsing_host::{ActorError, CallError, RuntimeErrorKind};
-use pulsing_host::{Item, StreamReader};
+use pulsing_host::{ActorError, ActorRef, CallError, Item, RuntimeErrorKind, StreamReader};
 use serde_json::Value;
 
 use super::acts::{bounded, unless_given_up};

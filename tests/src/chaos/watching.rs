@@ -1,9 +1,8 @@
 //! Watching every actor: of each life's end its watchers are told once, and in order.
 
-use pulsing_host::ActorRef;
-use pulsing_host::ExitReason;
-use pulsing_host::{LifeEnd, Missed, Watch};
+use pulsing_host::{ActorRef, ExitReason, LifeEnd, Missed, Watch};
 
+use super::REACHED;
 use super::tally::Tally;
 
 /// A watch on one actor.
@@ -18,10 +17,10 @@ pub(super) struct Watching {
 impl Watching {
     /// Watches from now on.
     pub(super) async fn begin(actor: &ActorRef) -> Self {
-        let earliest = actor.status().await.unwrap().generation.0;
-        let ends = actor.watch().await.unwrap();
+        let earliest = actor.status().await.expect(REACHED).generation.0;
+        let ends = actor.watch().await.expect(REACHED);
         // An end is told before the status says so.
-        let latest = actor.status().await.unwrap().generation.0.saturating_add(1);
+        let latest = actor.status().await.expect(REACHED).generation.0.saturating_add(1);
         Self { actor: actor.clone(), ends, first: (earliest, latest), last: None }
     }
 
@@ -35,7 +34,7 @@ impl Watching {
                 counts.restarts += u64::from(end.restarts);
             }
         }
-        let status = self.actor.status().await.unwrap().generation.0;
+        let status = self.actor.status().await.expect(REACHED).generation.0;
         if self.last.is_some_and(|last| last != status) {
             let (name, last) = (self.actor.id(), self.last.unwrap_or_default());
             tally.find(format!(

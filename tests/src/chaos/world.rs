@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pulsing_host::ActorRef;
-use pulsing_host::ComponentSource;
-use pulsing_host::{ActorSpec, Host, SpawnError};
+use pulsing_host::{ActorRef, ActorSpec, ComponentSource, Host, SpawnError};
 use tokio::task::JoinSet;
 
+use super::REACHED;
 use super::fault::{self, Fault};
 use super::model::{Counter, Ledger};
 use super::plan::Healthy;
@@ -108,7 +107,9 @@ impl World {
         const TRIES: usize = 3;
         for _ in 0..TRIES {
             match self.host.actor(&fault.actor()) {
-                Ok(actor) if !(anew && actor.status().await.unwrap().state.is_final()) => return Ok(actor),
+                Ok(actor) if !(anew && actor.status().await.expect(REACHED).state.is_final()) => {
+                    return Ok(actor);
+                }
                 Ok(_) | Err(_) => {}
             }
             match self.try_spawn(fault.spec()?).await {

@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use futures::future::try_join_all;
-use pulsing_host::ActorSpec;
-use pulsing_host::{ActorError, CallError};
-use pulsing_host::{ActorRef, SendOptions};
-use pulsing_host::{Message, Payload};
+use pulsing_host::{ActorError, ActorRef, ActorSpec, CallError, Message, Payload, SendOptions};
 use serde_json::{Map, Value, json};
 
 use super::{Step, expanded};

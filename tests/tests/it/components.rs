@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use pulsing_host::ActorName;
 use pulsing_host::internals::{Engines, load};
-use pulsing_host::{ActorSpec, Host, SpawnError};
-use pulsing_host::{CodeOrigin, ComponentSource, compile_ahead};
-use pulsing_host::{DirGrant, Need};
+use pulsing_host::{
+    ActorName, ActorSpec, CodeOrigin, ComponentSource, DirGrant, Host, Need, SpawnError, compile_ahead,
+};
 use pulsing_tests::{guest_file, host, spec};
 
 use crate::bounded;

@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt;
-use pulsing_host::ActorName;
-use pulsing_host::ActorRef;
-use pulsing_host::ComponentSource;
-use pulsing_host::MethodKind;
-use pulsing_host::{ActorError, CallError};
-use pulsing_host::{ActorSpec, Host};
-use pulsing_host::{RestartPolicy, RestartWish};
+use pulsing_host::{
+    ActorError, ActorName, ActorRef, ActorSpec, CallError, ComponentSource, Host, MethodKind, RestartPolicy,
+    RestartWish,
+};
 use pulsing_tests::{host, spawn};
 use serde_json::{Value, json};
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_host::ControlError;
-use pulsing_host::{ActorError, CallError};
-use pulsing_host::{ExitReason, Overdue};
+use pulsing_host::{ActorError, CallError, ControlError, ExitReason, Overdue};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::Value;
 

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_host::ActorRef;
-use pulsing_host::Host;
-use pulsing_host::Limits;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, ActorRef, CallError, Host, Limits};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::bounded;

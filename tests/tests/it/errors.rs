@@ -4,9 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::Overflow;
-use pulsing_host::RestartPolicy;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, CallError, Overflow, RestartPolicy};
 use pulsing_tests::{guest_file, host, spawn};
 use serde_json::{Value, json};
 

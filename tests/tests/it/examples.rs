@@ -6,10 +6,7 @@ use std::path::Path;
 
 use bytesize::ByteSize;
 use futures::StreamExt;
-use pulsing_host::ActorRef;
-use pulsing_host::DirGrant;
-use pulsing_host::Host;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, ActorRef, CallError, DirGrant, Host};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 

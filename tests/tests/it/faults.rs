@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::ActorRef;
-use pulsing_host::ControlError;
-use pulsing_host::RestartPolicy;
-use pulsing_host::{ActorError, CallError};
-use pulsing_host::{ActorSpec, Host};
-use pulsing_host::{ExitReason, Overdue};
+use pulsing_host::{
+    ActorError, ActorRef, ActorSpec, CallError, ControlError, ExitReason, Host, Overdue, RestartPolicy,
+};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 

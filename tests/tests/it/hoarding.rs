@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pulsing_host::ActorRef;
-use pulsing_host::Host;
+use pulsing_host::{ActorRef, Host};
 use pulsing_tests::languages::is_left_out;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};

@@ -170,7 +170,7 @@ fn a_host_opens_as_many_files_as_the_system_lets_it() {
 async fn the_body_of_who_may_not_send_messages_is_not_looked_at() {
     let file = guest_file("counter").unwrap();
     let host = RunningHost::start(&[text(&file), "--from", "other"], 1);
-    let url = format!("{}/v1/actors/counter/ask/increment", host.url());
+    let url = format!("{}/v1/actors/counter/ask/increment", host.url);
     let client = reqwest::Client::new();
     for body in ["no json".to_owned(), "x".repeat(5 << 20)] {
         let response = client.post(&url).body(body).send().await.unwrap();

@@ -4,11 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::ActorRef;
-use pulsing_host::HostLimits;
-use pulsing_host::State;
-use pulsing_host::{ActorSpec, Host, SpawnError};
-use pulsing_host::{Callers, DirGrant};
+use pulsing_host::{ActorRef, ActorSpec, Callers, DirGrant, Host, HostLimits, SpawnError, State};
 use pulsing_tests::{cache_dir, host, spawn, spec};
 
 use crate::{bounded, eventually};

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pulsing_host::SendOptions;
-use pulsing_host::State;
-use pulsing_host::{Message, Payload};
+use pulsing_host::{Message, Payload, SendOptions, State};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
 

@@ -1,10 +1,7 @@
 //! Actors of the guests `ledger` and `ledger-serial`, which count what becomes of their handlers and streams.
 
 use futures::StreamExt;
-use pulsing_host::ActorRef;
-use pulsing_host::CallError;
-use pulsing_host::StreamReader;
-use pulsing_host::{ActorSpec, Host};
+use pulsing_host::{ActorRef, ActorSpec, CallError, Host, StreamReader};
 use pulsing_tests::{spawn, spec};
 use serde_json::{Value, json};
 

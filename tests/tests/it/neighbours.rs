@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use pulsing_host::State;
-use pulsing_host::{ExitReason, Overdue};
+use pulsing_host::{ExitReason, Overdue, State};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::{PATIENCE, bounded, eventually};

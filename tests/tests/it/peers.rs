@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use pulsing_host::ActorRef;
-use pulsing_host::Host;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, ActorRef, CallError, Host};
 use pulsing_tests::{host, spawn, spec};
 
 use crate::{bounded, eventually};

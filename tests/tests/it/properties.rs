@@ -11,9 +11,7 @@ use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt, poll_immediate};
 use futures::stream::FuturesUnordered;
 use proptest::prelude::*;
-use pulsing_host::ActorRef;
-use pulsing_host::Overflow;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, ActorRef, CallError, Overflow};
 use pulsing_tests::{host, spawn};
 use serde_json::Value;
 

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pulsing_host::ActorRef;
-use pulsing_host::RestartPolicy;
-use pulsing_host::State;
-use pulsing_host::{ActorError, CallError, RuntimeErrorKind};
-use pulsing_host::{ActorSpec, Host};
-use pulsing_host::{Message, Payload};
+use pulsing_host::{
+    ActorError, ActorRef, ActorSpec, CallError, Host, Message, Payload, RestartPolicy, RuntimeErrorKind,
+    State,
+};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::json;
 

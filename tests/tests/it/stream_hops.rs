@@ -1,8 +1,6 @@
 //! A stream read through three actors: each draws on the next, and the last one makes the items.
 
-use pulsing_host::ActorRef;
-use pulsing_host::StreamReader;
-use pulsing_host::{ActorError, CallError};
+use pulsing_host::{ActorError, ActorRef, CallError, StreamReader};
 use pulsing_tests::host;
 use serde_json::{Value, json};
 

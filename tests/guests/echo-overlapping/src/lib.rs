@@ -23,7 +23,7 @@ impl Echo {
         self.told += 1;
     }
 
-    /// Answers how often it was told something.
+    /// Returns how often it was told something.
     fn told(&self) -> u64 {
         self.told
     }

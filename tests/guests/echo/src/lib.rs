@@ -1,4 +1,4 @@
-//! Answers what it is told, as cheaply as a guest can: what is measured with it is the host and the SDK.
+//! Returns what it is told, as cheaply as a guest can: what is measured with it is the host and the SDK.
 
 use pulsing_guest::blocking::ActorRef;
 use pulsing_guest::{Bytes, Error};
@@ -27,7 +27,7 @@ impl Echo {
         self.told += 1;
     }
 
-    /// Answers how often it was told something.
+    /// Returns how often it was told something.
     fn told(&self) -> u64 {
         self.told
     }

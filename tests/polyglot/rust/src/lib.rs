@@ -70,7 +70,7 @@ impl Polyglot {
         }
     }
 
-    /// Answers what it is given.
+    /// Returns what it is given.
     fn echo(&self, value: Value) -> Value {
         value
     }
