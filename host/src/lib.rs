@@ -55,7 +55,7 @@ pub use self::call::{WhenFull, WhenRestarting};
 pub use self::delivery::{
     ActorRef, ActorSnapshot, Ask, ControlError, Open, Request, Retry, SendOptions, Tell, new_key,
 };
-pub use self::description::Description;
+pub use self::description::{Description, DescriptionError};
 pub use self::engine::{
     BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
 };
@@ -70,7 +70,7 @@ pub use self::lane::Lane;
 pub use self::lifecycle::{LifeEnd, Missed, State, Status, Watch};
 pub use self::limits::{HostLimits, Limits, Overflow};
 pub use self::mailbox::DeadLetter;
-pub use self::message::{Context, Encoding, Message, Method, MethodKind, Payload};
+pub use self::message::{Context, ContextError, Encoding, Message, Method, MethodKind, Payload};
 pub use self::observe::Counted;
 pub use self::policy::{RestartPolicy, RestartSettings, RestartWish};
 pub use self::registry::Registry;

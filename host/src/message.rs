@@ -6,8 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::context::Context;
-pub(crate) use self::context::ContextError;
+pub use self::context::{Context, ContextError};
 
 /// The longest name of a method, in bytes.
 pub const METHOD_MAX_BYTES: usize = 256;

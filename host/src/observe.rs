@@ -19,7 +19,7 @@ pub struct Counters {
     memory_bytes: AtomicU64,
 }
 
-/// What [`Counters`] held at one moment.
+/// What an actor had counted at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
     /// Asks and streams that were handed to the guest.

@@ -51,7 +51,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`NoPlace`] says what is in the way.
+    /// `NoPlace` says what is in the way.
     pub fn add(
         &self,
         spawn: Spawn,

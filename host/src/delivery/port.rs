@@ -151,6 +151,6 @@ pub struct ActorSnapshot {
     pub kept_bytes: usize,
     /// What it has counted.
     pub counted: Counted,
-    /// The last messages that came to nothing, oldest first; empty in a [`View::Summary`].
+    /// The last messages that came to nothing, oldest first; empty where only a summary was asked for.
     pub dead_letters: Vec<DeadLetter>,
 }

@@ -61,7 +61,8 @@ impl Retry {
         }
     }
 
-    /// The delay after a failure; `failures` are those before it. `chance` as of [`backoff`].
+    /// The delay after a failure; `failures` are those before it. `chance`, from -1 to 1, is where in its range of ±20 % the delay
+    /// falls.
     #[must_use]
     pub fn delay(&self, failures: u32, error: &CallError, chance: f64) -> Duration {
         let delay = backoff(self.min_backoff, self.max_backoff, failures, chance);
