@@ -98,7 +98,10 @@ typedef struct {
   void (*stop)(void);
   /* The memory may be lost whenever there is nothing to do. */
   bool may_passivate;
-  /* How the actor wants to be restarted: what the operator sets goes before it. */
+  /*
+   * How the actor wants to be restarted: what the operator sets goes before it. This host shows it and does not apply it
+   * yet.
+   */
   pulsing_restart_policy restart;
   /* How many restarts there may be within the host's restart window; 0 leaves it to the host, as in the next two. */
   int64_t max_restarts;
@@ -239,7 +242,7 @@ typedef enum {
   PULSING_MESSAGE_TOO_LARGE,
   PULSING_NO_CONNECTION,
   PULSING_INTERNAL,
-  /* A newer host's, which is to be treated as the last: `kind` of the failure is its word. */
+  /* A newer host's: `kind` of the failure is its word. `recoverable` is set where the host says when to try again. */
   PULSING_OTHER,
 } pulsing_runtime;
 

@@ -38,7 +38,10 @@ export interface ActorClass<T = unknown> {
   docs?: Readonly<Record<string, string>>;
   /** The memory may be lost whenever there is nothing to do. */
   mayPassivate?: boolean;
-  /** How the actor wants to be restarted. What the operator sets goes before it. */
+  /**
+   * How the actor wants to be restarted. What the operator sets goes before it. This host shows it and does not apply it
+   * yet.
+   */
   restart?: Readonly<Restart>;
 }
 
@@ -122,11 +125,12 @@ export class Cancelled extends ActorError {
 }
 /** The host could not bring a message, or its answer back. */
 export class RuntimeFailure extends ActorError {
-  /** A newer host may say another word: treat one that you do not know as `internal`. */
+  /** A newer host may say another word: treat one that you do not know as `internal`, unless there is `retryAfterMs`. */
   readonly kind:
     | 'actor-not-found' | 'actor-stopped' | 'actor-restarting' | 'mailbox-full' | 'deadlock'
     | 'permission-denied' | 'message-too-large' | 'no-connection' | 'internal' | (string & {});
   readonly retryAfterMs: number | undefined;
+  /** Whether another try may succeed. */
   readonly recoverable: boolean;
 }
 

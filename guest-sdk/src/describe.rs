@@ -71,17 +71,45 @@ pub fn method<A: Args>(
     Method { name, kind, doc, args, returned: returned.map(schema::of_value) }
 }
 
+/// The most bytes of a description that a host reads.
+const DESCRIPTION_MAX_BYTES: usize = 1 << 20;
+/// The most methods that it reads.
+const METHODS_MAX: usize = 1024;
+
 /// What the component of actor `A` says of itself.
+///
+/// # Panics
+///
+/// Where no host would read it: it names the method to look at.
 pub(crate) fn describe<A: Actor>() -> String {
+    description(&A::methods(), A::RESTART)
+}
+
+fn description(methods: &[Method], restart: Option<Restart>) -> String {
+    let count = methods.len();
+    assert!(count <= METHODS_MAX, "the actor has {count} methods, which is more than {METHODS_MAX}");
     let mut json = r#"{"methods":["#.to_owned();
-    for (index, method) in A::methods().iter().enumerate() {
+    let mut largest = ("", 0);
+    for (index, method) in methods.iter().enumerate() {
+        let before = json.len();
         method.write(&mut json, index > 0);
+        let bytes = json.len() - before;
+        if bytes > largest.1 {
+            largest = (method.name, bytes);
+        }
     }
     json.push(']');
-    if let Some(restart) = A::RESTART {
+    if let Some(restart) = restart {
         restart.write(&mut json);
     }
-    json + "}"
+    json.push('}');
+    let (bytes, (name, of_largest)) = (json.len(), largest);
+    assert!(
+        bytes <= DESCRIPTION_MAX_BYTES,
+        "the description of the actor has {bytes} bytes, which is more than {DESCRIPTION_MAX_BYTES}; the largest \
+         method, `{name}`, takes {of_largest} of them"
+    );
+    json
 }
 
 impl Method {
@@ -171,6 +199,29 @@ mod tests {
                 method::<()>("note", MethodKind::Tell, "", &[], None),
             ]
         }
+    }
+
+    fn panic_of(methods: &[Method]) -> String {
+        let panic = std::panic::catch_unwind(|| description(methods, None)).unwrap_err();
+        *panic.downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn what_no_host_reads_is_refused_by_its_name() {
+        let named = |name, doc| method::<()>(name, MethodKind::Tell, doc, &[], None);
+        let many = |count| (0..count).map(|_| named("m", "")).collect::<Vec<_>>();
+        assert!(description(&many(1024), None).ends_with("]}"));
+        assert_eq!(panic_of(&many(1025)), "the actor has 1025 methods, which is more than 1024");
+        // What stands around the text of the largest method.
+        let around = description(&[named("a", ""), named("large", "x"), named("b", "")], None).len() - 1;
+        let text = |bytes| &*String::leak("x".repeat(bytes));
+        let described = |doc| [named("a", ""), named("large", doc), named("b", "")];
+        let most = text(DESCRIPTION_MAX_BYTES - around);
+        assert_eq!(description(&described(most), None).len(), DESCRIPTION_MAX_BYTES);
+        let panic = panic_of(&described(text(most.len() + 1)));
+        let said = "the description of the actor has 1048577 bytes, which is more than 1048576; the largest method, \
+                    `large`, takes 1048";
+        assert!(panic.starts_with(said), "{panic}");
     }
 
     #[test]

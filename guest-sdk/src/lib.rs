@@ -107,7 +107,8 @@
 //!
 //! `#[actor(restart = "on_failure", max_restarts = 5, min_backoff_ms = 100, max_backoff_ms = 30_000)]` says how the actor
 //! wants to be restarted: after which ends of a life (`never`, `on_failure` or `always`), how often within the host's
-//! restart window, and with which delays. Each may be left out. What the operator sets takes precedence.
+//! restart window, and with which delays. Each may be left out. What the operator sets takes precedence; this host shows
+//! it and does not apply it yet.
 //!
 //! ```standalone_crate
 //! use pulsing_guest::{Error, serde};

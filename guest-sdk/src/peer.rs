@@ -90,19 +90,29 @@ pub enum RuntimeErrorKind {
     Deadlock,
     /// This actor may not call that one.
     PermissionDenied,
-    /// More than the host's `message_max_bytes`.
+    /// More than the actor's `message_max`.
     MessageTooLarge,
     /// The machine that it runs on cannot be reached.
     NoConnection,
     /// The host's own fault.
     Internal,
-    /// A word of a newer host. Counts as [`Internal`](Self::Internal). A later version of this crate may know the word:
-    /// compare [`as_str`](Self::as_str), which stays the same.
+    /// A word of a newer host. Counts as [`Internal`](Self::Internal), unless the host says when another try makes
+    /// sense: [`RuntimeError::is_recoverable`]. A later version of this crate may know the word: compare
+    /// [`as_str`](Self::as_str), which stays the same.
     Other(String),
 }
 
+impl RuntimeError {
+    /// Whether another try may succeed. Of a kind that this crate does not know, the host says so by
+    /// [`retry_after`](Self::retry_after).
+    pub fn is_recoverable(&self) -> bool {
+        let is_new = matches!(self.kind, RuntimeErrorKind::Other(_));
+        self.kind.is_recoverable() || (is_new && self.retry_after.is_some())
+    }
+}
+
 impl RuntimeErrorKind {
-    /// Whether another try may succeed.
+    /// Whether another try may succeed, as far as the kind alone tells: see [`RuntimeError::is_recoverable`].
     pub fn is_recoverable(&self) -> bool {
         matches!(self, Self::ActorRestarting | Self::MailboxFull | Self::NoConnection)
     }
@@ -150,7 +160,7 @@ impl CallError {
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::Actor(error) => error.without_restart(),
-            Self::Runtime(error) if error.kind.is_recoverable() => Error::system(error.message),
+            Self::Runtime(error) if error.is_recoverable() => Error::system(error.message),
             Self::Runtime(error) => Error::fatal(error.message),
             unexpected @ Self::UnexpectedAnswer(_) => Error::fatal(unexpected),
         }

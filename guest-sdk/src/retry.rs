@@ -62,7 +62,7 @@ impl Retryable for CallError {
     fn is_retryable(&self) -> bool {
         match self {
             Self::Actor(error) => error.is_retryable(),
-            Self::Runtime(error) => error.kind.is_recoverable(),
+            Self::Runtime(error) => error.is_recoverable(),
             Self::UnexpectedAnswer(_) => false,
         }
     }
@@ -193,6 +193,27 @@ mod tests {
         assert_eq!(delays.collect::<Vec<_>>(), [ms(200), ms(400), ms(700), ms(700), None]);
         assert_eq!(retry.delay(1, &Error::system(""), 1.0), ms(480));
         assert_eq!(retry.delay(0, &Error::system(""), -1.0), ms(200));
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_tried_again_only_where_the_host_says_when() {
+        let error = |word: &str, retry_after| {
+            let kind = RuntimeErrorKind::from_word(word.into());
+            CallError::Runtime(RuntimeError { kind, message: String::new(), retry_after })
+        };
+        let hint = Some(Duration::from_secs(1));
+        for (word, retry_after, is_retryable) in [
+            ("solar-flare", None, false),
+            ("solar-flare", hint, true),
+            ("internal", hint, false),
+            ("mailbox-full", None, true),
+        ] {
+            let error = error(word, retry_after);
+            assert_eq!(error.is_retryable(), is_retryable, "{word} {retry_after:?}");
+            // Its own caller is told the same.
+            assert_eq!(Error::from(error).is_retryable(), is_retryable, "{word} {retry_after:?}");
+        }
+        assert_eq!(Retry::default().delay(0, &error("solar-flare", hint), 0.0), hint);
     }
 
     #[test]

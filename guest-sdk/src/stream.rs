@@ -15,7 +15,7 @@ use crate::bindings::types::{Payload, StreamBatch};
 pub(crate) use ready::ReadyStream;
 pub(crate) use waiting::{Pump, WaitingStream};
 
-/// A draw that has this many bytes takes no further item: a quarter of the host's default `message_max_bytes`.
+/// A draw that has this many bytes takes no further item: a quarter of what the actor's `message_max` is by default.
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The open streams of one actor.

@@ -76,7 +76,6 @@ pub(crate) fn runtime_error(error: WireRuntimeError) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Retryable;
 
     #[test]
     fn every_class_survives_the_wire_and_back() {
@@ -111,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_a_newer_host_keeps_its_word_and_counts_as_internal() {
+    fn a_kind_of_a_newer_host_keeps_its_word_and_may_help_again_where_the_host_says_when() {
         let error = of_kind("quota-exceeded");
         let CallError::Runtime(runtime) = &error else { unreachable!("it is a runtime error") };
         assert_eq!(runtime.kind, RuntimeErrorKind::Other("quota-exceeded".into()));
         assert_eq!(runtime.kind.to_string(), "quota-exceeded");
         assert_eq!(runtime.retry_after, Some(Duration::from_millis(5)));
-        assert!(!error.is_retryable());
-        assert_eq!(Error::from(error), Error::from(of_kind("internal")));
+        assert_eq!(Error::from(error), Error::system("m"));
+        assert_eq!(Error::from(of_kind("internal")), Error::fatal("m"));
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub enum DescriptionError {
     /// It is not JSON: what is wrong, with line and column.
     #[error("the description is not JSON: {0}")]
     NotJson(String),
+    /// It is JSON that stands for nothing: a member that comes twice, or half a surrogate pair in a member's name.
+    #[error("the description cannot be read: {0}")]
+    Unreadable(String),
     /// A member is not what it should be.
     #[error("the description's `{member}` {problem}")]
     Member {
@@ -75,7 +78,8 @@ impl Description {
         if shape(raw) != Shape::Object {
             return Err(DescriptionError::NotJson(format!("it is {}, not an object", shape(raw))));
         }
-        let all: RawDescription<'_> = serde_json::from_str(raw.get()).map_err(|error| not_json(&error))?;
+        let all: RawDescription<'_> = serde_json::from_str(raw.get())
+            .map_err(|error| DescriptionError::Unreadable(without_position(&error)))?;
         let methods = all.methods.map_or_else(|| Ok(Vec::new()), methods)?;
         Ok(Self { methods, restart: all.restart.map(restart).transpose()? })
     }
@@ -250,13 +254,15 @@ fn of_shape<'a, T: Deserialize<'a>>(
         return Err(wrong(member, format!("is {}, not {wanted}", shape(raw))));
     }
     // It is JSON of the right shape: a member that comes twice, or half a surrogate pair.
-    serde_json::from_str(raw.get()).map_err(|error| {
-        let text = error.to_string();
-        // The position is one in the member alone.
-        let position = format!(" at line {} column {}", error.line(), error.column());
-        let text = text.strip_suffix(&position).unwrap_or(&text);
-        wrong(member, format!("cannot be read: {}", one_line(text, SHOWN_MAX_CHARS)))
-    })
+    serde_json::from_str(raw.get())
+        .map_err(|error| wrong(member, format!("cannot be read: {}", without_position(&error))))
+}
+
+/// What is wrong with JSON of the right shape. The position is one in the member alone.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    one_line(text.strip_suffix(&position).unwrap_or(&text), SHOWN_MAX_CHARS)
 }
 
 /// What a JSON value is.

@@ -177,10 +177,11 @@ async fn guarded(State(token): State<Option<Token>>, request: Request, next: Nex
     if span.is_disabled() { answer.await } else { answer.instrument(span).await }
 }
 
-/// The span of a request: it carries its caller's trace (W3C Trace Context). Requests without one have none, unless
+/// The span of a request: it carries its caller's trace (W3C Trace Context), but not what a later version of that adds,
+/// which may be as long as a head. Requests without one have none, unless
 /// the log is to be detailed.
 fn span(request: &Request) -> Span {
-    let parent = trace_context::parent(request.headers());
+    let parent = trace_context::parent(request.headers()).map(trace_context::known_part);
     let path = || printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
     match parent {
         Some(parent) => {

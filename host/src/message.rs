@@ -89,12 +89,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// How many bytes its sender wrote: what is held to the actor's `message_max`.
+    /// How many bytes its sender wrote: what is held to the actor's `message_max`. Its context is not the sender's own,
+    /// and has a bound of its own: what a client adds to a trace must not make the messages fail that are sent within.
     #[must_use]
     pub fn sent_bytes(&self) -> usize {
         let key = self.idempotency_key.as_ref().map_or(0, String::len);
-        let parts = [self.args.body.len(), self.method.len(), key, self.context.size_bytes()];
-        parts.into_iter().fold(0, usize::saturating_add)
+        [self.args.body.len(), self.method.len(), key].into_iter().fold(0, usize::saturating_add)
     }
 
     /// How many bytes the host takes to keep it on its way, roughly.
@@ -102,7 +102,8 @@ impl Message {
     pub fn kept_bytes(&self) -> usize {
         /// For the envelope, and for who waits for the answer.
         const OVERHEAD_BYTES: usize = 1024;
-        self.sent_bytes().saturating_add(OVERHEAD_BYTES)
+        let context = self.context.size_bytes();
+        self.sent_bytes().saturating_add(context).saturating_add(OVERHEAD_BYTES)
     }
 
     /// A message with neither key, resumption nor context.
@@ -181,6 +182,16 @@ mod tests {
     fn an_empty_body_reads_as_null() {
         assert_eq!(Payload::none().to_value::<Option<u8>>().unwrap(), None);
         Payload::none().to_value::<()>().unwrap();
+    }
+
+    #[test]
+    fn a_context_is_kept_with_its_message_and_is_not_the_sender_s() {
+        let plain =
+            Message { idempotency_key: Some("key".to_owned()), ..Message::new("m", Payload::json("[1]")) };
+        let context = Context::new([("name", "value")]).unwrap();
+        let message = Message { context, ..plain.clone() };
+        assert_eq!((plain.sent_bytes(), message.sent_bytes()), (7, 7));
+        assert_eq!(message.kept_bytes(), plain.kept_bytes() + 9);
     }
 
     #[test]

@@ -85,8 +85,9 @@ impl Shared {
     }
 }
 
-/// Where numbers begin at most: what some guests can count to. No stream gets from here to the end of `u64`.
-const NUMBER_MAX: u64 = (1 << 53) - 1;
+/// After which number a stream is taken up again at most: what every guest can count to. No stream gets from here to the
+/// end of `u64`.
+pub(crate) const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// Makes the two ends of a stream that `call` answered, the first item of which has the number
 /// `resume_after + 1`.

@@ -84,7 +84,7 @@ actor_error pulsing_in_take_error(pulsing_call *call) {
 
 pulsing_outcome pulsing_in_runtime_failed(pulsing_call *call, pulsing_actor_types_runtime_error_t *error) {
   pulsing_runtime runtime = pulsing_in_runtime_of((pulsing_text){(const char *)error->kind.ptr, error->kind.len});
-  pulsing_in_system(call, error->message, pulsing_in_may_help(runtime), false);
+  pulsing_in_system(call, error->message, pulsing_in_may_help(runtime, error->retry_after_ms.is_some), false);
   call->runtime = runtime;
   call->kind = error->kind;
   return PULSING_FAILED;

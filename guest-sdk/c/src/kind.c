@@ -24,7 +24,7 @@ pulsing_runtime pulsing_in_runtime_of(pulsing_text kind) {
   return PULSING_OTHER;
 }
 
-bool pulsing_in_may_help(pulsing_runtime runtime) {
+bool pulsing_in_may_help(pulsing_runtime runtime, bool has_hint) {
   switch (runtime) {
     case PULSING_ACTOR_RESTARTING:
     case PULSING_MAILBOX_FULL:
@@ -35,8 +35,8 @@ bool pulsing_in_may_help(pulsing_runtime runtime) {
     case PULSING_DEADLOCK:
     case PULSING_PERMISSION_DENIED:
     case PULSING_MESSAGE_TOO_LARGE:
-    case PULSING_INTERNAL:
-    case PULSING_OTHER: return false;
+    case PULSING_INTERNAL: return false;
+    case PULSING_OTHER: return has_hint;
   }
   return false;
 }

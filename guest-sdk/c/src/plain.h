@@ -33,7 +33,7 @@ char *pulsing_in_describe(const pulsing_actor *actor, size_t *len);
 
 /* What a kind of runtime error is here; PULSING_OTHER, where it is not known. */
 pulsing_runtime pulsing_in_runtime_of(pulsing_text kind);
-/* Whether another try may succeed. */
-bool pulsing_in_may_help(pulsing_runtime runtime);
+/* Whether another try may succeed. `has_hint`: the host says when. */
+bool pulsing_in_may_help(pulsing_runtime runtime, bool has_hint);
 
 #endif

@@ -76,11 +76,17 @@ export class RuntimeFailure extends ActorError {
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** Whether another try may succeed. */
+  /** Whether another try may succeed. Of a kind that is not known here, the host says so by when it may. */
   get recoverable() {
-    return ['actor-restarting', 'mailbox-full', 'no-connection'].includes(this.kind);
+    if (RECOVERABLE_KINDS.has(this.kind)) return true;
+    return !FINAL_KINDS.has(this.kind) && this.retryAfterMs != null;
   }
 }
+
+const RECOVERABLE_KINDS = new Set(['actor-restarting', 'mailbox-full', 'no-connection']);
+const FINAL_KINDS = new Set([
+  'actor-not-found', 'actor-stopped', 'deadlock', 'permission-denied', 'message-too-large', 'internal',
+]);
 
 const MAX_NUMBER = Number.MAX_SAFE_INTEGER;
 const MAX_CODE = 0xffffffff;

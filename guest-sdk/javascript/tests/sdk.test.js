@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { test } from 'node:test';
 
 import { Call, call as current, enter } from '../src/call.js';
@@ -448,6 +449,31 @@ test('nobody skips items for a reader who is gone', () => {
   assert.equal(looks, 4);
 });
 
+test('a kind of failure that is not known is worth another try only where the host says when', () => {
+  for (const [kind, retryAfterMs, recoverable] of [
+    ['solar-flare', undefined, false],
+    ['solar-flare', 5, true],
+    ['solar-flare', 0, true],
+    ['internal', 5, false],
+    ['mailbox-full', undefined, true],
+  ]) {
+    const failure = new RuntimeFailure(kind, 'hot', retryAfterMs);
+    assert.equal(failure.recoverable, recoverable, `${kind} ${retryAfterMs}`);
+    const wire = toWire(failure, { u64: Number, u32: Number, none: undefined });
+    assert.deepEqual(wire.val, { message: 'hot', recoverable, restart: false });
+  }
+});
+
+test('every kind of the list is known, and as recoverable as it says', () => {
+  const listed = fs.readFileSync(new URL('../../../wit/errors.md', import.meta.url), 'utf8');
+  const rows = [...listed.matchAll(/^\| `([a-z-]+)` \|.*\| (yes|no) \|$/gm)];
+  assert.ok(rows.length > 8);
+  for (const [, kind, answer] of rows) {
+    // One that is not known would be recoverable with a hint.
+    assert.equal(new RuntimeFailure(kind, 'm', 5).recoverable, answer === 'yes', kind);
+  }
+});
+
 test('a kind of failure that is not known is kept as it is', async () => {
   const failure = { kind: 'solar-flare', message: 'hot', retryAfterMs: 5 };
   const asked = { tag: 'err', val: { tag: 'runtime', val: failure } };
@@ -455,7 +481,7 @@ test('a kind of failure that is not known is kept as it is', async () => {
   for (const failed of [ask('a', 'b'), tell('a', 'b')]) {
     const error = await failed.catch((thrown) => thrown);
     assert.ok(error instanceof RuntimeFailure);
-    assert.deepEqual([error.kind, error.recoverable, error.retryAfterMs], ['solar-flare', false, 5]);
+    assert.deepEqual([error.kind, error.recoverable, error.retryAfterMs], ['solar-flare', true, 5]);
   }
 });
 

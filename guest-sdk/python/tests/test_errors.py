@@ -2,6 +2,8 @@ import asyncio
 import contextlib
 import enum
 import io
+import pathlib
+import re
 import unittest
 
 import pulsing_guest as sdk
@@ -60,6 +62,13 @@ class Classes(unittest.TestCase):
             found = classify(sdk.RuntimeFailure(kind, "m"))
             self.assertIsInstance(found, sdk.SystemError)
             self.assertEqual((found.message, found.recoverable), ("m", recoverable), kind)
+
+    def test_every_kind_of_the_list_is_known_and_as_recoverable_as_it_says(self):
+        listed = (pathlib.Path(__file__).parents[3] / "wit" / "errors.md").read_text()
+        rows = re.findall(r"^\| `([a-z-]+)` \|.*\| (yes|no) \|$", listed, re.MULTILINE)
+        known = {kind: kind in sdk.RuntimeFailure.RECOVERABLE
+                 for kind in sdk.RuntimeFailure.RECOVERABLE | sdk.RuntimeFailure.FINAL}
+        self.assertEqual(known, {kind: answer == "yes" for kind, answer in rows})
 
     def test_an_error_that_cannot_say_itself_says_its_type(self):
         class Mute(Exception):

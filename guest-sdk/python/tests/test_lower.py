@@ -124,13 +124,15 @@ class Failures(unittest.TestCase):
             self.assertEqual((name, recoverable, restart), ("System", False, False))
             self.assertRegex(message, "Error: .*no.*it cannot be sent as it is: the (code|duration)")
 
-    def test_a_kind_that_is_not_known_is_kept_and_worth_no_other_try(self):
-        for kind, recoverable in [("solar-flare", False), ("internal", False), ("mailbox-full", True)]:
-            error = types.SimpleNamespace(kind=kind, message="m", retry_after_ms=5)
+    def test_a_kind_that_is_not_known_is_kept_and_worth_another_try_only_where_the_host_says_when(self):
+        for kind, hint, recoverable in [("solar-flare", None, False), ("solar-flare", 5, True),
+                                        ("solar-flare", 0, True), ("internal", 5, False),
+                                        ("mailbox-full", None, True)]:
+            error = types.SimpleNamespace(kind=kind, message="m", retry_after_ms=hint)
             with self.assertRaises(sdk.RuntimeFailure) as raised:
                 self.wire.raise_runtime_error(error)
             failure = raised.exception
-            self.assertEqual((failure.kind, failure.recoverable, failure.retry_after_ms), (kind, recoverable, 5))
+            self.assertEqual((failure.kind, failure.recoverable, failure.retry_after_ms), (kind, recoverable, hint))
             self.assertEqual(self.said(failure), ("System", ("m", recoverable, False)))
 
     def test_details_are_json_and_never_bytes(self):

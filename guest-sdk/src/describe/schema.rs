@@ -24,7 +24,7 @@ pub struct Schema {
 trait Derived {
     fn generator(&mut self) -> &mut SchemaGenerator;
 
-    /// The types that the schemas refer to, as the members of a JSON object.
+    /// The types that the schemas refer to, as a member of a JSON object; empty where they refer to none.
     fn definitions(&mut self) -> String;
 }
 
@@ -36,7 +36,7 @@ impl Derived for SchemaGenerator {
     fn definitions(&mut self) -> String {
         match self.take_definitions(true) {
             definitions if definitions.is_empty() => String::new(),
-            definitions => format!(",\"$defs\":{}", Value::Object(definitions)),
+            definitions => format!("\"$defs\":{}", Value::Object(definitions)),
         }
     }
 }
@@ -85,20 +85,25 @@ impl Schema {
         self.text.push_str(&schema.to_value().to_string());
     }
 
-    /// The text, with the types that it refers to as a member of its outermost object.
-    fn finish(mut self) -> String {
+    /// The text, with the types that it refers to as a member of its outermost object. One that is no object, `true` or
+    /// `false`, refers to none, whatever was defined on its way.
+    fn finish(self) -> String {
         let definitions = self.derived.map(|mut derived| derived.definitions()).unwrap_or_default();
-        if !definitions.is_empty() && self.text.pop() == Some('}') {
-            self.text.push_str(&definitions);
-            self.text.push('}');
+        match self.text.strip_suffix('}') {
+            Some(members) if !definitions.is_empty() => {
+                let comma = if members.ends_with('{') { "" } else { "," };
+                format!("{members}{comma}{definitions}}}")
+            }
+            Some(_) | None => self.text,
         }
-        self.text
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::needless_borrow, reason = "as generated code has it, where it is needed for some types")]
 mod tests {
+    use std::borrow::Cow;
+
     use serde_json::json;
 
     use super::super::{
@@ -169,6 +174,38 @@ mod tests {
         assert_eq!(schema["items"], json!({ "$ref": "#/$defs/Known" }));
         // What may be left out of an argument is there in every answer.
         assert_eq!(schema["$defs"]["Known"]["required"], json!(["id"]));
+    }
+
+    /// A schema that somebody wrote by hand, which defines a type on its way and does not refer to it.
+    struct ByHand<const IS_OBJECT: bool>;
+
+    impl<const IS_OBJECT: bool> serde::Serialize for ByHand<IS_OBJECT> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_unit()
+        }
+    }
+
+    impl<const IS_OBJECT: bool> JsonSchema for ByHand<IS_OBJECT> {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> Cow<'static, str> {
+            "ByHand".into()
+        }
+
+        fn json_schema(generator: &mut SchemaGenerator) -> schemars::Schema {
+            generator.subschema_for::<Known>();
+            if IS_OBJECT { schemars::Schema::default() } else { true.into() }
+        }
+    }
+
+    #[test]
+    fn a_schema_without_members_is_json_whatever_was_defined_on_its_way() {
+        assert_eq!(value((&&&Probe::<ByHand<false>>::new()).schema()), json!(true));
+        let object = value((&&&Probe::<ByHand<true>>::new()).schema());
+        assert_eq!(object["$defs"]["Known"]["properties"]["id"]["minimum"], json!(0));
+        assert_eq!(object.as_object().map(serde_json::Map::len), Some(1));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::gateway::actors::RestartView;
 use crate::grants::Need;
 use crate::host::{Host, Import, Report};
 use crate::message::Method;
+use crate::policy::RestartWish;
 use crate::text::printable;
 
 #[derive(Debug, Args)]
@@ -63,6 +64,11 @@ fn method_json(method: &Method) -> Value {
     })
 }
 
+/// What an actor asks for is no promise of its host.
+fn wish_line(wish: &RestartWish) -> String {
+    format!("wants to be restarted: {wish} (this host shows it and does not apply it yet)")
+}
+
 fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
     const TEXT_MAX_CHARS: usize = 200;
     let methods = &report.description.methods;
@@ -70,7 +76,7 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
         format!("{}: {} actor, {} methods", args.component.display(), report.lane.as_str(), methods.len());
     output::line(head.as_bytes())?;
     if let Some(wish) = &report.description.restart {
-        output::line(format!("wants to be restarted: {wish}").as_bytes())?;
+        output::line(wish_line(wish).as_bytes())?;
     }
     let rows: Vec<Vec<String>> = methods
         .iter()
@@ -95,4 +101,16 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
         vec![printable(&import.name, TEXT_MAX_CHARS), needs.to_owned()]
     };
     output::table(&["IMPORT", "NEEDS"], &report.imports.iter().map(import).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_and_not_applied_is_said_to_be_so() {
+        let wish = RestartWish { max_restarts: Some(5), ..RestartWish::default() };
+        let expected = "wants to be restarted: max_restarts 5 (this host shows it and does not apply it yet)";
+        assert_eq!(wish_line(&wish), expected);
+    }
 }

@@ -14,7 +14,7 @@ use super::retry::{Retry, new_key};
 use crate::call::{WhenFull, WhenRestarting};
 use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
 use crate::message::{ContextError, Message, Payload};
-use crate::stream::StreamReader;
+use crate::stream::{NUMBER_MAX, StreamReader};
 
 /// A message that is sent when this is awaited. What comes of it depends on the `Pattern`:
 /// [`Ask`], [`Open`] or [`Tell`].
@@ -58,21 +58,27 @@ impl<Pattern> Request<Pattern> {
     }
 
     /// Adds an entry to what goes along with the call, and with every message that is sent from within it; or another
-    /// value, where there is one of this name. An entry that no [`Context`](crate::message::Context) can have fails the
-    /// request.
-    pub fn context(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let added = |message: Message| match message.context.with(name, value) {
-            Ok(context) => Ok(Message { context, ..message }),
-            Err(error) => Err(refused(&error)),
-        };
-        self.message = self.message.and_then(added);
-        self
+    /// value, where there is one of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError`] where no [`Context`](crate::message::Context) can have the entry: no message is sent, and no
+    /// other try helps.
+    pub fn context(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, ContextError> {
+        if let Ok(message) = &mut self.message {
+            message.context = message.context.with(name, value)?;
+        }
+        Ok(self)
     }
 
-    /// Takes a stream up again after the item with this number.
+    /// Takes a stream up again after the item with this number. Above 2^53-1, the largest, it is that.
     pub fn resume_after(mut self, number: u64) -> Self {
         if let Ok(message) = &mut self.message {
-            message.resume_after = Some(number);
+            message.resume_after = Some(number.min(NUMBER_MAX));
         }
         self
     }
@@ -137,14 +143,6 @@ impl IntoFuture for Request<Tell> {
     fn into_future(self) -> Self::IntoFuture {
         async move { self.to.tell_message(self.message?, self.options).await }.boxed()
     }
-}
-
-fn refused(error: &ContextError) -> RuntimeError {
-    let kind = match error {
-        ContextError::TooMany | ContextError::TooLarge { .. } => RuntimeErrorKind::MessageTooLarge,
-        ContextError::Name(_) | ContextError::Twice(_) => RuntimeErrorKind::Internal,
-    };
-    RuntimeError::new(kind, error.to_string())
 }
 
 fn internal(message: String) -> RuntimeError {

@@ -101,8 +101,20 @@ fn what_is_wrong_is_told_with_the_name_of_the_member() {
     ] {
         assert_eq!(refused(text), told, "{text}");
     }
-    let twice = refused(r#"{"methods": [{"name": "a", "name": "b", "kind": "ask"}]}"#);
-    assert_eq!(twice, "the description's `methods[0]` cannot be read: duplicate field `name`");
+    for (text, told) in [
+        (
+            r#"{"methods": [{"name": "a", "name": "b", "kind": "ask"}]}"#,
+            "the description's `methods[0]` cannot be read: duplicate field `name`",
+        ),
+        (
+            r#"{"methods": [{"name": "\ud800", "kind": "ask"}]}"#,
+            "the description's `methods[0].name` cannot be read: unexpected end of hex escape",
+        ),
+        (r#"{"methods": [], "methods": []}"#, "the description cannot be read: duplicate field `methods`"),
+        (r#"{"\udc00": 1}"#, "the description cannot be read: lone leading surrogate in hex escape"),
+    ] {
+        assert_eq!(refused(text), told, "{text}");
+    }
 }
 
 #[test]

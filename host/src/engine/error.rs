@@ -100,8 +100,8 @@ pub enum LoadError {
     },
     /// It is an actor of another version of the contract.
     #[error(
-        "{name}: was built for version {} of the actor interface, and this host runs {supported}: build it again with the SDK of this version",
-        printable(.version, VERSION_MAX_CHARS)
+        "{name}: was built for version {} of the actor interface, and this host runs {supported}: {}",
+        printable(.version, VERSION_MAX_CHARS), advice(.version, .supported)
     )]
     OtherVersion {
         /// The file.
@@ -159,6 +159,21 @@ pub enum LoadError {
         /// How it failed.
         error: String,
     },
+}
+
+/// What to do about a component of another version.
+fn advice(version: &str, supported: &str) -> &'static str {
+    if version_order(version) < version_order(supported) {
+        "build it again with the SDK of this version"
+    } else {
+        "use a newer host, or build it again with the SDK of this version"
+    }
+}
+
+/// Where a version stands among others. One that is not made as versions are comes from a host that is not known here.
+pub(super) fn version_order(version: &str) -> [u64; 3] {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(u64::MAX));
+    [(); 3].map(|()| numbers.next().unwrap_or(0))
 }
 
 fn listed(names: &[String]) -> String {

@@ -4,7 +4,7 @@
 
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
-use super::error::LoadError;
+use super::error::{LoadError, version_order};
 use crate::lane::Lane;
 
 /// What a serial actor exports.
@@ -47,11 +47,16 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
         Ok(Preview { lane: Lane::Overlapping, imports })
     } else if exports_one(SERIAL_EXPORT) {
         Ok(Preview { lane: Lane::Serial, imports })
-    } else if let Some(version) = exports.iter().find_map(|export| actor_version(export)) {
+    } else if let Some(version) = newest_version(&exports) {
         Err(LoadError::OtherVersion { name, version: version.to_owned(), supported: VERSION })
     } else {
         Err(LoadError::NoActor { name, serial: SERIAL_EXPORT, overlapping: OVERLAPPING_EXPORT, exports })
     }
+}
+
+/// The newest version of the contract that exports name.
+fn newest_version(exports: &[String]) -> Option<&str> {
+    exports.iter().filter_map(|export| actor_version(export)).max_by_key(|version| version_order(version))
 }
 
 /// The version of the contract that an actor's export names.
@@ -124,28 +129,64 @@ mod tests {
         assert!(line.ends_with("it exports nothing"), "{line}");
     }
 
-    /// A component that exports an empty instance under this name.
-    fn exporting(name: &str) -> Vec<u8> {
-        let length = u8::try_from(name.len()).unwrap();
+    /// A component that exports an empty instance under these names.
+    fn exporting(names: &[&str]) -> Vec<u8> {
+        let byte = |length: usize| u8::try_from(length).unwrap();
         let instance: &[u8] = &[5, 3, 1, 1, 0];
-        let export = [&[1, 0, length], name.as_bytes(), &[5, 0, 0]].concat();
-        let export_section = [&[11, u8::try_from(export.len()).unwrap()], export.as_slice()].concat();
+        let mut exports = vec![byte(names.len())];
+        for name in names {
+            exports.extend([&[0, byte(name.len())], name.as_bytes(), &[5, 0, 0]].concat());
+        }
+        let export_section = [&[11, byte(exports.len())], exports.as_slice()].concat();
         [COMPONENT, instance, &export_section].concat()
     }
 
     #[test]
-    fn a_component_of_another_version_of_the_contract_is_to_be_built_again() {
-        for name in ["pulsing:actor/actor@0.1.0", "pulsing:actor/async-actor@0.1.0"] {
-            let line = line(&exporting(name));
-            assert_eq!(
-                line,
-                "x.wasm: was built for version 0.1.0 of the actor interface, and this host runs 0.2.0: build it again \
-                 with the SDK of this version"
-            );
+    fn a_component_of_another_version_of_the_contract_is_told_what_to_do() {
+        const BUILD: &str = "build it again with the SDK of this version";
+        const EITHER: &str = "use a newer host, or build it again with the SDK of this version";
+        for (version, advice) in [
+            ("0.1.0", BUILD),
+            ("0.0.9", BUILD),
+            ("0.2.1", EITHER),
+            ("0.3.0", EITHER),
+            ("0.10.0", EITHER),
+            ("1.0.0", EITHER),
+            ("0.2.0-rc.1", EITHER),
+        ] {
+            for export in ACTOR_EXPORTS {
+                assert_eq!(
+                    line(&exporting(&[&format!("{export}{version}")])),
+                    format!(
+                        "x.wasm: was built for version {version} of the actor interface, and this host runs 0.2.0: \
+                         {advice}"
+                    )
+                );
+            }
         }
-        for (name, lane) in [(SERIAL_EXPORT, Lane::Serial), (OVERLAPPING_EXPORT, Lane::Overlapping)] {
-            assert_eq!(preview("x.wasm", &exporting(name)), Ok(Preview { lane, imports: Vec::new() }));
+        let [serial, overlapping] = ACTOR_EXPORTS;
+        let both = exporting(&[&format!("{serial}0.3.0"), &format!("{overlapping}0.1.0")]);
+        assert!(line(&both).contains("was built for version 0.3.0"), "{}", line(&both));
+    }
+
+    #[test]
+    fn a_component_that_exports_this_version_and_another_is_of_this_one() {
+        let [serial, overlapping] = ACTOR_EXPORTS;
+        for (export, lane) in [(SERIAL_EXPORT, Lane::Serial), (OVERLAPPING_EXPORT, Lane::Overlapping)] {
+            let is_lane = |names: &[&str]| {
+                assert_eq!(preview("x.wasm", &exporting(names)), Ok(Preview { lane, imports: Vec::new() }));
+            };
+            is_lane(&[export]);
+            for other in ["0.1.0", "0.2.1", "0.3.0"] {
+                for kind in [serial, overlapping] {
+                    let other = format!("{kind}{other}");
+                    is_lane(&[export, &other]);
+                    is_lane(&[&other, export]);
+                }
+            }
         }
+        let both = preview("x.wasm", &exporting(&[SERIAL_EXPORT, OVERLAPPING_EXPORT]));
+        assert_eq!(both, Ok(Preview { lane: Lane::Overlapping, imports: Vec::new() }));
     }
 
     #[test]

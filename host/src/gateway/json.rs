@@ -1,6 +1,8 @@
-//! Checks JSON without building it. Bounded by its input: nesting takes neither stack nor more than a byte a level.
+//! Checks JSON. Bounded by its input: what is only checked is not built, and its nesting takes neither stack nor more
+//! than a byte a level; what is shown is built once, and is nested no deeper than [`SHOWN_DEPTH_MAX`].
 
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -53,9 +55,14 @@ const SHOWN_DEPTH_MAX: usize = 64;
 /// A text as a part of an answer, if it is JSON that every client can read.
 #[must_use]
 pub fn shown(text: &str) -> Option<Box<RawValue>> {
-    (check(text.as_bytes()).is_ok() && depth(text) <= SHOWN_DEPTH_MAX)
-        .then(|| RawValue::from_string(text.to_owned()).ok())
-        .flatten()
+    let is_shown = depth(text) <= SHOWN_DEPTH_MAX && is_value(text);
+    is_shown.then(|| RawValue::from_string(text.to_owned()).ok()).flatten()
+}
+
+/// Whether a client can build the value of a text. Half a surrogate pair and a number that no float holds pass
+/// [`check`], which does not look at what they stand for, and fail a client that does.
+fn is_value(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok()
 }
 
 /// How deep a JSON text is nested.
@@ -145,5 +152,21 @@ mod tests {
         let brackets_in_a_string = format!("\"\\\"{}\"", "[".repeat(1000));
         assert!(shown(&brackets_in_a_string).is_some());
         assert!(shown("nope").is_none());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_as_a_part_of_a_larger_answer() {
+        for unreadable in
+            [r#"{"const":"\ud800"}"#, r#"{"\udc00":1}"#, r#"{"maximum":1e999}"#, "[-1e999]", "1e999"]
+        {
+            assert!(check(unreadable.as_bytes()).is_ok(), "{unreadable}");
+            assert!(shown(unreadable).is_none(), "{unreadable}");
+        }
+        for readable in
+            [r#"{"const":"\ud83d\ude00"}"#, r#"{"maximum":1e308}"#, "18446744073709551616", "true"]
+        {
+            let answer = serde_json::to_string(&[shown(readable).expect(readable)]).unwrap();
+            assert!(serde_json::from_str::<Value>(&answer).is_ok(), "{answer}");
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::message::{Encoding, METHOD_MAX_BYTES, Message, Payload};
 use crate::registry::Registry;
+use crate::stream::NUMBER_MAX;
 
 /// How long the sender waits for the answer, in milliseconds.
 pub const TIMEOUT_HEADER: &str = "pulsing-timeout-ms";
@@ -96,7 +97,7 @@ impl Target {
         let message = Message {
             method: self.method.clone(),
             idempotency_key: idempotency_key(&headers)?,
-            resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=u64::MAX)?,
+            resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX)?,
             context: trace_context::read(&headers),
             args: read_args(&self.actor, &headers, body).await?,
         };
@@ -264,6 +265,10 @@ mod tests {
         for bad in ["0", "-1", "1.5", "86400001", "99999999999999999999", "", "1s"] {
             assert!(options(bad).is_err(), "{bad}");
         }
+        let after =
+            |value: &str| number(&headers(LAST_EVENT_ID_HEADER, value), LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX);
+        assert_eq!(after("9007199254740991").unwrap(), Some(NUMBER_MAX));
+        assert!(after("9007199254740992").is_err());
         let key = |value: &str| idempotency_key(&headers(IDEMPOTENCY_KEY_HEADER, value));
         assert_eq!(key("k").unwrap().as_deref(), Some("k"));
         assert!(key("").is_err());

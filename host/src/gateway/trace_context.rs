@@ -1,7 +1,9 @@
 //! The trace of a request, as W3C Trace Context and W3C Baggage have it, as the context of a message.
 //!
-//! What is malformed or too long is left out: tracing never makes a request fail. The checks are those that the two
-//! recommendations ask of whoever passes a header on; what is in a vendor's part is not looked into.
+//! What is malformed or too long is left out: tracing never makes a request fail. A `traceparent` is checked as its
+//! recommendation asks of whoever passes it on. Of the two lists the number of members is checked, and that each is
+//! `name=value`; the characters of names and values are not, nor whether a name comes twice: whoever uses a member
+//! looks at it.
 
 use axum::http::HeaderMap;
 
@@ -41,6 +43,11 @@ pub(super) fn parent(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let (only, more) = (values.next()?, values.next());
     only.to_str().ok().filter(|value| more.is_none() && is_parent(value))
+}
+
+/// The part of a well-formed `traceparent` that every version has: what follows is of any length.
+pub(super) fn known_part(parent: &str) -> &str {
+    parent.get(..TRACEPARENT_BYTES).unwrap_or(parent)
 }
 
 /// `VERSION-TRACE-PARENT-FLAGS`, in lower-case hexadecimal digits; a later version may add to it.
@@ -112,6 +119,15 @@ mod tests {
         ];
         let context = context(&headers);
         assert_eq!(context.iter().map(|(name, value)| (&**name, &**value)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_a_later_version_adds_to_a_parent_is_no_part_of_what_is_known() {
+        let later = format!("cc{}-{}", &PARENT[2..], "x".repeat(30_000));
+        let headers =
+            HeaderMap::from_iter([(HeaderName::from_static("traceparent"), later.parse().unwrap())]);
+        assert_eq!(parent(&headers).map(known_part), Some(&later[..55]));
+        assert_eq!(known_part(PARENT), PARENT);
     }
 
     #[test]

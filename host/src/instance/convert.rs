@@ -9,7 +9,7 @@ use crate::dispatch::{Birth, Drawn, Job, Reply};
 use crate::error::{ActorError, CallError, RuntimeError};
 use crate::id::StreamId;
 use crate::message::{Context, Encoding, Message, Payload};
-use crate::stream::Batch;
+use crate::stream::{Batch, NUMBER_MAX};
 
 /// The largest u64 that crosses: some JavaScript tools carry it as a Number.
 const U64_MAX: u64 = (1 << 53) - 1;
@@ -41,7 +41,7 @@ pub(super) fn job_out(job: &Job) -> wit::Message {
         method,
         args: payload_out(args),
         idempotency_key,
-        resume_after,
+        resume_after: resume_after.map(|number| number.min(NUMBER_MAX)),
         remaining_ms: job.remaining.map(millis),
         caller: job.caller.as_ref().map(ToString::to_string),
         context: context_out(&context),
@@ -170,6 +170,16 @@ mod tests {
             (kind.as_str(), CallError::from(error).is_retryable())
         });
         assert_eq!(documented, known);
+    }
+
+    #[test]
+    fn no_guest_is_told_of_a_number_that_it_cannot_count_to() {
+        let resumed = |number| {
+            let message = Message { resume_after: Some(number), ..Message::new("m", Payload::none()) };
+            let job = Job { call: CallId(1), message: Arc::new(message), remaining: None, caller: None };
+            job_out(&job).resume_after
+        };
+        assert_eq!((resumed(7), resumed(u64::MAX)), (Some(7), Some(U64_MAX)));
     }
 
     #[test]

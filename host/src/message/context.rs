@@ -16,7 +16,8 @@ const NAME_MAX_BYTES: usize = 128;
 /// Names with values, such as those of a trace. Cheap to clone; an empty one costs nothing.
 ///
 /// At most 16 entries, whose names and values have at most 4 KiB together; no name comes twice. A name has 1 to 128
-/// lower-case ASCII letters, digits, `-`, `_` and `.`. Where it comes from outside it is not to be trusted.
+/// lower-case ASCII letters, digits, `-`, `_` and `.`; a value has no control characters. Where it comes from outside it
+/// is not to be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Context {
     entries: Option<Arc<[Entry]>>,
@@ -37,6 +38,12 @@ pub enum ContextError {
         printable(.0, NAME_MAX_BYTES)
     )]
     Name(String),
+    /// The value of the entry with this name has a control character: none that a header or a line of a log can hold.
+    #[error(
+        "the value of `{}` has a control character (U+0000 to U+001F, U+007F to U+009F)",
+        printable(.0, NAME_MAX_BYTES)
+    )]
+    Value(String),
     /// A name comes twice.
     #[error("`{}` comes twice in a context", printable(.0, NAME_MAX_BYTES))]
     Twice(String),
@@ -78,6 +85,10 @@ impl Context {
         let (name, value) = (name.into(), value.into());
         if !is_name(&name) {
             return Err(ContextError::Name(name));
+        }
+        // C0, DEL and C1.
+        if value.contains(char::is_control) {
+            return Err(ContextError::Value(name));
         }
         let mut entries: Vec<_> =
             self.entries().iter().filter(|entry| *entry.name != name).cloned().collect();
@@ -151,6 +162,16 @@ mod tests {
         let context = Context::new([("a", "1"), ("b", "2")]).unwrap().with("a", "3").unwrap();
         assert_eq!(context.iter().collect::<Vec<_>>(), [("b", "2"), ("a", "3")]);
         assert_eq!(Context::new([("a", "1"), ("a", "2")]), Err(ContextError::Twice("a".to_owned())));
+    }
+
+    #[test]
+    fn a_value_has_no_control_characters() {
+        for bad in ["\0", "\t", "a\r\nb", "\u{1f}", "\u{7f}", "\u{80}", "ä\u{9f}"] {
+            assert_eq!(Context::new([("a", bad)]), Err(ContextError::Value("a".to_owned())), "{bad:?}");
+        }
+        for good in ["", " ~", "\u{a0}", "字\u{1f600}"] {
+            assert!(Context::new([("a", good)]).is_ok(), "{good:?}");
+        }
     }
 
     #[test]

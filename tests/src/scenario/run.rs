@@ -94,7 +94,7 @@ async fn take_once(actor: &ActorRef, step: &Step) -> Result<()> {
     if let Some(method) = &step.ask {
         let mut request = actor.ask::<Value>(method, &args).timeout(timeout);
         for (name, value) in &step.context {
-            request = request.context(name, value);
+            request = request.context(name, value)?;
         }
         return compare(step, request.await);
     }

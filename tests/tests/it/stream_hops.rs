@@ -48,6 +48,26 @@ async fn a_stream_over_three_hops_is_taken_up_again_at_either_end() {
 }
 
 #[tokio::test]
+async fn what_a_stream_sends_while_it_is_drawn_on_carries_the_context_of_its_call() {
+    for guest in BOTH {
+        let host = host().unwrap();
+        let [a, _b, _c] = chain(&host, guest).await;
+        let args = (["b", "c"], "context", json!([]), 3);
+        let open = |value: &str| {
+            crate::bounded(a.stream("asks", &args).context("traceparent", value).unwrap().into_future())
+        };
+        // Two that are open at once: each has its own.
+        let (first, second) = (open("00-1").await.unwrap(), open("00-2").await.unwrap());
+        for (mut stream, value) in [(first, "00-1"), (second, "00-2")] {
+            let seen = json!({"traceparent": value});
+            let expected: Vec<_> = (1..=3).map(|number| (number, seen.clone())).collect();
+            assert_eq!(read(&mut stream, 99).await, expected, "{guest}");
+        }
+        host.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn an_error_in_mid_stream_comes_over_three_hops_after_the_items_before_it() {
     for guest in BOTH {
         let host = host().unwrap();

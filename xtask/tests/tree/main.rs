@@ -4,6 +4,7 @@
 //! These read files and run nothing, so they cost milliseconds. Each failure names the file, the line and the rule.
 
 mod configuration;
+mod contract;
 mod cycles;
 mod files;
 mod graph;

@@ -22,7 +22,7 @@ from ._host import World
 from ._payload import Payload, encode
 from .errors import Cancelled, Error, SystemError, classify, log
 
-#: A draw that has this many bytes takes no further item: a quarter of the host's default `message_max_bytes`.
+#: A draw that has this many bytes takes no further item: a quarter of the default of the actor's `message_max`.
 BATCH_BYTES = 1 << 20
 #: How many items are skipped between two looks at whether somebody still wants the stream.
 SKIP_STEP = 1024

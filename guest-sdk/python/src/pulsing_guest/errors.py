@@ -87,11 +87,15 @@ class RuntimeFailure(Error):
 
     ``kind`` is ``actor-not-found``, ``actor-stopped``, ``actor-restarting`` (not handled: may be sent again),
     ``mailbox-full``, ``deadlock``, ``permission-denied``, ``message-too-large``, ``no-connection``, ``internal``, or
-    another word of a host that is newer than this package: treat one that you do not know as ``internal``.
-    ``retry_after_ms`` is when another try makes sense, where the host can tell.
+    another word of a host that is newer than this package: treat one that you do not know as ``internal``,
+    unless ``retry_after_ms`` is given: then another try may succeed. That is when another try makes sense, where the
+    host can tell.
     """
 
     RECOVERABLE = frozenset({"actor-restarting", "mailbox-full", "no-connection"})
+    #: With `RECOVERABLE`, the kinds that this package knows.
+    FINAL = frozenset({"actor-not-found", "actor-stopped", "deadlock", "permission-denied", "message-too-large",
+                       "internal"})
 
     def __init__(self, kind: str, message: str, retry_after_ms: Optional[int] = None) -> None:
         super().__init__(message)
@@ -102,7 +106,9 @@ class RuntimeFailure(Error):
     @property
     def recoverable(self) -> bool:
         """Whether another try may succeed."""
-        return self.kind in self.RECOVERABLE
+        if self.kind in self.RECOVERABLE:
+            return True
+        return self.kind not in self.FINAL and self.retry_after_ms is not None
 
 
 def classify(error: BaseException) -> Union[Error, Cancelled]:

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use futures::StreamExt;
 use serde_json::json;
 
 use super::native::{Setup, settle};
@@ -11,7 +12,7 @@ use crate::delivery::SendOptions;
 use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::limits::{Limits, Overflow};
-use crate::message::{Context, Message, Payload};
+use crate::message::{Context, ContextError, Message, Payload};
 
 fn kind(error: CallError) -> RuntimeErrorKind {
     match error {
@@ -217,11 +218,40 @@ async fn a_handler_sees_who_sent_its_message_and_what_goes_along_also_of_a_tell(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_context_counts_in_the_size_of_its_message() {
+async fn a_context_does_not_count_in_the_size_of_its_message() {
     let limits = Limits { message_max: ByteSize::b(40), ..Limits::default() };
     let fixture = Setup { limits, ..Setup::default() }.spawn();
-    let ask =
-        |value: &str| fixture.actor.ask::<serde_json::Value>("seen", &()).context("a", value).into_future();
+    let ask = |args: &str| {
+        let ask = fixture.actor.ask::<serde_json::Value>("echo", &args);
+        ask.context("a", "x".repeat(4_000)).unwrap().into_future()
+    };
     assert!(ask(&"x".repeat(20)).await.is_ok());
     assert_eq!(kind(ask(&"x".repeat(40)).await.unwrap_err()), RuntimeErrorKind::MessageTooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_says_at_once_which_entry_no_context_can_have() {
+    let fixture = Setup::default().spawn();
+    let refused =
+        |name: &str, value: String| fixture.actor.tell("log", &()).context(name, value).err().unwrap();
+    assert_eq!(refused("Not A Name", String::new()), ContextError::Name("Not A Name".to_owned()));
+    assert_eq!(refused("a", "b\n".to_owned()), ContextError::Value("a".to_owned()));
+    assert_eq!(refused("a", "x".repeat(4_096)), ContextError::TooLarge { bytes: 4_097 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_goes_along_with_what_a_stream_sends_as_long_as_it_is_drawn_on() {
+    for setup in [Setup::default(), Setup::overlapping()] {
+        let fixture = setup.spawn();
+        let open = |value: &str| {
+            fixture.actor.stream("seen_in_draws", &3).context("traceparent", value).unwrap().into_future()
+        };
+        // Two at once: each has its own.
+        let streams = [open("00-1").await.unwrap(), open("00-2").await.unwrap()];
+        for (stream, value) in streams.into_iter().zip(["00-1", "00-2"]) {
+            let items = stream.map(|item| item.unwrap().payload.to_value::<serde_json::Value>().unwrap());
+            let seen = json!([["traceparent", value]]);
+            assert_eq!(items.collect::<Vec<_>>().await, [seen.clone(), seen.clone(), seen]);
+        }
+    }
 }

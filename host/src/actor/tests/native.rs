@@ -157,6 +157,8 @@ enum Plan {
     TooMany,
     /// Hands over nothing, and is not done.
     Nothing,
+    /// Hands over one item a draw: what goes along with what it sends.
+    Seen,
 }
 
 impl Behavior for Native {
@@ -185,7 +187,7 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 14] = [
+const METHODS: [(&str, MethodKind); 15] = [
     ("seen", MethodKind::Ask),
     ("echo", MethodKind::Ask),
     ("sleep", MethodKind::Ask),
@@ -199,6 +201,7 @@ const METHODS: [(&str, MethodKind); 14] = [
     ("count_and_fail", MethodKind::Stream),
     ("count_slowly", MethodKind::Stream),
     ("count_wrongly", MethodKind::Stream),
+    ("seen_in_draws", MethodKind::Stream),
     ("log", MethodKind::Tell),
 ];
 
@@ -307,6 +310,7 @@ impl NativeLife<'_> {
             "count_slowly" => self.open(job, u64::MAX, Plan::Waits(pause)),
             "count_wrongly" if number == 0 => self.open(job, u64::MAX, Plan::Nothing),
             "count_wrongly" => self.open(job, u64::MAX, Plan::TooMany),
+            "seen_in_draws" => self.open(job, number, Plan::Seen),
             "log" if args == json!("bad") || args["bad"] == json!(true) => {
                 Err(ActorError::system("cannot log"))
             }
@@ -331,6 +335,7 @@ impl NativeLife<'_> {
             Plan::Plain | Plan::FailsAtEnd => max.min((last + 1).saturating_sub(next)),
             Plan::TooMany => max + 1,
             Plan::Nothing => 0,
+            Plan::Seen => 1,
             Plan::Waits(pause) => {
                 tokio::select! {
                     () = tokio::time::sleep(pause) => 1,
@@ -346,13 +351,17 @@ impl NativeLife<'_> {
             self.streams.lock().unwrap().remove(&id);
             return Err(ActorError::system("out of numbers"));
         }
-        let done = plan == Plan::Plain && next + count > last;
+        let done = matches!(plan, Plan::Plain | Plan::Seen) && next + count > last;
         if done {
             self.streams.lock().unwrap().remove(&id);
         } else if let Some(counting) = self.streams.lock().unwrap().get_mut(&id) {
             counting.next = next + count;
         }
-        let items = (next..next + count).map(|n| Payload::json(n.to_string())).collect();
+        let item = |n: u64| match plan {
+            Plan::Seen => json!(self.context.call_context(call).iter().collect::<Vec<_>>()).to_string(),
+            Plan::Plain | Plan::FailsAtEnd | Plan::Waits(_) | Plan::TooMany | Plan::Nothing => n.to_string(),
+        };
+        let items = (next..next + count).map(|n| Payload::json(item(n))).collect();
         Ok(Drawn { items, done })
     }
 }

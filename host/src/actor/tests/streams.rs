@@ -97,6 +97,14 @@ async fn a_reader_takes_a_stream_up_again_after_the_last_number_it_has() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_taken_up_again_after_the_largest_number_at_most() {
+    let fixture = Setup::default().spawn();
+    let first = 1_u64 << 53;
+    let mut reader = fixture.actor.stream("count", &first).resume_after(u64::MAX).await.unwrap();
+    assert_eq!(numbers(&mut reader, 2).await, [(first, first)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_in_mid_stream_comes_after_the_items_before_it() {
     let fixture = Setup::default().spawn();
     let mut reader = fixture.actor.stream("count_and_fail", &3).await.unwrap();

@@ -118,6 +118,28 @@ async fn the_trace_of_a_request_goes_along_and_a_malformed_one_is_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_resumed_after_no_number_that_an_actor_cannot_count_to() {
+    let fixture = fixture().await;
+    let answer = async |number: &str| {
+        let request = post_to("/v1/actors/double/ask/key").header("Last-Event-ID", number);
+        fixture.send(request, "").await
+    };
+    assert_eq!(answer("9007199254740991").await.status, 200);
+    for bad in ["9007199254740992", "18446744073709551615", "-1"] {
+        let answer = answer(bad).await;
+        assert_eq!(answer.status, 400, "{bad}");
+        assert!(answer.body.contains("from 0 to 9007199254740991"), "{}", answer.body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_characters_do_not_get_from_a_trace_into_a_context() {
+    let fixture = fixture().await;
+    let request = post_to("/v1/actors/double/ask/context").header("baggage", "a=1\tb");
+    assert_eq!(fixture.send(request, "").await.json(), json!({}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tell_is_accepted_and_its_failure_is_a_dead_letter() {
     let fixture = fixture().await;
     let tell = "/v1/actors/double/tell/log";

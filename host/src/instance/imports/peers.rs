@@ -16,6 +16,7 @@ use crate::instance::bindings::types::CallOptions;
 use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
 use crate::message::{Message, Payload};
+use crate::stream::NUMBER_MAX;
 use crate::wait_graph::Origin;
 
 /// What a call of a guest to another actor needs, taken out of the store so that the store is free meanwhile.
@@ -49,7 +50,13 @@ impl Guest {
         let within = if self.current == CallId::NONE { CallId(within) } else { self.current };
         let wanted = options.timeout_ms.map_or(peer.limits().ask_timeout, Duration::from_millis);
         let call_context = self.context.call_context(within);
-        let message = Message { idempotency_key: options.idempotency_key, context: call_context, ..message };
+        let message = Message {
+            idempotency_key: options.idempotency_key,
+            context: call_context,
+            // From a guest that counts further than others can.
+            resume_after: message.resume_after.map(|number| number.min(NUMBER_MAX)),
+            ..message
+        };
         let (context, _held) = (self.context.clone(), self.hold(&message)?);
         Ok(Outgoing { context, peer, message, within, wanted, _held })
     }

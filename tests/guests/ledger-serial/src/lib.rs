@@ -4,11 +4,12 @@
 mod words;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use pulsing_guest::blocking::{self, ActorRef};
-use pulsing_guest::{Error, IntoPayload};
+use pulsing_guest::{Call, Error, IntoPayload};
 use serde_json::{Value, json};
 
 use words::{Book, Counts, Entry};
@@ -156,6 +157,23 @@ impl Ledger {
     /// Asks the last actor on `path`, through all before it.
     fn forward(&self, path: Vec<String>, method: String, args: Value) -> Result<Value, Error> {
         Ok(ask(path, method, args)?)
+    }
+
+    /// What goes along with the call.
+    fn context(&self) -> BTreeMap<String, String> {
+        let call = Call::current();
+        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// What the last actor on `path` returns, asked `count` times as the stream is drawn on.
+    fn asks(
+        &self,
+        path: Vec<String>,
+        method: String,
+        args: Value,
+        count: u64,
+    ) -> impl Iterator<Item = Result<Value, Error>> + use<> {
+        (0..count).map(move |_| ask(path.clone(), method.clone(), args.clone()).map_err(Error::from))
     }
 
     /// What comes of asking the last actor on `path`, as it looks from here.

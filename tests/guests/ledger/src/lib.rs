@@ -4,10 +4,11 @@
 
 mod words;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pulsing_guest::futures::StreamExt;
-use pulsing_guest::{ActorRef, Error, Stream, This, sleep, spawn, stream};
+use pulsing_guest::{ActorRef, Call, Error, Stream, This, sleep, spawn, stream};
 use serde_json::{Value, json};
 
 use words::{Book, Counts, Entry};
@@ -172,6 +173,27 @@ impl Ledger {
         args: Value,
     ) -> Result<Value, Error> {
         Ok(ask(path, method, args).await?)
+    }
+
+    /// What goes along with the call.
+    fn context(&self) -> BTreeMap<String, String> {
+        let call = Call::current();
+        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// What the last actor on `path` returns, asked `count` times as the stream is drawn on.
+    fn asks(
+        _this: This<Self>,
+        path: Vec<String>,
+        method: String,
+        args: Value,
+        count: u64,
+    ) -> impl Stream<Item = Result<Value, Error>> {
+        stream! {
+            for _ in 0..count {
+                yield ask(path.clone(), method.clone(), args.clone()).await.map_err(Error::from);
+            }
+        }
     }
 
     /// What comes of asking the last actor on `path`, as it looks from here.
