@@ -1,10 +1,10 @@
 //! Over HTTP, with the program as people run it: beside a bare server that echoes, and how soon it answers at all.
 
-mod load;
+pub(crate) mod load;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,11 @@ pub(crate) struct Options {
 }
 
 /// What is sent, and comes back.
-const BODY: &str = r#"["0123456789ab"]"#;
-/// How long the first answer may take at most, and how often it is asked for.
+pub(crate) const BODY: &str = r#"["0123456789ab"]"#;
+/// How long an answer may take at most, and how often the first is asked for.
 const PATIENCE: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_micros(500);
-const PATH: &str = "/v1/actors/echo/ask/say";
+pub(crate) const PATH: &str = "/v1/actors/echo/ask/say";
 
 /// Runs all of it. Answers the rows.
 pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
@@ -51,16 +51,12 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         println!("wrk is missing: a client of our own makes the load, which takes more of the machine");
     }
     let load = Load::new(client, options.connections, options.round_secs, BODY, &bench.output)?;
-    let started = Instant::now();
     let bare = Server::bare()?;
-    let ours = Server::pulsing(bench, options, &["echo"])?;
+    let ours = Server::pulsing(bench, options.program.as_deref(), &["echo"])?;
     let hello = bench.guests.join("hello-http.wasm");
     let serve = options.wasmtime.as_ref().map(|program| Server::wasmtime(program, &hello)).transpose()?;
     // The actor is there before it is measured.
-    while let Err(error) = ours.ask() {
-        ensure!(started.elapsed() < PATIENCE, "no answer: {error}");
-        pause();
-    }
+    await_answer(|| ours.ask())?;
     let mut contest = Contest::default();
     contest.enter("bare axum echo", || load.posts_per_sec(&bare.url(PATH)));
     contest.enter("ask", || load.posts_per_sec(&ours.url(PATH)));
@@ -87,7 +83,7 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
 }
 
 /// A server in a process of its own, which ends with this.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     address: String,
 }
@@ -98,9 +94,10 @@ impl Server {
         Self::start(program.arg("bare-server"), "listening http://")
     }
 
-    fn pulsing(bench: &Bench, options: &Options, guests: &[&str]) -> Result<Self> {
-        let program = match &options.program {
-            Some(program) => program.clone(),
+    /// The host, as a person runs it: `program`, or that beside this one.
+    pub(crate) fn pulsing(bench: &Bench, program: Option<&Path>, guests: &[&str]) -> Result<Self> {
+        let program = match program {
+            Some(program) => program.to_owned(),
             None => std::env::current_exe()?.with_file_name("pulsing-host"),
         };
         ensure!(program.is_file(), "{} is missing", program.display());
@@ -123,29 +120,37 @@ impl Server {
         Ok(Self { process, address })
     }
 
-    fn start(program: &mut Command, announcement: &str) -> Result<Self> {
+    /// Starts a program that says its address on stdout, behind `announcement`.
+    pub(crate) fn start(program: &mut Command, announcement: &str) -> Result<Self> {
         let mut process = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let said = process.stdout.take().context("no stdout")?;
         let address = announced(BufReader::new(said), announcement)?;
         Ok(Self { process, address })
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Asks over a connection of its own.
-    fn ask(&self) -> Result<()> {
+    pub(crate) fn ask(&self) -> Result<()> {
+        self.request("POST", PATH, BODY).map(drop)
+    }
+
+    /// The body of its response, over a connection of its own.
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> Result<String> {
         let mut connection = TcpStream::connect(&self.address)?;
-        let length = BODY.len();
+        connection.set_read_timeout(Some(PATIENCE))?;
+        let length = body.len();
         write!(
             connection,
-            "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{BODY}"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
         )?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;
         ensure!(answer.starts_with("HTTP/1.1 200"), "answered {answer}");
-        Ok(())
+        let (_, body) = answer.split_once("\r\n\r\n").context("an answer without an end of its head")?;
+        Ok(body.to_owned())
     }
 }
 
@@ -174,13 +179,19 @@ fn announced(mut said: impl BufRead + Send + 'static, announcement: &str) -> Res
 /// From the start of the program to the first answer of an actor, in milliseconds.
 fn first_answer_millis(bench: &Bench, options: &Options) -> Result<f64> {
     let begun = Instant::now();
-    let server = Server::pulsing(bench, options, &["echo"])?;
-    // It listens before it has loaded the component.
-    while let Err(error) = server.ask() {
+    let server = Server::pulsing(bench, options.program.as_deref(), &["echo"])?;
+    await_answer(|| server.ask())?;
+    Ok(begun.elapsed().as_secs_f64() * 1000.0)
+}
+
+/// Asks again until there is an answer: a server listens before it has loaded its component.
+pub(crate) fn await_answer(ask: impl Fn() -> Result<()>) -> Result<()> {
+    let begun = Instant::now();
+    while let Err(error) = ask() {
         ensure!(begun.elapsed() < PATIENCE, "no answer: {error}");
         pause();
     }
-    Ok(begun.elapsed().as_secs_f64() * 1000.0)
+    Ok(())
 }
 
 #[expect(

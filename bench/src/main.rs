@@ -22,6 +22,7 @@ mod profile;
 mod pulsing;
 mod raw;
 mod rows;
+mod rusm;
 mod streams;
 
 use std::num::NonZeroUsize;
@@ -64,6 +65,8 @@ enum What {
     Cliffs(cliffs::Options),
     /// Beside Pulsing, which is to be installed.
     Pulsing(pulsing::Options),
+    /// Beside RUSM, which is to be installed.
+    Rusm(rusm::Options),
     /// One kind of work over and over, for a profiler.
     Profile(profile::Options),
     /// A healthy actor beside others that loop, grow and crash.
@@ -145,6 +148,7 @@ fn measure(bench: &Bench, what: &What) -> Result<(&'static str, Vec<Row>)> {
         What::Cliffs(options) => ("cliffs", cliffs::run(bench, options, &bench.output.join("plots"))?),
         What::Languages(options) => ("languages", languages::run(bench, options)?),
         What::Pulsing(options) => ("pulsing", pulsing::run(bench, options)?),
+        What::Rusm(options) => ("rusm", rusm::run(bench, options)?),
         What::Profile(options) => ("profile", profile::run(bench, options)?),
         What::Isolation(options) => {
             // As `pulsing-host run` has it: a worker for each core.

@@ -61,7 +61,7 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
 }
 
 /// Two actors, the first of which may send messages to the second.
-fn pair(bench: &Bench, guest: &str, name: &str) -> Result<(Sandboxed, Sandboxed)> {
+pub(crate) fn pair(bench: &Bench, guest: &str, name: &str) -> Result<(Sandboxed, Sandboxed)> {
     let second = bench.start(bench.spec(guest, &format!("{name}-second"))?)?;
     let mut spec = bench.spec(guest, &format!("{name}-first"))?;
     spec.grants.ask = vec![second.id().clone()];
@@ -71,7 +71,7 @@ fn pair(bench: &Bench, guest: &str, name: &str) -> Result<(Sandboxed, Sandboxed)
 }
 
 /// How long an ask takes, in nanoseconds: the median of batches.
-async fn asks<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64> {
+pub(crate) async fn asks<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64> {
     let (begun, mut batches) = (Instant::now(), Vec::new());
     while begun.elapsed() < time {
         let batch = Instant::now();
@@ -82,7 +82,7 @@ async fn asks<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64>
 }
 
 /// How long a tell takes until it is handled, in nanoseconds: the median of batches.
-async fn tells<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64> {
+pub(crate) async fn tells<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64> {
     let (begun, mut batches) = (Instant::now(), Vec::new());
     let mut told = second.told().await?;
     while begun.elapsed() < time {

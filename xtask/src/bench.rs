@@ -41,6 +41,8 @@ pub(crate) enum Benchmark {
     Languages,
     /// Asks, tells and streams beside Pulsing: `bench pulsing -- --python PATH`. Not a part of all.
     Pulsing,
+    /// Asks and tells between actors, and over HTTP, beside RUSM: `bench rusm -- --rusm PATH`. Not a part of all.
+    Rusm,
 }
 
 impl Benchmark {
@@ -55,12 +57,13 @@ impl Benchmark {
             Self::Isolation => "isolation",
             Self::Languages => "languages",
             Self::Pulsing => "pulsing",
+            Self::Rusm => "rusm",
         }
     }
 
     /// Whether it needs nothing that a person has to name.
     fn is_part_of_all(self) -> bool {
-        self != Self::Pulsing
+        !matches!(self, Self::Pulsing | Self::Rusm)
     }
 }
 
@@ -157,7 +160,7 @@ fn each(benchmark: Option<Benchmark>, mut work: impl FnMut(Benchmark) -> Result<
 /// Gets what a benchmark needs beside the guests in Rust. Where something cannot be had, says why, and what follows.
 fn prepare(tree: &Tree, benchmark: Benchmark, host: &Path) -> Result<()> {
     match benchmark {
-        Benchmark::Http => {
+        Benchmark::Http | Benchmark::Rusm => {
             if process::answer(Command::new("which").arg("wrk"), QUERY_BOUND).is_err()
                 && let Err(error) = step("get wrk", || apt::install(&["wrk"]))
             {

@@ -12,14 +12,14 @@ use tokio::task::JoinSet;
 
 /// Who makes the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Client {
+pub(crate) enum Client {
     Wrk,
     Own,
 }
 
 impl Client {
     /// wrk, where it is installed.
-    pub(super) fn find() -> Self {
+    pub(crate) fn find() -> Self {
         match Command::new("wrk").arg("--version").output() {
             Ok(_) => Self::Wrk,
             Err(_) => Self::Own,
@@ -27,7 +27,7 @@ impl Client {
     }
 
     /// What is put behind the name of the work, so that figures of both are told apart.
-    pub(super) const fn note(self) -> &'static str {
+    pub(crate) const fn note(self) -> &'static str {
         match self {
             Self::Wrk => "",
             Self::Own => ", without wrk",
@@ -37,7 +37,7 @@ impl Client {
 
 /// What is asked for, by how many connections at once, for how long.
 #[derive(Debug)]
-pub(super) struct Load {
+pub(crate) struct Load {
     client: Client,
     connections: u32,
     time: Duration,
@@ -48,7 +48,7 @@ pub(super) struct Load {
 
 impl Load {
     /// Writes into `folder` what wrk has to be told in a file.
-    pub(super) fn new(
+    pub(crate) fn new(
         client: Client,
         connections: u32,
         secs: u64,
@@ -61,8 +61,12 @@ impl Load {
         Ok(Self { client, connections, time: Duration::from_secs(secs), body, script })
     }
 
+    pub(crate) const fn client(&self) -> Client {
+        self.client
+    }
+
     /// How many requests with the body are answered in a second.
-    pub(super) fn posts_per_sec(&self, url: &str) -> Result<f64> {
+    pub(crate) fn posts_per_sec(&self, url: &str) -> Result<f64> {
         match self.client {
             Client::Wrk => requests_per_sec(self.wrk().arg("--script").arg(&self.script).arg(url)),
             Client::Own => self.own(url, Some(self.body)),
@@ -70,7 +74,7 @@ impl Load {
     }
 
     /// The same without a body.
-    pub(super) fn gets_per_sec(&self, url: &str) -> Result<f64> {
+    pub(crate) fn gets_per_sec(&self, url: &str) -> Result<f64> {
         match self.client {
             Client::Wrk => requests_per_sec(self.wrk().arg(url)),
             Client::Own => self.own(url, None),

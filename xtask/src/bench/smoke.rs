@@ -21,7 +21,7 @@ pub(super) fn options(benchmark: Benchmark, host: &Path) -> Vec<String> {
         Benchmark::Isolation => "--rounds 1 --round-secs 1 --ends 1 --spinning 2 --hungry 1 --crashing 1",
         // One of each language: Python's take some ten seconds to compile.
         Benchmark::Languages => "--rounds 1 --asks 5 --only python-serial,javascript-serial,c",
-        Benchmark::Pulsing => "--rounds 1",
+        Benchmark::Pulsing | Benchmark::Rusm => "--rounds 1",
     };
     let mut options: Vec<_> = options.split(' ').map(str::to_owned).collect();
     if benchmark == Benchmark::Http {
