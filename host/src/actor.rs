@@ -21,15 +21,14 @@ use crate::dispatch::{self, Behavior, Dispatch, LifeContext};
 use crate::execution::{self, BackgroundPool, Execution};
 use crate::grants::{Caller, Callers};
 use crate::id::ActorId;
-use crate::lane::Lane;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
-use crate::message::Payload;
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
 use crate::supervision::{self, Supervisor};
 use crate::wait_graph::WaitGraph;
+use crate::wire::{Lane, Payload};
 
 /// An actor that is about to run.
 pub struct Spawn {

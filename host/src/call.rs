@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::CallError;
-use crate::message::Payload;
 use crate::stream::StreamReader;
 use crate::wait_graph::CallPath;
+use crate::wire::{CallError, Payload};
 
 /// What a handler returned, as its caller gets it.
 pub(crate) enum Answer {

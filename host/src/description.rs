@@ -12,9 +12,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::message::{METHOD_MAX_BYTES, Method, MethodKind};
 use crate::policy::{RestartPolicy, RestartWish};
 use crate::text::{one_line, printable};
+use crate::wire::{METHOD_MAX_BYTES, Method, MethodKind};
 
 /// The most bytes of a description.
 pub const DESCRIPTION_MAX_BYTES: usize = 1 << 20;

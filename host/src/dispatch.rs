@@ -26,16 +26,15 @@ use self::in_flight::InFlight;
 pub(crate) use self::in_flight::{Culprit, Phase};
 pub use self::life_context::LifeContext;
 use self::stream_buffers::StreamBuffers;
-use crate::error::RuntimeError;
 use crate::execution::{Execution, Inline, Interrupts};
 use crate::id::{ActorId, CallId};
-use crate::lane::Lane;
 use crate::lifecycle::{Lifecycle, Signal};
 use crate::limits::Limits;
 use crate::mailbox::{Fate, Mailbox};
 use crate::observe::Counters;
 use crate::stream::{Help, Producer};
 use crate::wait_graph::{CallPath, Target, WaitGraph, Waiter};
+use crate::wire::{Lane, RuntimeError};
 
 /// What an actor's dispatch is made of.
 pub(crate) struct Parts {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
 use self::cache::CodeCache;
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 pub use self::ahead::{COMPILED_ENDING, compile_ahead};
 pub use self::component::{CodeOrigin, ComponentSource, load};

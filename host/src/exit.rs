@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::ActorError;
+use crate::wire::ActorError;
 
 /// How much of a guest's own text an end is told with.
 pub(crate) const TEXT_MAX_BYTES: usize = 16 << 10;

@@ -17,18 +17,16 @@ use crate::budget::Budget;
 use crate::delivery::{ActorRef, Directory};
 use crate::dispatch::{Behavior, Description};
 use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
-use crate::error::RuntimeError;
 use crate::execution::BackgroundPool;
 use crate::grants::{Grants, Need};
 use crate::id::ActorId;
 use crate::instance::{Program, Programs, WasmBehavior, need};
-use crate::lane::Lane;
 use crate::limits::{HostLimits, Limits};
-use crate::message::Payload;
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
 use crate::registry::{NoPlace, Registry};
 use crate::wait_graph::WaitGraph;
+use crate::wire::{Lane, Payload, RuntimeError};
 
 /// How a host is made.
 #[derive(Debug, Clone, Default)]

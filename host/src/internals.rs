@@ -17,7 +17,7 @@ pub use crate::engine::{Engines, load};
 pub use crate::grants::http::{Denied, Reach, reach};
 pub use crate::id::{CallId, StreamId};
 pub use crate::instance::{Program, Programs};
-pub use crate::message::METHOD_MAX_BYTES;
+pub use crate::wire::METHOD_MAX_BYTES;
 
 use crate::gateway::token::Token;
 use crate::registry::Registry;

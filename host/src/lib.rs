@@ -31,18 +31,15 @@ mod delivery;
 mod description;
 mod dispatch;
 mod engine;
-mod error;
 mod execution;
 mod exit;
 mod grants;
 mod host;
 mod id;
 mod instance;
-mod lane;
 mod lifecycle;
 mod limits;
 mod mailbox;
-mod message;
 mod observe;
 mod policy;
 mod registry;
@@ -50,6 +47,7 @@ mod stream;
 mod supervision;
 mod text;
 mod wait_graph;
+mod wire;
 
 pub use self::call::{WhenFull, WhenRestarting};
 pub use self::delivery::{
@@ -59,20 +57,21 @@ pub use self::description::{Description, DescriptionError};
 pub use self::engine::{
     BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
 };
-pub use self::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 pub use self::exit::{ExitReason, Overdue};
 pub use self::grants::http::HttpGrant;
 pub use self::grants::{Caller, Callers, DirGrant, Grants, Need};
 pub use self::host::{ActorSpec, Host, HostBuilder, Import, Report, SpawnError};
 pub use self::id::escape;
 pub use self::id::{ActorId, ActorName, Generation, InvalidActorId, InvalidKey, InvalidName, Key, KeyFault};
-pub use self::lane::Lane;
 pub use self::lifecycle::{LifeEnd, Missed, State, Status, Watch};
 pub use self::limits::{HostLimits, Limits, Overflow};
 pub use self::mailbox::DeadLetter;
-pub use self::message::{Context, ContextError, Encoding, Message, Method, MethodKind, Payload};
 pub use self::observe::Counted;
 pub use self::policy::{RestartPolicy, RestartSettings, RestartWish};
 pub use self::registry::Registry;
 pub use self::stream::{Batch, Item, StreamReader};
 pub use self::wait_graph::Origin;
+pub use self::wire::{
+    ActorError, CallError, Context, ContextError, Encoding, Lane, Message, Method, MethodKind, Payload,
+    RuntimeError, RuntimeErrorKind,
+};

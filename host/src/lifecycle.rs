@@ -17,9 +17,9 @@ pub(crate) use self::signals::{Signal, Signals};
 pub(crate) use self::transition::{Event, Then};
 use self::watch::Watchers;
 pub use self::watch::{LifeEnd, Missed, Watch};
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::id::{ActorId, Generation};
+use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

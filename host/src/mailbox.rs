@@ -29,13 +29,12 @@ use self::queue::{Queue, SendError, Sending, Sent};
 pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Outcome, WhenFull};
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorId, CallId};
 use crate::limits::{Limits, Overflow};
-use crate::message::Message;
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
 use crate::text::printable;
+use crate::wire::{Message, RuntimeError, RuntimeErrorKind};
 
 /// How much is told of why a message came to nothing: a guest's text may be in it.
 const REASON_MAX_CHARS: usize = 500;

@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::actor::{LocalPort, Spawn};
 use crate::delivery::{ActorRef, Directory, Lookup, Port};
-use crate::error::{RuntimeError, nearest};
 use crate::grants::Caller;
 use crate::id::ActorId;
+use crate::wire::{RuntimeError, nearest};
 
 /// The actors of one host, by name.
 #[derive(Default)]

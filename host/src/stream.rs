@@ -22,9 +22,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::budget::Held;
-use crate::error::CallError;
 use crate::id::CallId;
-use crate::message::Payload;
+use crate::wire::{CallError, Payload};
 
 /// One item of a stream, with its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -459,7 +458,7 @@ mod tests {
     use futures::{FutureExt, StreamExt};
 
     use super::*;
-    use crate::error::ActorError;
+    use crate::wire::ActorError;
 
     #[derive(Default)]
     struct Told {

@@ -28,9 +28,9 @@ use crate::exit::ExitReason;
 use crate::lifecycle::{Event, Lifecycle, Signal};
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
-use crate::message::Payload;
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
+use crate::wire::Payload;
 
 /// What a supervisor is made of.
 pub(crate) struct Parts {

@@ -22,9 +22,8 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 pub(crate) use self::path::{CallPath, Target};
 use self::path::{DEPTH_MAX, deadlock, joined};
-use crate::error::RuntimeError;
 use crate::id::{ActorId, CallId};
-use crate::lane::Lane;
+use crate::wire::{Lane, RuntimeError};
 
 /// Over how many locks the entries are spread, so that actors that ask each other all the time do not meet there.
 const SHARDS: usize = 16;

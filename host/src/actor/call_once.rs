@@ -10,10 +10,9 @@ use super::LocalPort;
 use crate::budget::Held;
 use crate::call::{Answer, CallContext, Deadline, Outcome};
 use crate::delivery::Call;
-use crate::error::CallError;
 use crate::id::ActorId;
 use crate::mailbox::{FirstTry, Key, Tried};
-use crate::message::Message;
+use crate::wire::{CallError, Message};
 
 /// A call with a key, on its way to being the first of its key, or to the answer of the first.
 struct Keyed {

@@ -7,8 +7,8 @@ use futures::future::BoxFuture;
 
 use super::LocalPort;
 use crate::delivery::{Command, Done};
-use crate::error::RuntimeError;
 use crate::lifecycle::{Signal, State, Status};
+use crate::wire::RuntimeError;
 
 impl LocalPort {
     /// Gives the command at once; the future waits until it is carried out.

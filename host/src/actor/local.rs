@@ -11,16 +11,14 @@ use super::pending::PendingCall;
 use crate::call::{CallContext, Deadline, Outcome, WhenFull, WhenRestarting};
 use crate::delivery::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View, admit};
 use crate::dispatch::Dispatch;
-use crate::error::{CallError, RuntimeError};
 use crate::execution::Inline;
 use crate::grants::{Caller, Callers};
 use crate::id::ActorId;
-use crate::lane::Lane;
 use crate::lifecycle::{Lifecycle, Status, Watch};
 use crate::limits::Limits;
 use crate::mailbox::{Envelope, Mailbox, NotSent};
-use crate::message::Message;
 use crate::observe::Counters;
+use crate::wire::{CallError, Lane, Message, RuntimeError};
 
 /// The way to one actor of this process.
 pub(crate) struct LocalPort {

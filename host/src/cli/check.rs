@@ -11,9 +11,9 @@ use crate::engine::ComponentSource;
 use crate::gateway::actors::RestartView;
 use crate::grants::Need;
 use crate::host::{Host, Import, Report};
-use crate::message::Method;
 use crate::policy::RestartWish;
 use crate::text::printable;
+use crate::wire::Method;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {

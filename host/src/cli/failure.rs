@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use super::exit_code;
 use crate::engine::{BuildError, LoadError};
-use crate::error::{ActorError, CallError};
 use crate::gateway::problem::Refusal;
 use crate::text::printable;
+use crate::wire::{ActorError, CallError};
 
 /// How much of a message is shown: guests may write books.
 const SHOWN_MAX_CHARS: usize = 2000;

@@ -10,10 +10,10 @@ use std::sync::{Arc, Weak};
 
 use super::directory::{Directory, find};
 use super::reference::ActorRef;
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::{Caller, Callers};
 use crate::id::ActorId;
 use crate::text::printable;
+use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// How much of a name that was not granted is shown.
 const SHOWN_MAX_CHARS: usize = 64;

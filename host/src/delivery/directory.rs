@@ -7,9 +7,9 @@ use futures::future::BoxFuture;
 use super::lookup::LookupPort;
 use super::port::Port;
 use super::reference::ActorRef;
-use crate::error::RuntimeError;
 use crate::grants::Caller;
 use crate::id::ActorId;
+use crate::wire::RuntimeError;
 
 /// Finds actors by their ids.
 pub(crate) trait Directory: Send + Sync + 'static {

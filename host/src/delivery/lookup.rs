@@ -14,12 +14,11 @@ use tokio::sync::oneshot;
 use super::port::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Deadline};
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::lifecycle::{Status, Watch};
 use crate::limits::Limits;
-use crate::message::Message;
+use crate::wire::{Message, RuntimeError, RuntimeErrorKind};
 
 /// How many messages wait for the end of a look-up.
 const LINE_MAX: usize = 1024;

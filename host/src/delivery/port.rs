@@ -7,15 +7,13 @@ use futures::future::BoxFuture;
 use crate::budget::Budget;
 use crate::call::{CallContext, Outcome};
 use crate::dispatch::Description;
-use crate::error::RuntimeError;
 use crate::grants::Caller;
 use crate::id::ActorId;
-use crate::lane::Lane;
 use crate::lifecycle::{Status, Watch};
 use crate::limits::Limits;
 use crate::mailbox::DeadLetter;
-use crate::message::Message;
 use crate::observe::Counted;
+use crate::wire::{Lane, Message, RuntimeError};
 
 /// What brings messages and control to one actor, wherever it is.
 ///

@@ -12,16 +12,15 @@ use super::port::{ActorSnapshot, Call, Command, Done, Port, Told, View};
 use super::request::{Ask, Open, Request, Tell};
 use crate::budget::Budget;
 use crate::call::{Answer, CallContext, Deadline, Outcome, WhenFull, WhenRestarting};
-use crate::error::{ActorError, CallError, RuntimeError};
 use crate::exit::ExitReason;
 use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::lifecycle::{State, Status, Watch};
 use crate::limits::Limits;
 use crate::mailbox::DeadLetter;
-use crate::message::{Message, Payload};
 use crate::stream::StreamReader;
 use crate::wait_graph::{Origin, Wait};
+use crate::wire::{ActorError, CallError, Message, Payload, RuntimeError};
 
 /// How a message is sent.
 #[derive(Debug, Clone, Default)]

@@ -12,9 +12,8 @@ use serde::de::DeserializeOwned;
 use super::reference::{ActorRef, SendOptions};
 use super::retry::{Retry, new_key};
 use crate::call::{WhenFull, WhenRestarting};
-use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
-use crate::message::{ContextError, Message, Payload};
 use crate::stream::{NUMBER_MAX, StreamReader};
+use crate::wire::{CallError, ContextError, Message, Payload, RuntimeError, RuntimeErrorKind};
 
 /// A message that is sent when this is awaited. What comes of it depends on the `Pattern`:
 /// [`Ask`], [`Open`] or [`Tell`].
@@ -62,7 +61,7 @@ impl<Pattern> Request<Pattern> {
     ///
     /// # Errors
     ///
-    /// [`ContextError`] where no [`Context`](crate::message::Context) can have the entry: no message is sent, and no
+    /// [`ContextError`] where no [`Context`](crate::wire::Context) can have the entry: no message is sent, and no
     /// other try helps.
     pub fn context(
         mut self,

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::backoff::backoff;
-use crate::error::CallError;
+use crate::wire::CallError;
 
 /// How often a call is tried, and how long to wait between tries.
 ///
@@ -85,7 +85,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
+    use crate::wire::{ActorError, RuntimeError, RuntimeErrorKind};
 
     #[tokio::test(start_paused = true)]
     async fn what_may_succeed_is_tried_again_until_no_try_is_left() {

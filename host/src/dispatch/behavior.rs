@@ -10,11 +10,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::LifeContext;
-use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::id::{ActorId, CallId, Generation, StreamId};
-use crate::lane::Lane;
-use crate::message::{Message, Payload};
+use crate::wire::{ActorError, Lane, Message, Payload};
 
 pub(crate) use crate::description::Description;
 

@@ -7,13 +7,11 @@ use tokio::time::Instant;
 
 use super::Dispatch;
 use super::in_flight::{Culprit, CutOff, Phase};
-use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::id::CallId;
-use crate::lane::Lane;
 use crate::lifecycle::Signal;
 use crate::mailbox::{Fate, cut_off_error};
-use crate::message::Message;
+use crate::wire::{ActorError, Lane, Message, RuntimeError, RuntimeErrorKind};
 
 /// How much an actor has in hand at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,12 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::behavior::Work;
 use crate::call::Deadline;
-use crate::error::CallError;
 use crate::id::{ActorId, CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
-use crate::message::{Message, MethodKind};
 use crate::stream::StreamWriter;
 use crate::wait_graph::CallPath;
+use crate::wire::{CallError, Message, MethodKind};
 
 /// Methods by name. Its hash is no secret: an actor that names its methods so that they collide, of which there are
 /// few, slows down its own messages alone.

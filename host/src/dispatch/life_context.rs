@@ -12,9 +12,9 @@ use super::in_flight::Methods;
 use crate::id::{ActorId, CallId};
 use crate::lifecycle::{Event, Signal};
 use crate::limits::Limits;
-use crate::message::Context;
 use crate::observe::Counters;
 use crate::wait_graph::{Origin, Waiter};
+use crate::wire::Context;
 
 /// What a life holds of its actor: where it picks up its work and hands in the results, and what its host functions ask
 /// of the calls in flight. Cheap to clone.

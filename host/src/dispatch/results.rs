@@ -10,15 +10,14 @@ use super::in_flight::{Culprit, InFlight};
 use super::life_context::LifeContext;
 use crate::budget::Held;
 use crate::call::Answer;
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::exit::TEXT_MAX_BYTES;
 use crate::id::{CallId, StreamId};
 use crate::lifecycle::Signal;
 use crate::mailbox::Fate;
-use crate::message::Payload;
 use crate::observe::Event;
 use crate::stream::{self, Buffered, Producer};
 use crate::text::printable;
+use crate::wire::{ActorError, CallError, Payload, RuntimeError, RuntimeErrorKind};
 
 impl LifeContext {
     /// Hands in what the handler of an ask returned.

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::budget::{Budget, Held};
-use crate::error::CallError;
 use crate::stream::Buffered;
+use crate::wire::CallError;
 
 /// The buffers of an actor's streams.
 pub(super) struct StreamBuffers {

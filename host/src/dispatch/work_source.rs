@@ -12,10 +12,9 @@ use super::behavior::{Job, Work};
 use super::in_flight::{InFlight, Methods, Phase};
 use super::life_context::LifeContext;
 use crate::call::Deadline;
-use crate::error::{ActorError, nearest};
 use crate::mailbox::{Envelope, Fate};
-use crate::message::MethodKind;
 use crate::observe::Event;
+use crate::wire::{ActorError, MethodKind, nearest};
 
 /// What there is to do.
 enum Next {

@@ -12,7 +12,7 @@ use wasmtime::component::Component;
 
 use super::component::{COMPONENT_MAX_BYTES, CodeOrigin, ComponentSource, Content, Digest, Loaded, compile};
 use super::{Engines, LoadError};
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 /// What a file with compiled code begins with. No component does.
 const MAGIC: &[u8; 16] = b"\x7fpulsing-code-1\n";

@@ -16,7 +16,7 @@ use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
 use super::error::LoadError;
 use super::preview::{Preview, preview};
 use super::progress::telling;
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 /// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
 pub(super) const COMPONENT_MAX_BYTES: u64 = 256 << 20;

@@ -5,7 +5,7 @@
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use super::error::{LoadError, version_order};
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 /// What a serial actor exports.
 const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.2.0";

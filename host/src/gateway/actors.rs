@@ -16,12 +16,11 @@ use super::json;
 use super::problem::Refusal;
 use super::request::{self, Named};
 use crate::delivery::{ActorRef, ActorSnapshot, ControlError};
-use crate::error::{ActorError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::mailbox::DeadLetter;
-use crate::message::{Encoding, Method};
 use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
+use crate::wire::{ActorError, Encoding, Method, RuntimeError, RuntimeErrorKind};
 
 /// How many bytes of a dead letter's arguments are shown, all or none.
 const ARGS_SHOWN_MAX_BYTES: usize = 16 << 10;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Refusal;
 use super::request::{Target, content_type};
 use super::{json, sse};
-use crate::error::ActorError;
+use crate::wire::ActorError;
 
 /// Answers with what the actor answers.
 pub(super) async fn ask(target: Target, request: Request) -> Result<Response, Refusal> {

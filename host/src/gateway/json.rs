@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::message::{Encoding, Payload};
+use crate::wire::{Encoding, Payload};
 
 /// What a JSON text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use prometheus_client::registry::{Registry as Metrics, Unit};
 use super::actors;
 use super::problem::Refusal;
 use crate::delivery::ActorSnapshot;
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::registry::Registry;
+use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// OpenMetrics, which is what the encoder writes.
 const CONTENT_TYPE_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
+use crate::wire::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 
 /// The content type of every error.
 pub const CONTENT_TYPE_PROBLEM: &str = "application/problem+json";

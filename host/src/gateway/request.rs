@@ -22,11 +22,10 @@ use super::{json, trace_context};
 use crate::budget::{Budget, Held};
 use crate::call::{WhenFull, WhenRestarting};
 use crate::delivery::{ActorRef, SendOptions};
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::grants::Caller;
-use crate::message::{Encoding, METHOD_MAX_BYTES, Message, Payload};
 use crate::registry::Registry;
 use crate::stream::NUMBER_MAX;
+use crate::wire::{Encoding, METHOD_MAX_BYTES, Message, Payload, RuntimeError, RuntimeErrorKind};
 
 /// How long the sender waits for the answer, in milliseconds.
 pub const TIMEOUT_HEADER: &str = "pulsing-timeout-ms";

@@ -27,9 +27,8 @@ use bytes::Bytes;
 use super::json;
 use super::problem::{Problem, Refusal};
 use crate::budget::Held;
-use crate::error::{ActorError, CallError};
-use crate::message::Encoding;
 use crate::stream::{Item, StreamReader};
+use crate::wire::{ActorError, CallError, Encoding};
 
 /// How long a connection is silent at most.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

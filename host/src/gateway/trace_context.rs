@@ -7,7 +7,7 @@
 
 use axum::http::HeaderMap;
 
-use crate::message::Context;
+use crate::wire::Context;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";

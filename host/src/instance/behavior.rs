@@ -14,9 +14,9 @@ use crate::dispatch::{Behavior, Birth, Description};
 use crate::exit::ExitReason;
 use crate::grants::Grants;
 use crate::id::ActorName;
-use crate::lane::Lane;
 use crate::limits::Limits;
 use crate::observe::Counters;
+use crate::wire::Lane;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 

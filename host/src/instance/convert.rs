@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::bindings::types as wit;
 use crate::dispatch::{Birth, Drawn, Job, Reply};
-use crate::error::{ActorError, CallError, RuntimeError};
 use crate::id::StreamId;
-use crate::message::{Context, Encoding, Message, Payload};
 use crate::stream::{Batch, NUMBER_MAX};
+use crate::wire::{ActorError, CallError, Context, Encoding, Message, Payload, RuntimeError};
 
 /// The largest u64 that crosses: some JavaScript tools carry it as a Number.
 const U64_MAX: u64 = (1 << 53) - 1;
@@ -141,8 +140,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::error::RuntimeErrorKind;
     use crate::id::CallId;
+    use crate::wire::RuntimeErrorKind;
 
     #[test]
     fn an_error_longer_than_a_message_may_be_is_replaced() {

@@ -21,7 +21,7 @@ use super::bindings;
 use super::bindings::by_futures::pulsing::actor::{future_http, future_system};
 use super::store::Guest;
 use crate::grants::Need;
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 pub(super) use self::parking::Parking;
 

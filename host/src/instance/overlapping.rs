@@ -17,8 +17,8 @@ use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
-use crate::error::ActorError;
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
+use crate::wire::ActorError;
 
 /// Lives one life of an overlapping actor.
 pub(super) async fn live(

@@ -13,11 +13,10 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::ActorRef;
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::lifecycle::Watch;
-use crate::message::Payload;
 use crate::stream::{Batch, Item, StreamReader};
 use crate::wait_graph::Origin;
+use crate::wire::{ActorError, CallError, Payload, RuntimeError, RuntimeErrorKind};
 
 /// How many items a guest draws at once, at most.
 const BATCH_MAX: u32 = 1024;

@@ -12,7 +12,7 @@ use super::imports::http::Network;
 use super::imports::{is_offered, linker};
 use super::store::Guest;
 use crate::engine::{BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, compile};
-use crate::lane::Lane;
+use crate::wire::Lane;
 
 /// A component's code, linked to what the host offers.
 pub struct Program {

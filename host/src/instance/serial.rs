@@ -11,9 +11,9 @@ use super::store::{Guest, Household, SLICE_TICKS, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
-use crate::error::ActorError;
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 use crate::id::CallId;
+use crate::wire::ActorError;
 
 /// Lives one life of a serial actor.
 pub(super) async fn live(

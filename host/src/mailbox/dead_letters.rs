@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::id::ActorId;
-use crate::message::Message;
+use crate::wire::Message;
 
 /// The most bytes that one actor's dead letters take, roughly.
 const BYTES_MAX: usize = 16 << 20;
@@ -74,7 +74,7 @@ impl DeadLetters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Payload;
+    use crate::wire::Payload;
 
     #[test]
     fn the_oldest_dead_letter_gives_way() {

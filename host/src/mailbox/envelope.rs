@@ -8,8 +8,8 @@ use super::reply_cache::FirstTry;
 use crate::budget::Held;
 use crate::call::{Deadline, Outcome};
 use crate::id::{ActorId, CallId};
-use crate::message::Message;
 use crate::wait_graph::CallPath;
+use crate::wire::Message;
 
 /// One message on its way to a handler.
 pub(crate) struct Envelope {

@@ -16,11 +16,10 @@ use std::sync::Arc;
 use super::Mailbox;
 use super::envelope::{Parts, Unsettled};
 use crate::call::Outcome;
-use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::id::ActorId;
-use crate::message::Message;
 use crate::observe::Event;
+use crate::wire::{ActorError, CallError, Message};
 
 /// What becomes of a message.
 pub(crate) enum Fate {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use crate::message::{Encoding, Message};
+use crate::wire::{Encoding, Message};
 
 /// How many messages are kept in mind.
 const KEPT_MAX: usize = 64;
@@ -106,7 +106,7 @@ impl Quarantine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Payload;
+    use crate::wire::Payload;
 
     const WINDOW: Duration = Duration::from_secs(60);
 

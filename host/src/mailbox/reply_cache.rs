@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::call::{Answer, Outcome};
-use crate::error::{ActorError, CallError};
 use crate::id::ActorId;
 use crate::limits::Limits;
-use crate::message::{Encoding, Message, Payload};
+use crate::wire::{ActorError, CallError, Encoding, Message, Payload};
 
 /// The answers of one actor, shared. Cheap to clone.
 #[derive(Debug, Clone)]

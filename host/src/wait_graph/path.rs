@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::WaitGraph;
-use crate::error::{RuntimeError, RuntimeErrorKind};
 use crate::id::{ActorId, CallId};
-use crate::lane::Lane;
+use crate::wire::{Lane, RuntimeError, RuntimeErrorKind};
 
 /// How many calls may be nested.
 pub(super) const DEPTH_MAX: u32 = 1024;

@@ -31,7 +31,7 @@ const VOCABULARIES: [Vocabulary; 3] = [
         listed_in: &["docs/http.md", "guest-sdk/src/peer.rs"],
     },
     Vocabulary {
-        file: "host/src/error.rs",
+        file: "host/src/wire/error.rs",
         name: "RuntimeErrorKind",
         listed_in: &["docs/http.md", "wit/errors.md"],
     },

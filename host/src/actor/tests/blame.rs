@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
-use crate::error::CallError;
+use crate::wire::CallError;
 
 /// Whether `crash` with these arguments is refused because it ended lives, after it was sent twice.
 async fn is_blamed(fixture: &Fixture, args: Value) -> bool {

@@ -5,8 +5,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::native::{Setup, settle};
-use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::limits::Limits;
+use crate::wire::{ActorError, CallError, RuntimeErrorKind};
 
 /// Limits for messages that are small beside `max`, which there is room for at least.
 fn kept(max: ByteSize) -> Limits {

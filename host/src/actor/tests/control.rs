@@ -8,11 +8,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::native::{Fixture, Setup, settle};
-use crate::error::{CallError, RuntimeErrorKind};
 use crate::id::Generation;
 use crate::lifecycle::State;
 use crate::limits::{Limits, Overflow};
 use crate::policy::{RestartPolicy, RestartSettings};
+use crate::wire::{CallError, RuntimeErrorKind};
 
 /// A serial actor that sleeps for a second, with one message in a mailbox that has room for one.
 async fn with_a_full_mailbox() -> (Fixture, JoinHandle<Result<Value, CallError>>) {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::native::{Setup, settle};
-use crate::error::{ActorError, CallError};
 use crate::exit::{ExitReason, Overdue};
 use crate::limits::Limits;
+use crate::wire::{ActorError, CallError};
 
 fn is_timeout(error: &CallError) -> bool {
     matches!(error, CallError::Actor(ActorError::Timeout { .. }))

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::error::{ActorError, CallError};
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
+use crate::wire::{ActorError, CallError};
 
 fn document() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/semantics.md")).unwrap()

@@ -14,15 +14,13 @@ use crate::call::CallContext;
 use crate::delivery::{ActorRef, Call, Directory, Lookup, Peers, Port, SendOptions, Told};
 use crate::description::Description;
 use crate::dispatch::{Behavior, Birth, LifeContext, Reply, Work};
-use crate::error::{CallError, RuntimeError, RuntimeErrorKind};
 use crate::exit::ExitReason;
 use crate::grants::Caller;
 use crate::id::{ActorId, CallId};
-use crate::lane::Lane;
 use crate::limits::Limits;
-use crate::message::{Message, Payload};
 use crate::policy::RestartSettings;
 use crate::wait_graph::{CallPath, Origin, WaitGraph, Waiter};
+use crate::wire::{CallError, Lane, Message, Payload, RuntimeError, RuntimeErrorKind};
 
 /// Notes the methods of its messages, and answers what is left of the caller's time, in milliseconds.
 struct Noting(Arc<Mutex<Vec<String>>>);

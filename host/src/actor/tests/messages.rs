@@ -9,10 +9,9 @@ use serde_json::json;
 
 use super::native::{Setup, settle};
 use crate::delivery::SendOptions;
-use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::grants::Caller;
 use crate::limits::{Limits, Overflow};
-use crate::message::{Context, ContextError, Message, Payload};
+use crate::wire::{ActorError, CallError, Context, ContextError, Message, Payload, RuntimeErrorKind};
 
 fn kind(error: CallError) -> RuntimeErrorKind {
     match error {

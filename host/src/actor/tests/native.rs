@@ -13,13 +13,11 @@ use tokio::task::JoinHandle;
 use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
-use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::id::StreamId;
-use crate::lane::Lane;
 use crate::limits::Limits;
-use crate::message::{Message, Method, MethodKind, Payload};
 use crate::policy::RestartSettings;
+use crate::wire::{ActorError, CallError, Lane, Message, Method, MethodKind, Payload};
 
 /// What happened in the lives of an actor, in order.
 #[derive(Clone, Default)]

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::native::{Fixture, Setup, settle};
-use crate::lane::Lane;
 use crate::lifecycle::State;
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
+use crate::wire::Lane;
 
 const AFTER: Duration = Duration::from_secs(6);
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
 use crate::exit::ExitReason;
-use crate::lane::Lane;
 use crate::lifecycle::State;
 use crate::limits::Limits;
+use crate::wire::Lane;
 
 const AFTER: Duration = Duration::from_secs(6);
 

@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
 use crate::delivery::ActorRef;
-use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::limits::{Limits, Overflow};
 use crate::policy::RestartSettings;
 use crate::stream::StreamReader;
+use crate::wire::{ActorError, CallError, RuntimeErrorKind};
 
 /// One thing that a sender does.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
-use crate::error::{ActorError, CallError};
 use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::policy::RestartSettings;
+use crate::wire::{ActorError, CallError};
 
 /// Why a message is not handled, where that is because it ended lives.
 async fn kept_out(fixture: &Fixture, method: &str, args: Value) -> Option<String> {

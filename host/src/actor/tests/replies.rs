@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
 use crate::delivery::Retry;
-use crate::error::{ActorError, CallError};
 use crate::limits::Limits;
+use crate::wire::{ActorError, CallError};
 
 fn cached() -> Fixture {
     let limits = Limits { reply_cache: 10, ..Limits::default() };

@@ -7,14 +7,13 @@ use tokio::time::Instant;
 
 use super::native::{Setup, settle};
 use crate::delivery::ControlError;
-use crate::error::{ActorError, CallError, RuntimeErrorKind};
 use crate::exit::{ExitReason, Overdue};
 use crate::id::Generation;
-use crate::lane::Lane;
 use crate::lifecycle::LifeEnd;
 use crate::lifecycle::State;
 use crate::limits::Limits;
 use crate::policy::{RestartPolicy, RestartSettings};
+use crate::wire::{ActorError, CallError, Lane, RuntimeErrorKind};
 
 fn policy(policy: RestartPolicy) -> Setup {
     let restart = RestartSettings { policy, ..RestartSettings::default() };

@@ -7,9 +7,9 @@ use futures::StreamExt;
 use serde_json::json;
 
 use super::native::{Setup, settle};
-use crate::error::{ActorError, CallError};
 use crate::limits::Limits;
 use crate::stream::StreamReader;
+use crate::wire::{ActorError, CallError};
 
 async fn numbers(reader: &mut StreamReader, count: usize) -> Vec<(u64, u64)> {
     let mut seen = Vec::new();

@@ -12,14 +12,12 @@ use tokio::time::Instant;
 use crate::actor::Spawn;
 use crate::delivery::{ActorRef, SendOptions};
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
-use crate::error::{ActorError, CallError, RuntimeError};
 use crate::exit::ExitReason;
 use crate::id::{CallId, StreamId};
-use crate::lane::Lane;
 use crate::limits::Limits;
-use crate::message::{Message, Payload};
 use crate::registry::Registry;
 use crate::wait_graph::WaitGraph;
+use crate::wire::{ActorError, CallError, Lane, Message, Payload, RuntimeError};
 
 /// Passes messages on: the arguments are the names of those who come next.
 ///

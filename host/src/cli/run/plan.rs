@@ -13,7 +13,7 @@ use crate::grants::check_variable;
 use crate::host::ActorSpec;
 use crate::id::ActorName;
 use crate::limits::HostLimits;
-use crate::message::Payload;
+use crate::wire::Payload;
 
 /// Where a host listens if nobody says: where its clients look if nobody says.
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7433);

@@ -10,8 +10,7 @@ use super::*;
 use crate::call::Answer;
 use crate::delivery::directory::{Directory, Lookup, find};
 use crate::delivery::{ActorRef, SendOptions};
-use crate::error::{ActorError, CallError};
-use crate::message::Payload;
+use crate::wire::{ActorError, CallError, Payload};
 
 /// Notes the methods of what is sent to it, and answers calls by their method.
 struct Noting {

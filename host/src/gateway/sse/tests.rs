@@ -9,8 +9,8 @@ use futures::StreamExt;
 use super::*;
 use crate::budget::Budget;
 use crate::id::CallId;
-use crate::message::Payload;
 use crate::stream::{Producer, StreamWriter, channel};
+use crate::wire::Payload;
 
 /// Counts how often it was told that its reader is gone.
 #[derive(Default)]

@@ -8,10 +8,9 @@ use futures::StreamExt;
 use serde_json::json;
 
 use super::*;
-use crate::error::{ActorError, CallError, RuntimeErrorKind};
-use crate::lane::Lane;
 use crate::lifecycle::State;
 use crate::limits::Limits;
+use crate::wire::{ActorError, CallError, Lane, RuntimeErrorKind};
 
 const ECHO: &str = "/v1/actors/double/ask/echo";
 const WAIT: &str = "/v1/actors/double/ask/wait";

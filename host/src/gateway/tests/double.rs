@@ -13,14 +13,12 @@ use tokio::task::JoinHandle;
 use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
-use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::id::StreamId;
-use crate::lane::Lane;
 use crate::limits::Limits;
-use crate::message::{Message, Method, MethodKind, Payload};
 use crate::policy::{RestartPolicy, RestartSettings, RestartWish};
 use crate::registry::Registry;
+use crate::wire::{ActorError, Lane, Message, Method, MethodKind, Payload};
 
 /// An actor called `double`, ended with this.
 pub(super) struct Double {

@@ -10,14 +10,13 @@ use futures::FutureExt;
 use crate::budget::Held;
 use crate::delivery::{ActorRef, SendOptions};
 use crate::dispatch::LifeContext;
-use crate::error::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 use crate::id::CallId;
 use crate::instance::bindings::types::CallOptions;
 use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
-use crate::message::{Message, Payload};
 use crate::stream::NUMBER_MAX;
 use crate::wait_graph::Origin;
+use crate::wire::{ActorError, CallError, Message, Payload, RuntimeError, RuntimeErrorKind};
 
 /// What a call of a guest to another actor needs, taken out of the store so that the store is free meanwhile.
 pub(super) struct Outgoing {

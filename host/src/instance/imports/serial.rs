@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::peers::told_to_stop;
-use crate::error::ActorError;
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
 use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
 use crate::instance::store::Guest;
-use crate::message::Message;
+use crate::wire::{ActorError, Message};
 
 impl types::Host for Guest {}
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dispatch::LifeContext;
-use crate::error;
 use crate::id::CallId;
 use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
 use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
-use crate::message::Message;
 use crate::stream::Batch;
 use crate::wait_graph::Origin;
+use crate::wire;
+use crate::wire::Message;
 
 use super::peers::told_to_stop;
 
@@ -84,14 +84,14 @@ impl Guest {
         args: Payload,
         resume_after: Option<u64>,
         options: CallOptions,
-    ) -> impl Future<Output = Result<Source, error::CallError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Source, wire::CallError>> + Send + use<> {
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
         let outgoing = self.outgoing(within, target, message, options);
         async { outgoing?.open().await }
     }
 
     /// Keeps what was opened.
-    pub(super) fn opened(&mut self, opened: Result<Source, error::CallError>) -> Result<u64, CallError> {
+    pub(super) fn opened(&mut self, opened: Result<Source, wire::CallError>) -> Result<u64, CallError> {
         opened.and_then(|source| self.peer_streams.add(source)).map_err(call_error_out)
     }
 
@@ -100,7 +100,7 @@ impl Guest {
         within: u64,
         stream: u64,
         max_items: u32,
-    ) -> impl Future<Output = Result<Batch, error::CallError>> + Send + use<> {
+    ) -> impl Future<Output = Result<Batch, wire::CallError>> + Send + use<> {
         // Until it is drawn on, a stream that is closed is gone.
         let source = self.peer_streams.get(stream).map(|source| Arc::downgrade(&source));
         let context = self.context.clone();
@@ -110,7 +110,7 @@ impl Guest {
             tokio::select! {
                 biased;
                 batch = source.draw(max_items, &origin) => batch,
-                () = told(&context, CallId(within)) => Err(error::ActorError::Cancelled.into()),
+                () = told(&context, CallId(within)) => Err(wire::ActorError::Cancelled.into()),
             }
         }
     }
@@ -119,7 +119,7 @@ impl Guest {
     pub(super) fn drawn(
         &mut self,
         stream: u64,
-        drawn: Result<Batch, error::CallError>,
+        drawn: Result<Batch, wire::CallError>,
     ) -> Result<StreamBatch, CallError> {
         self.peer_streams.let_go_if_ended(stream, &drawn);
         drawn.map(batch_out).map_err(call_error_out)

@@ -279,8 +279,8 @@ mod tests {
     use crate::actor::context_of_nobody;
     use crate::budget::Budget;
     use crate::instance::bindings::http_types::{Body as WireBody, Request};
-    use crate::lane::Lane;
     use crate::limits::Limits;
+    use crate::wire::Lane;
 
     /// A request with a streamed body to a server that accepts connections and reads nothing.
     async fn unread(budget: &Budget) -> (Exchange, tokio::net::TcpListener) {
