@@ -1,5 +1,5 @@
 //! Checks JSON. Bounded by its input: what is only checked is not built, and its nesting takes neither stack nor more
-//! than a byte a level; what is shown is built once, and is nested no deeper than [`SHOWN_DEPTH_MAX`].
+//! than a byte a level; what is shown is built once, and is nested no deeper than `SHOWN_DEPTH_MAX`.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
