@@ -353,7 +353,7 @@ fn the_description_has_methods_in_order_with_kind_doc_and_schemas() {
     let add = method("add");
     assert_eq!(
         (&add["kind"], &add["doc"]),
-        (&json!("ask"), &json!("Adds a value.\n\nAnswers how many there are."))
+        (&json!("ask"), &json!("Adds a value.\n\nReturns how many there are."))
     );
     assert_eq!(add["args"]["required"], json!(["value"]));
     assert_eq!(method("values")["kind"], "stream");

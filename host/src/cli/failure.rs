@@ -107,3 +107,19 @@ impl From<io::Error> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_is_not_trusted_is_refused_with_the_flag_that_trusts_it() {
+        let failure = Failure::from(LoadError::Untrusted { name: "a.compiled".into() });
+        assert_eq!(failure.exit_code, exit_code::REFUSED);
+        let line = failure.line.unwrap();
+        assert!(
+            line.contains("does not trust any") && line.contains("run it with --trust-compiled"),
+            "{line}"
+        );
+    }
+}
