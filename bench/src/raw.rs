@@ -228,8 +228,6 @@ impl Raw {
             idempotency_key: None,
             resume_after: None,
             remaining_ms: None,
-            caller: None,
-            context: Vec::new(),
         }
     }
 }

@@ -81,7 +81,10 @@ export interface Call {
   /** The number of the last item that a stream's reader has. */
   readonly resumeAfter: number | undefined;
   readonly remainingMs: number | undefined;
-  /** The actor that sent the message, as `name` or `name:key`: the host says so. Undefined where no actor did. */
+  /**
+   * The actor that sent the message, as `name` or `name:key`: the host says so. Undefined where no actor did. Like `context`,
+   * it is asked for when it is first read, and of a call that has ended by then nothing is known.
+   */
   readonly caller: string | undefined;
   /** What goes along with the call and with every call that is made from it. From outside, and not to be trusted. */
   readonly context: ReadonlyMap<string, string>;

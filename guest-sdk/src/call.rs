@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,9 +18,6 @@ pub struct Call {
     idempotency_key: Option<String>,
     resume_after: Option<u64>,
     timeout: Option<Duration>,
-    caller: Option<Arc<str>>,
-    /// None where there is nothing in it.
-    context: Option<Arc<[ContextEntry]>>,
     host: Host,
 }
 
@@ -29,6 +25,8 @@ pub struct Call {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Host {
     pub(crate) is_cancelled: fn(call: u64) -> bool,
+    pub(crate) caller: fn(call: u64) -> Option<String>,
+    pub(crate) context: fn(call: u64) -> Vec<ContextEntry>,
 }
 
 thread_local! {
@@ -44,9 +42,7 @@ impl Call {
         idempotency_key: None,
         resume_after: None,
         timeout: None,
-        caller: None,
-        context: None,
-        host: Host { is_cancelled: |_| false },
+        host: Host { is_cancelled: |_| false, caller: |_| None, context: |_| Vec::new() },
     };
 
     pub(crate) fn new(message: &mut Message, host: Host) -> Self {
@@ -55,10 +51,6 @@ impl Call {
             idempotency_key: message.idempotency_key.take(),
             resume_after: message.resume_after,
             timeout: message.remaining_ms.map(Duration::from_millis),
-            caller: message.caller.take().map(Arc::from),
-            context: Some(std::mem::take(&mut message.context))
-                .filter(|context| !context.is_empty())
-                .map(Arc::from),
             host,
         }
     }
@@ -97,24 +89,24 @@ impl Call {
     }
 
     /// The actor that sent the message, as `name` or `name:key`; none where no actor did. The host says so: no sender
-    /// can claim another's name.
-    pub fn caller(&self) -> Option<&str> {
-        self.caller.as_deref()
+    /// can claim another's name. Asked of the host each time; none once the call has ended.
+    pub fn caller(&self) -> Option<String> {
+        (self.host.caller)(self.id)
     }
 
     /// What came along with the message under this name: of a request over HTTP, `traceparent`, `tracestate` and
     /// `baggage`.
     ///
     /// It goes along with every message that this actor sends from within the call, without its help. It comes from
-    /// outside, so do not trust it.
-    pub fn context(&self, name: &str) -> Option<&str> {
-        self.context_entries().find(|(known, _)| *known == name).map(|(_, value)| value)
+    /// outside, so do not trust it. Asked of the host each time, with all entries: who needs several takes
+    /// [`context_entries`](Self::context_entries). Nothing once the call has ended.
+    pub fn context(&self, name: &str) -> Option<String> {
+        self.context_entries().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// All that came along with the message, name by name: see [`context`](Self::context).
-    pub fn context_entries(&self) -> impl Iterator<Item = (&str, &str)> {
-        let entries = self.context.iter().flat_map(|context| context.iter());
-        entries.map(|entry| (entry.name.as_str(), entry.value.as_str()))
+    pub fn context_entries(&self) -> impl Iterator<Item = (String, String)> + use<> {
+        (self.host.context)(self.id).into_iter().map(|entry| (entry.name, entry.value))
     }
 
     /// The number of the last item that the reader of a stream already has, where it takes one up again.
@@ -164,7 +156,12 @@ pub(crate) mod tests {
     use crate::bindings::types::{Encoding, Payload};
 
     pub(crate) fn call(id: u64) -> Call {
-        Call::new(&mut message(id), Host { is_cancelled: |id| id == 7 })
+        let host = Host {
+            is_cancelled: |id| id == 7,
+            caller: |id| (id == 7).then(|| "front:7".to_owned()),
+            context: |_| vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
+        };
+        Call::new(&mut message(id), host)
     }
 
     fn message(call: u64) -> Message {
@@ -175,8 +172,6 @@ pub(crate) mod tests {
             idempotency_key: Some(format!("key-{call}")),
             resume_after: None,
             remaining_ms: Some(60_000),
-            caller: Some("front:7".into()),
-            context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
         }
     }
 
@@ -197,8 +192,9 @@ pub(crate) mod tests {
         call(7).scope(|| {
             let call = Call::current();
             assert_eq!(call.idempotency_key(), Some("key-7"));
-            assert_eq!(call.caller(), Some("front:7"));
-            assert_eq!((call.context("traceparent"), call.context("baggage")), (Some("00-1"), None));
+            assert_eq!(call.caller().as_deref(), Some("front:7"));
+            assert_eq!(call.context("traceparent").as_deref(), Some("00-1"));
+            assert_eq!(call.context("baggage"), None);
             assert!(call.is_cancelled());
             assert_eq!(call.timeout(), Some(Duration::from_secs(60)));
         });

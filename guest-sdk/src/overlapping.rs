@@ -18,7 +18,11 @@ use crate::{Call, Error, wire};
 /// What the component of actor `A` exports.
 pub struct Export<A>(PhantomData<A>);
 
-const HOST: Host = Host { is_cancelled: async_system::is_cancelled };
+const HOST: Host = Host {
+    is_cancelled: async_system::is_cancelled,
+    caller: async_system::caller,
+    context: async_system::context,
+};
 
 enum OpenStream {
     Ready(ReadyStream),

@@ -15,7 +15,8 @@ use crate::{Call, Error, answer::Items};
 /// What the component of actor `A` exports.
 pub struct Export<A>(PhantomData<A>);
 
-const HOST: Host = Host { is_cancelled: system::is_cancelled };
+const HOST: Host =
+    Host { is_cancelled: system::is_cancelled, caller: system::caller, context: system::context };
 
 thread_local! {
     static STREAMS: Table<ReadyStream> = const { Table::new() };

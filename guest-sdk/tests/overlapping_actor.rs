@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use pulsing_guest::__private::OverlappingExport;
 use pulsing_guest::__private::overlapping_bindings::exports::pulsing::actor::async_actor::Guest;
 use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
-    ActorError, ContextEntry, Encoding, Message, Payload, Reply, StartOptions,
+    ActorError, Encoding, Message, Payload, Reply, StartOptions,
 };
 use pulsing_guest::futures::stream::LocalBoxStream;
 use pulsing_guest::{Call, Error, Stream, This, stream};
@@ -87,8 +87,6 @@ fn message(method: &str, args: &str) -> Message {
         idempotency_key: None,
         resume_after: None,
         remaining_ms: None,
-        caller: Some("front".into()),
-        context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
     }
 }
 

@@ -5,7 +5,7 @@
 use pulsing_guest::__private::SerialExport;
 use pulsing_guest::__private::serial_bindings::exports::pulsing::actor::actor::Guest;
 use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
-    ActorError, ContextEntry, Encoding, Message, Payload, Reply, StartOptions, StreamBatch,
+    ActorError, Encoding, Message, Payload, Reply, StartOptions, StreamBatch,
 };
 use pulsing_guest::{Bytes, Call, Error, Life, This, schemars, serde};
 use serde_json::{Value, json};
@@ -33,8 +33,6 @@ struct Who {
     key: Option<String>,
     generation: u64,
     idempotency_key: Option<String>,
-    caller: Option<String>,
-    trace: Option<String>,
 }
 
 #[derive(serde::Serialize)]
@@ -123,8 +121,6 @@ impl Recorder {
             key: life.key().map(str::to_owned),
             generation: life.generation(),
             idempotency_key: call.idempotency_key().map(str::to_owned),
-            caller: call.caller().map(str::to_owned),
-            trace: call.context("traceparent").map(str::to_owned),
         }
     }
 
@@ -173,8 +169,6 @@ fn message(method: &str, args: Payload) -> Message {
         idempotency_key: Some("key".into()),
         resume_after: None,
         remaining_ms: None,
-        caller: Some("front".into()),
-        context: vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
     }
 }
 
@@ -325,8 +319,7 @@ fn the_configuration_makes_the_first_state() {
 #[test]
 fn code_can_ask_who_it_is_and_what_its_message_said() {
     started();
-    let who =
-        r#"{"name":"rec","key":"7","generation":3,"idempotency_key":"key","caller":"front","trace":"00-1"}"#;
+    let who = r#"{"name":"rec","key":"7","generation":3,"idempotency_key":"key"}"#;
     assert_eq!(ask("who", "").unwrap(), who);
 }
 

@@ -11,7 +11,7 @@ use wasmtime::component::{Accessor, HasSelf, Linker};
 use super::overlapping::pulsing::actor::async_system;
 use super::serial::pulsing::actor::system;
 use super::serial::pulsing::actor::types::{
-    self, CallError, CallOptions, Payload, RuntimeError, StreamBatch, StreamId,
+    self, CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch, StreamId,
 };
 use super::{Wasi, lock};
 
@@ -86,6 +86,14 @@ impl system::Host for Wasi {
     async fn is_cancelled(&mut self, _: u64) -> wasmtime::Result<bool> {
         unused()
     }
+
+    async fn caller(&mut self, _: u64) -> wasmtime::Result<Option<String>> {
+        unused()
+    }
+
+    async fn context(&mut self, _: u64) -> wasmtime::Result<Vec<ContextEntry>> {
+        unused()
+    }
 }
 
 impl async_system::Host for Wasi {
@@ -102,6 +110,14 @@ impl async_system::Host for Wasi {
     }
 
     fn is_cancelled(&mut self, _: u64) -> wasmtime::Result<bool> {
+        unused()
+    }
+
+    fn caller(&mut self, _: u64) -> wasmtime::Result<Option<String>> {
+        unused()
+    }
+
+    fn context(&mut self, _: u64) -> wasmtime::Result<Vec<ContextEntry>> {
         unused()
     }
 

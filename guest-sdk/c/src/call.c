@@ -1,4 +1,4 @@
-/* A call, and the memory that goes with it. */
+/* The memory that goes with a call. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -74,50 +74,6 @@ void pulsing_in_clear_error(pulsing_call *call) {
 void pulsing_in_end_call(pulsing_call *call) {
   pulsing_in_clear_reply(call);
   pulsing_in_clear_error(call);
+  pulsing_in_clear_known(call);
   pulsing_in_release(call);
-}
-
-/* ---- What is known of it ---- */
-
-/* What is empty may have no pointer, or one to nothing. */
-static pulsing_text shown(pulsing_text text) { return text.len ? text : pulsing_text_of(""); }
-
-pulsing_text pulsing_bytes(const pulsing_call *call) { return shown(call->bytes); }
-uint64_t pulsing_call_id(const pulsing_call *call) { return call->id; }
-int64_t pulsing_remaining_ms(const pulsing_call *call) { return call->remaining_ms; }
-uint64_t pulsing_resume_after(const pulsing_call *call) { return call->resume_after; }
-pulsing_text pulsing_idempotency_key(const pulsing_call *call) { return shown(call->key); }
-
-/* A copy that lives as long as the call, followed by a 0. */
-static pulsing_text lasting(pulsing_call *call, const serial_string_t *text) {
-  if (!text->len) return pulsing_text_of("");
-  void *copy = pulsing_in_copy(text->ptr, text->len);
-  pulsing_in_keep(call, copy, free);
-  return (pulsing_text){copy, text->len};
-}
-
-pulsing_text pulsing_caller(pulsing_call *call) {
-  bool has_one = call->caller && call->caller->is_some;
-  return has_one ? lasting(call, &call->caller->val) : (pulsing_text){NULL, 0};
-}
-
-size_t pulsing_context_count(const pulsing_call *call) { return call->context ? call->context->len : 0; }
-
-pulsing_text pulsing_context_name(pulsing_call *call, size_t at) {
-  if (at >= pulsing_context_count(call)) return (pulsing_text){NULL, 0};
-  return lasting(call, &call->context->ptr[at].name);
-}
-
-pulsing_text pulsing_context(pulsing_call *call, const char *name) {
-  for (size_t i = 0; i < pulsing_context_count(call); i++) {
-    const pulsing_actor_types_context_entry_t *entry = &call->context->ptr[i];
-    pulsing_text is = {(const char *)entry->name.ptr, entry->name.len};
-    if (pulsing_in_is_named(is, name)) return lasting(call, &entry->value);
-  }
-  return (pulsing_text){NULL, 0};
-}
-
-/* `start` names no call, which the host takes for one that is over. */
-bool pulsing_is_cancelled(const pulsing_call *call) {
-  return call->id && pulsing_actor_system_is_cancelled(call->id);
 }

@@ -60,8 +60,6 @@ static pulsing_outcome run(pulsing_call *call, const exports_pulsing_actor_actor
   if (message->idempotency_key.is_some) {
     call->key = (pulsing_text){(const char *)message->idempotency_key.val.ptr, message->idempotency_key.val.len};
   }
-  call->caller = &message->caller;
-  call->context = &message->context;
   for (size_t i = 0; i < pulsing_the_actor.method_count && !call->method; i++) {
     if (pulsing_in_is_named(name, pulsing_the_actor.methods[i].name)) call->method = &pulsing_the_actor.methods[i];
   }

@@ -12,11 +12,17 @@
 #include <stdarg.h>
 
 #include "plain.h"
-#include "serial.h"
+
+/* Tests have bindings of their own. */
+#ifndef PULSING_BINDINGS
+#define PULSING_BINDINGS "serial.h"
+#endif
+#include PULSING_BINDINGS
 
 typedef pulsing_actor_types_actor_error_t actor_error;
 typedef pulsing_actor_types_payload_t payload;
 typedef exports_pulsing_actor_actor_stream_batch_t stream_batch;
+typedef pulsing_actor_system_list_context_entry_t context_entries;
 
 typedef struct block {
   struct block *next;
@@ -29,9 +35,10 @@ struct pulsing_call {
   int64_t remaining_ms;
   uint64_t resume_after;
   pulsing_text key;
-  /* Of the message, whose memory it is; NULL where there is none. */
-  const serial_option_string_t *caller;
-  const pulsing_actor_types_list_context_entry_t *context;
+  /* What the host has said, where it has been asked. */
+  bool has_asked_caller, has_asked_context;
+  serial_option_string_t caller;
+  context_entries context;
   /* NULL where no handler runs: in `start`, and in `next` of a stream. */
   const pulsing_method *method;
   yyjson_val *args[PULSING_PARAMS_MAX];
@@ -60,6 +67,10 @@ void pulsing_in_release(pulsing_call *call);
 void pulsing_in_clear_reply(pulsing_call *call);
 void pulsing_in_clear_error(pulsing_call *call);
 void pulsing_in_end_call(pulsing_call *call);
+
+/* ---- known.c ---- */
+
+void pulsing_in_clear_known(pulsing_call *call);
 
 /* ---- text.c: what is not UTF-8 would trap where it leaves the actor ---- */
 

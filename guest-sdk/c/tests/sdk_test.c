@@ -1,6 +1,6 @@
 /*
- * Tests of what of the SDK needs no bindings, run on the machine that they are built on. `cargo xtask test` does so; by
- * hand, in the folder of the SDK:
+ * Tests of what of the SDK needs no bindings, or few: those are in `bindings.h`. They run on the machine that they are
+ * built on. `cargo xtask test` does so; by hand, in the folder of the SDK:
  *
  *   cc tests/sdk_test.c src/describe.c src/json.c src/kind.c vendor/yyjson.c -o sdk_test && ./sdk_test
  */
@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/plain.h"
+/* From the folder of the file that includes it. */
+#define PULSING_BINDINGS "../tests/bindings.h"
+#include "../src/known.c"
 
 static int failures;
 
@@ -40,6 +42,62 @@ void pulsing_in_out_of_memory(void) { pulsing_in_die("out of memory"); }
 void pulsing_in_keep(pulsing_call *call, void *what, void (*release)(void *)) {
   (void)call;
   release(what);
+}
+
+pulsing_text pulsing_text_of(const char *text) { return (pulsing_text){text, strlen(text)}; }
+
+bool pulsing_in_is_named(pulsing_text text, const char *name) {
+  return text.len == strlen(name) && memcmp(text.ptr, name, text.len) == 0;
+}
+
+/* ---- The host ---- */
+
+static int asked_for_callers, asked_for_contexts, held;
+
+/* A text as the host hands it over: without a 0, and without memory where it is empty. */
+static serial_string_t handed_over(const char *text) {
+  size_t len = strlen(text);
+  if (!len) return (serial_string_t){(uint8_t *)1, 0};
+  held++;
+  return (serial_string_t){memcpy(malloc(len), text, len), len};
+}
+
+bool pulsing_actor_system_is_cancelled(uint64_t call) { return call == 9; }
+
+bool pulsing_actor_system_caller(uint64_t call, serial_string_t *ret) {
+  asked_for_callers++;
+  *ret = (serial_string_t){(uint8_t *)1, 77};
+  if (call == 5) *ret = handed_over("shop:eu");
+  if (call == 6) *ret = handed_over("till");
+  return call == 5 || call == 6;
+}
+
+void pulsing_actor_system_context(uint64_t call, pulsing_actor_system_list_context_entry_t *ret) {
+  asked_for_contexts++;
+  *ret = (pulsing_actor_system_list_context_entry_t){(pulsing_actor_system_context_entry_t *)4, 0};
+  if (call != 5) return;
+  *ret = (pulsing_actor_system_list_context_entry_t){malloc(2 * sizeof *ret->ptr), 2};
+  held++;
+  ret->ptr[0] = (pulsing_actor_system_context_entry_t){handed_over("traceparent"), handed_over("00-af-01")};
+  ret->ptr[1] = (pulsing_actor_system_context_entry_t){handed_over("tracestate"), handed_over("")};
+}
+
+void serial_string_free(serial_string_t *ret) {
+  if (ret->len) {
+    held--;
+    free(ret->ptr);
+  }
+  *ret = (serial_string_t){NULL, 0};
+}
+
+void pulsing_actor_system_list_context_entry_free(pulsing_actor_system_list_context_entry_t *ptr) {
+  if (!ptr->len) return;
+  for (size_t i = 0; i < ptr->len; i++) {
+    serial_string_free(&ptr->ptr[i].name);
+    serial_string_free(&ptr->ptr[i].value);
+  }
+  held--;
+  free(ptr->ptr);
 }
 
 /* ---- Descriptions ---- */
@@ -156,6 +214,62 @@ static void a_kind_that_is_not_known_is_worth_another_try_only_where_the_host_sa
   CHECK(!pulsing_in_may_help(PULSING_OTHER, false) && pulsing_in_may_help(PULSING_OTHER, true));
 }
 
+/* ---- What is known of a call ---- */
+
+static const pulsing_method METHOD_OF_A_HANDLER = {"m", PULSING_ASK, run};
+
+static pulsing_call call_of(uint64_t id) {
+  asked_for_callers = asked_for_contexts = 0;
+  return (pulsing_call){.id = id, .method = &METHOD_OF_A_HANDLER};
+}
+
+/* With the 0 at its end. */
+static bool is(pulsing_text text, const char *wanted) {
+  return text.ptr && text.len == strlen(wanted) && !memcmp(text.ptr, wanted, text.len + 1);
+}
+
+static void a_call_has_its_caller_and_its_context(void) {
+  pulsing_call call = call_of(5), other = call_of(6);
+  CHECK(is(pulsing_caller(&call), "shop:eu") && is(pulsing_caller(&other), "till"));
+  CHECK(pulsing_context_count(&call) == 2 && pulsing_context_count(&other) == 0);
+  CHECK(is(pulsing_context_name(&call, 0), "traceparent") && is(pulsing_context_name(&call, 1), "tracestate"));
+  CHECK(is(pulsing_context(&call, "traceparent"), "00-af-01") && is(pulsing_context(&call, "tracestate"), ""));
+  CHECK(!pulsing_context_name(&call, 2).ptr && !pulsing_context(&call, "trace").ptr);
+  CHECK(!pulsing_context_name(&other, 0).ptr && !pulsing_context(&other, "traceparent").ptr);
+  pulsing_in_clear_known(&call);
+  pulsing_in_clear_known(&other);
+  CHECK(held == 0);
+}
+
+static void the_host_is_asked_once_and_only_by_who_wants_to_know(void) {
+  pulsing_call call = call_of(5);
+  pulsing_in_clear_known(&call);
+  CHECK(asked_for_callers == 0 && asked_for_contexts == 0);
+  pulsing_text caller = pulsing_caller(&call), value = pulsing_context(&call, "traceparent");
+  // What was handed out stays where it is as long as the call.
+  CHECK(pulsing_caller(&call).ptr == caller.ptr && pulsing_context(&call, "traceparent").ptr == value.ptr);
+  CHECK(pulsing_context_count(&call) == 2 && is(pulsing_context_name(&call, 0), "traceparent"));
+  CHECK(is(caller, "shop:eu") && is(value, "00-af-01"));
+  CHECK(asked_for_callers == 1 && asked_for_contexts == 1);
+  pulsing_in_clear_known(&call);
+  CHECK(held == 0);
+}
+
+static void that_there_is_none_is_asked_once_too(void) {
+  pulsing_call call = call_of(7);
+  for (int i = 0; i < 2; i++) CHECK(!pulsing_caller(&call).ptr && pulsing_context_count(&call) == 0);
+  CHECK(asked_for_callers == 1 && asked_for_contexts == 1);
+  pulsing_in_clear_known(&call);
+}
+
+static void where_no_handler_runs_there_is_neither(void) {
+  pulsing_call start = call_of(0), next = call_of(5);
+  start.method = next.method = NULL;
+  CHECK(!pulsing_caller(&start).ptr && pulsing_context_count(&start) == 0);
+  CHECK(!pulsing_caller(&next).ptr && !pulsing_context(&next, "traceparent").ptr);
+  CHECK(asked_for_callers == 0 && asked_for_contexts == 0);
+}
+
 int main(void) {
   methods_are_described_with_their_schemas();
   a_wrong_schema_is_refused_by_its_name();
@@ -163,6 +277,10 @@ int main(void) {
   an_actor_says_how_it_wants_to_be_restarted();
   a_wrong_wish_for_restarts_is_refused_by_its_name();
   a_kind_that_is_not_known_is_worth_another_try_only_where_the_host_says_when();
+  a_call_has_its_caller_and_its_context();
+  the_host_is_asked_once_and_only_by_who_wants_to_know();
+  that_there_is_none_is_asked_once_too();
+  where_no_handler_runs_there_is_neither();
   if (!failures) puts("all tests of the SDK for C pass");
   return failures != 0;
 }

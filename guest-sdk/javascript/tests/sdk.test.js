@@ -643,15 +643,68 @@ test('what the host would refuse of a description is refused before', () => {
   assert.throws(() => description({ docs: { m: 'é'.repeat(600_000) } }), /has 12\d{5} bytes, which is more than 1048576/);
 });
 
-test('a handler is told who called and what goes along, and a life its key', () => {
-  const context = [{ name: 'traceparent', value: '00-af-01' }, { name: '__proto__', value: 'é' }];
-  const told = new Call({ call: 1, method: 'm', caller: 'shop:eu', context });
-  assert.equal(told.caller, 'shop:eu');
-  assert.deepEqual([...told.context], [['traceparent', '00-af-01'], ['__proto__', 'é']]);
-  const outside = new Call({ call: 1n, method: 'm', caller: null, context: [] });
-  assert.deepEqual([outside.caller, outside.context.size], [undefined, 0]);
-  enter(null);
-  assert.deepEqual([current().caller, current().context.size], [undefined, 0]);
+test('a handler asks who called and what goes along, once and when it wants to know', async () => {
+  const entries = [{ name: 'traceparent', value: '00-af-01' }, { name: '__proto__', value: 'é' }];
+  for (const [bound, id, none] of [[overlapping, 1, null], [serial, 1n, undefined]]) {
+    const asked = [];
+    const imports = (caller, context) => ({
+      caller: (call) => (asked.push(['caller', call]), caller),
+      context: (call) => (asked.push(['context', call]), context),
+    });
+    bound(imports('shop:eu', entries));
+    life.define(class {
+      plain() {}
+      told() {
+        const mine = current();
+        return [mine.caller, [...mine.context], mine.caller === current().caller, mine.context === current().context];
+      }
+    });
+    life.start({ name: 'shop', key: none, generation: 0, config: json('') });
+    const handle = async (method) => (await life.handle({ call: id, method, args: json('') })).val;
+    await handle('plain');
+    assert.deepEqual(asked, []);
+    const told = parse((await handle('told')).body);
+    assert.deepEqual(told, ['shop:eu', [['traceparent', '00-af-01'], ['__proto__', 'é']], true, true]);
+    assert.deepEqual(asked, [['caller', id], ['context', id]]);
+    bound(imports(none, []));
+    const outside = new Call({ call: id, method: 'm' });
+    assert.deepEqual([outside.caller, outside.caller, outside.context.size], [undefined, undefined, 0]);
+    assert.equal(asked.length, 4);
+    enter(null);
+    assert.deepEqual([current().caller, current().context.size, current().isCancelled()], [undefined, 0, false]);
+    assert.equal(asked.length, 4);
+  }
+});
+
+test('who called is asked of the call that the code belongs to, also after a wait', async () => {
+  let wake;
+  overlapping({
+    sleep: () => future(new Promise((resolve) => (wake = () => resolve(false)))),
+    caller: (call) => `caller ${call}`,
+    context: (call) => [{ name: 'n', value: `${call}` }],
+  });
+  life.define(class {
+    async slow() {
+      await sleep(1);
+      return [current().caller, current().context.get('n')];
+    }
+    quick() {
+      return [current().caller, current().context.get('n')];
+    }
+  });
+  life.start({ name: 'shop', key: null, generation: 0, config: json('') });
+  const handle = async (call, method) => {
+    const reply = await life.handle({ call, method, args: json('') });
+    return parse(reply.val.body);
+  };
+  const slow = handle(1, 'slow');
+  await ticks();
+  assert.deepEqual(await handle(2, 'quick'), ['caller 2', '2']);
+  wake();
+  assert.deepEqual(await slow, ['caller 1', '1']);
+});
+
+test('a life is told its key', () => {
   serial();
   life.define(class { m() {} });
   life.start({ name: 'shop', key: 'eu', generation: 0n, config: json('') });

@@ -68,12 +68,11 @@ class Exports(unittest.TestCase):
         module = types.ModuleType(__name__)
         module.Shop = Shop
         self.exports = serial.exports(module)()
+        self.system = imports.system
 
-    def handle(self, method, caller=None, context=()):
-        entries = [record(name=name, value=value) for name, value in context]
+    def handle(self, method):
         return self.exports.handle(record(
             call=5, method=method, args=payload([]), idempotency_key=None, resume_after=None, remaining_ms=None,
-            caller=caller, context=entries,
         ))
 
     def test_it_is_described_by_a_text(self):
@@ -85,7 +84,10 @@ class Exports(unittest.TestCase):
     def test_a_life_has_its_key_and_a_handler_its_caller_and_context(self):
         for key, caller, context in [("eu", "till:2", {"traceparent": "00"}), (None, None, {})]:
             self.exports.start(record(name="shop", key=key, generation=0, config=payload(None)))
-            (value,) = self.handle("who", caller, context.items()).args
+            entries = [record(name=name, value=value) for name, value in context.items()]
+            self.system.caller = {5: caller}.__getitem__
+            self.system.context = {5: entries}.__getitem__
+            (value,) = self.handle("who").args
             self.assertEqual(json.loads(value.args[1]), ["shop", key, caller, context])
 
 

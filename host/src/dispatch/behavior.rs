@@ -78,8 +78,6 @@ pub struct Job {
     pub message: Arc<Message>,
     /// What is left of the caller's time; none where nobody waits.
     pub remaining: Option<Duration>,
-    /// The actor that sent the message; none from outside.
-    pub caller: Option<ActorId>,
 }
 
 /// What a handler answers.

@@ -465,6 +465,11 @@ impl InFlight {
         self.calls.get(&call).map(Running::message)
     }
 
+    /// The actor that sent a call's message.
+    pub(super) fn caller(&self, call: CallId) -> Option<&ActorId> {
+        self.calls.get(&call)?.unsettled.caller()
+    }
+
     /// Whether a call's handler runs.
     pub(super) fn is_handling(&self, call: CallId) -> bool {
         self.calls.get(&call).is_some_and(|running| matches!(running.stage, Stage::Handling))

@@ -98,6 +98,12 @@ impl LifeContext {
         message.map(|message| message.context.clone()).unwrap_or_default()
     }
 
+    /// The actor that sent the message of a call; none from outside, and for a call that has ended.
+    #[must_use]
+    pub fn caller(&self, call: CallId) -> Option<ActorId> {
+        self.dispatch.in_flight().caller(call).cloned()
+    }
+
     /// Whether a call is told to stop. True too for one that has ended.
     #[must_use]
     pub fn is_cancelled(&self, call: CallId) -> bool {

@@ -118,7 +118,7 @@ impl Dispatch {
         }
         let Envelope { call, unsettled, .. } = &envelope;
         let (call, message) = (*call, Arc::clone(unsettled.message()));
-        let job = Job { call, message, remaining: left.flatten(), caller: unsettled.caller().cloned() };
+        let job = Job { call, message, remaining: left.flatten() };
         let (event, work) =
             if unsettled.is_ask() { (Event::Asked, Work::Ask(job)) } else { (Event::Told, Work::Tell(job)) };
         self.execution.work_begun(call);

@@ -8,7 +8,7 @@ use super::bindings::types as wit;
 use crate::dispatch::{Birth, Drawn, Job, Reply};
 use crate::id::StreamId;
 use crate::stream::{Batch, NUMBER_MAX};
-use crate::wire::{ActorError, CallError, Context, Encoding, Message, Payload, RuntimeError};
+use crate::wire::{ActorError, CallError, Context, Encoding, Payload, RuntimeError};
 
 /// The largest u64 that crosses: some JavaScript tools carry it as a Number.
 const U64_MAX: u64 = (1 << 53) - 1;
@@ -34,20 +34,18 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 pub(super) fn job_out(job: &Job) -> wit::Message {
-    let Message { method, args, idempotency_key, resume_after, context } = Message::clone(&job.message);
+    let message = &*job.message;
     wit::Message {
         call: job.call.0,
-        method,
-        args: payload_out(args),
-        idempotency_key,
-        resume_after: resume_after.map(|number| number.min(NUMBER_MAX)),
+        method: message.method.clone(),
+        args: payload_out(message.args.clone()),
+        idempotency_key: message.idempotency_key.clone(),
+        resume_after: message.resume_after.map(|number| number.min(NUMBER_MAX)),
         remaining_ms: job.remaining.map(millis),
-        caller: job.caller.as_ref().map(ToString::to_string),
-        context: context_out(&context),
     }
 }
 
-fn context_out(context: &Context) -> Vec<wit::ContextEntry> {
+pub(super) fn context_out(context: &Context) -> Vec<wit::ContextEntry> {
     let entry = |(name, value): (&str, &str)| wit::ContextEntry { name: name.into(), value: value.into() };
     context.iter().map(entry).collect()
 }
@@ -141,7 +139,7 @@ mod tests {
 
     use super::*;
     use crate::id::CallId;
-    use crate::wire::RuntimeErrorKind;
+    use crate::wire::{Message, RuntimeErrorKind};
 
     #[test]
     fn an_error_longer_than_a_message_may_be_is_replaced() {
@@ -175,21 +173,17 @@ mod tests {
     fn no_guest_is_told_of_a_number_that_it_cannot_count_to() {
         let resumed = |number| {
             let message = Message { resume_after: Some(number), ..Message::new("m", Payload::none()) };
-            let job = Job { call: CallId(1), message: Arc::new(message), remaining: None, caller: None };
+            let job = Job { call: CallId(1), message: Arc::new(message), remaining: None };
             job_out(&job).resume_after
         };
         assert_eq!((resumed(7), resumed(u64::MAX)), (Some(7), Some(U64_MAX)));
     }
 
     #[test]
-    fn a_message_tells_its_caller_and_its_context_in_order() {
+    fn a_context_is_told_in_order() {
         let context = Context::new([("traceparent", "00-1"), ("baggage", "a=1")]).unwrap();
-        let message = Message { context, ..Message::new("m", Payload::none()) };
-        let caller = Some("front:7".parse().unwrap());
-        let job = Job { call: CallId(1), message: Arc::new(message), remaining: None, caller };
-        let message = job_out(&job);
-        assert_eq!(message.caller.as_deref(), Some("front:7"));
-        let entries = message.context.iter().map(|entry| (entry.name.as_str(), entry.value.as_str()));
+        let told = context_out(&context);
+        let entries = told.iter().map(|entry| (entry.name.as_str(), entry.value.as_str()));
         assert_eq!(entries.collect::<Vec<_>>(), [("traceparent", "00-1"), ("baggage", "a=1")]);
     }
 }

@@ -217,6 +217,26 @@ async fn a_handler_sees_who_sent_its_message_and_what_goes_along_also_of_a_tell(
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_a_call_that_has_ended_there_is_neither_caller_nor_context() {
+    let fixture = Setup::default().spawn();
+    let front = fixture.actor.on_behalf_of(Caller::Actor("front".parse().unwrap()));
+    let context = Context::new([("traceparent", "00-1")]).unwrap();
+    let message = |method, args| Message { context: context.clone(), ..Message::new(method, args) };
+    let (nothing, of_front) = (json!([null, []]), json!(["front", [["traceparent", "00-1"]]]));
+    front.ask_message(message("echo", Payload::none()), SendOptions::default()).await.unwrap();
+    assert_eq!(fixture.ask("seen_before", json!(0)).await.unwrap(), json!([nothing, nothing]));
+    // A stream's call ends with the stream.
+    let count = message("count", Payload::json("1000"));
+    let mut stream = front.stream_message(count, SendOptions::default()).await.unwrap();
+    assert!(stream.next().await.is_some());
+    assert_eq!(fixture.ask("seen_before", json!(0)).await.unwrap(), json!([of_front, nothing]));
+    let count = message("count", Payload::json("1"));
+    let short = front.stream_message(count, SendOptions::default()).await.unwrap();
+    assert_eq!(short.count().await, 1);
+    assert_eq!(fixture.ask("seen_before", json!(0)).await.unwrap(), json!([nothing, nothing]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_context_does_not_count_in_the_size_of_its_message() {
     let limits = Limits { message_max: ByteSize::b(40), ..Limits::default() };
     let fixture = Setup { limits, ..Setup::default() }.spawn();

@@ -14,7 +14,7 @@ use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use crate::exit::ExitReason;
-use crate::id::StreamId;
+use crate::id::{CallId, StreamId};
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
 use crate::wire::{ActorError, CallError, Lane, Message, Method, MethodKind, Payload};
@@ -185,8 +185,9 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 15] = [
+const METHODS: [(&str, MethodKind); 16] = [
     ("seen", MethodKind::Ask),
+    ("seen_before", MethodKind::Ask),
     ("echo", MethodKind::Ask),
     ("sleep", MethodKind::Ask),
     ("stubborn", MethodKind::Ask),
@@ -285,11 +286,12 @@ impl NativeLife<'_> {
             }
             "panic" => panic!("a bug"),
             "seen" => {
-                let context = self.context.call_context(job.call);
-                let seen = json!([job.caller, context.iter().collect::<Vec<_>>()]);
+                let seen = self.seen(job.call);
                 self.journal.note(format!("seen by {seen}"));
                 value(seen)
             }
+            // Of the call before this one, and of none.
+            "seen_before" => value(json!([self.seen(CallId(job.call.0 - 1)), self.seen(CallId::NONE)])),
             "sleep" => tokio::select! {
                 () = tokio::time::sleep(pause) => value(json!(job.remaining.map(|left| left.as_millis()))),
                 () = self.context.cancelled(job.call) => {
@@ -316,6 +318,11 @@ impl NativeLife<'_> {
         })
     }
 
+    fn seen(&self, call: CallId) -> Value {
+        let context = self.context.call_context(call);
+        json!([self.context.caller(call), context.iter().collect::<Vec<_>>()])
+    }
+
     fn open(&self, job: &Job, last: u64, plan: Plan) -> Result<Reply, ActorError> {
         let id = StreamId(job.call.0);
         let next = job.message.resume_after.unwrap_or(0) + 1;
@@ -323,7 +330,7 @@ impl NativeLife<'_> {
         Ok(Reply::Stream(id))
     }
 
-    async fn draw(&self, call: crate::id::CallId, id: StreamId, max: u64) -> Result<Drawn, ActorError> {
+    async fn draw(&self, call: CallId, id: StreamId, max: u64) -> Result<Drawn, ActorError> {
         let Some(counting) = self.streams.lock().unwrap().get(&id).copied() else {
             return Err(ActorError::system("no such stream"));
         };

@@ -12,7 +12,9 @@ use wasmtime::component::{Access, FutureProducer, FutureReader, HasSelf, Lift, L
 use crate::id::CallId;
 use crate::instance::bindings::by_futures::pulsing::actor::{future_http, future_system};
 use crate::instance::bindings::http_types::{Error, Request, ResponseHead};
-use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
+use crate::instance::bindings::types::{
+    CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
+};
 use crate::instance::convert::call_error_out;
 use crate::instance::store::Guest;
 
@@ -86,6 +88,14 @@ impl future_system::Host for Guest {
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
         Ok(self.context.is_cancelled(CallId(call)))
+    }
+
+    fn caller(&mut self, call: u64) -> wasmtime::Result<Option<String>> {
+        Ok(self.caller_of(call))
+    }
+
+    fn context(&mut self, call: u64) -> wasmtime::Result<Vec<ContextEntry>> {
+        Ok(self.context_of(call))
     }
 
     fn may_passivate(&mut self) -> wasmtime::Result<()> {

@@ -5,7 +5,9 @@ use wasmtime::component::{Accessor, HasSelf};
 use super::wait;
 use crate::id::CallId;
 use crate::instance::bindings::overlapping::pulsing::actor::async_system::{Host, HostWithStore};
-use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
+use crate::instance::bindings::types::{
+    CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
+};
 use crate::instance::convert::call_error_out;
 use crate::instance::store::Guest;
 
@@ -21,6 +23,14 @@ impl Host for Guest {
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
         Ok(self.context.is_cancelled(CallId(call)))
+    }
+
+    fn caller(&mut self, call: u64) -> wasmtime::Result<Option<String>> {
+        Ok(self.caller_of(call))
+    }
+
+    fn context(&mut self, call: u64) -> wasmtime::Result<Vec<ContextEntry>> {
+        Ok(self.context_of(call))
     }
 
     fn may_passivate(&mut self) -> wasmtime::Result<()> {

@@ -11,7 +11,8 @@ use crate::budget::Held;
 use crate::delivery::{ActorRef, SendOptions};
 use crate::dispatch::LifeContext;
 use crate::id::CallId;
-use crate::instance::bindings::types::CallOptions;
+use crate::instance::bindings::types::{CallOptions, ContextEntry};
+use crate::instance::convert::context_out;
 use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
 use crate::stream::NUMBER_MAX;
@@ -34,6 +35,16 @@ impl Guest {
     /// Finds the actor that a guest names, if the guest may send it messages.
     pub(super) fn peer(&self, target: &str) -> Result<ActorRef, RuntimeError> {
         self.peers.find(target)
+    }
+
+    /// Who sent the message of a call, as the guest is told.
+    pub(super) fn caller_of(&self, call: u64) -> Option<String> {
+        self.context.caller(CallId(call)).map(String::from)
+    }
+
+    /// What goes along with a call, as the guest is told.
+    pub(super) fn context_of(&self, call: u64) -> Vec<ContextEntry> {
+        context_out(&self.context.call_context(CallId(call)))
     }
 
     /// A call to another actor, on behalf of the call `within`.

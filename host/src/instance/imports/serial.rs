@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::peers::told_to_stop;
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
-use crate::instance::bindings::types::{CallError, CallOptions, Payload, RuntimeError, StreamBatch};
+use crate::instance::bindings::types::{
+    CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
+};
 use crate::instance::convert::{batch_out, call_error_out, payload_in, payload_out, runtime_error_out};
 use crate::instance::store::Guest;
 use crate::wire::{ActorError, Message};
@@ -102,6 +104,14 @@ impl system::Host for Guest {
 
     async fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
         Ok(self.context.is_cancelled(CallId(call)))
+    }
+
+    async fn caller(&mut self, call: u64) -> wasmtime::Result<Option<String>> {
+        Ok(self.caller_of(call))
+    }
+
+    async fn context(&mut self, call: u64) -> wasmtime::Result<Vec<ContextEntry>> {
+        Ok(self.context_of(call))
     }
 
     async fn may_passivate(&mut self) -> wasmtime::Result<()> {

@@ -162,7 +162,7 @@ impl Ledger {
     /// What goes along with the call.
     fn context(&self) -> BTreeMap<String, String> {
         let call = Call::current();
-        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        call.context_entries().collect()
     }
 
     /// What the last actor on `path` returns, asked `count` times as the stream is drawn on.

@@ -118,12 +118,12 @@ impl Polyglot {
     }
 
     fn caller(&self) -> Option<String> {
-        Call::current().caller().map(str::to_owned)
+        Call::current().caller()
     }
 
     fn context(&self) -> BTreeMap<String, String> {
         let call = Call::current();
-        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        call.context_entries().collect()
     }
 
     fn nap(&mut self, ms: u64) -> Result<u64, Error> {

@@ -145,12 +145,12 @@ impl Polyglot {
     }
 
     fn caller(&self) -> Option<String> {
-        Call::current().caller().map(str::to_owned)
+        Call::current().caller()
     }
 
     fn context(&self) -> BTreeMap<String, String> {
         let call = Call::current();
-        call.context_entries().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        call.context_entries().collect()
     }
 
     async fn nap(this: This<Self>, ms: u64) -> u64 {
