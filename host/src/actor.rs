@@ -52,6 +52,24 @@ pub struct Spawn {
     pub graph: Arc<WaitGraph>,
 }
 
+#[cfg(test)]
+impl Spawn {
+    /// An actor of this name with the defaults of everything, that shares nothing with others.
+    pub(crate) fn plain(id: &str, behavior: impl Behavior + 'static) -> Self {
+        Self {
+            id: id.parse().unwrap(),
+            behavior: Arc::new(behavior),
+            config: Payload::none(),
+            limits: Limits::default(),
+            restart: RestartSettings::default(),
+            callers: Callers::default(),
+            counters: Arc::default(),
+            pool: None,
+            graph: Arc::default(),
+        }
+    }
+}
+
 impl Spawn {
     /// Makes the actor, and the future that runs it: the caller spawns that, and ends the actor by dropping it.
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {

@@ -16,6 +16,8 @@ mod port;
 mod reference;
 mod request;
 mod retry;
+#[cfg(test)]
+pub(crate) mod slow;
 
 pub(crate) use self::admission::{Peers, admit};
 pub(crate) use self::directory::{Directory, Lookup};

@@ -17,6 +17,20 @@ impl ArcWake for Wakes {
     }
 }
 
+fn counted() -> (Arc<Wakes>, Waker) {
+    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+    let waker = futures::task::waker(Arc::clone(&wakes));
+    (wakes, waker)
+}
+
+/// A cell with a life at home that its owner has polled, and that waits.
+fn polled_once(life: BoxFuture<'static, u32>, waker: &Waker) -> (Cell, LifeNumber) {
+    let cell = Cell::default();
+    let life = cell.occupy(life, Some(()));
+    assert_eq!(poll(&cell, life, waker), Poll::Pending);
+    (cell, life)
+}
+
 fn poll(cell: &Cell, life: LifeNumber, waker: &Waker) -> Poll<Option<u32>> {
     cell.poll(life, &mut Context::from_waker(waker), |life, context| life.poll(context))
 }
@@ -86,11 +100,8 @@ fn a_life_is_visited_only_once_its_owner_has_polled_it_and_where_it_has_a_home()
 
 #[test]
 fn an_end_that_a_visitor_saw_wakes_the_owner_and_is_told_once() {
-    let cell = Cell::default();
-    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
-    let waker = futures::task::waker(Arc::clone(&wakes));
-    let life = cell.occupy(after(2), Some(()));
-    assert_eq!(poll(&cell, life, &waker), Poll::Pending);
+    let (wakes, waker) = counted();
+    let (cell, life) = polled_once(after(2), &waker);
     assert_eq!(visit(&cell), Some(Poll::Ready(2)));
     assert_eq!(wakes.0.load(Relaxed), 1);
     assert_eq!(visit(&cell), None);
@@ -100,11 +111,8 @@ fn an_end_that_a_visitor_saw_wakes_the_owner_and_is_told_once() {
 
 #[test]
 fn whoever_comes_while_the_life_is_polled_goes_away_and_the_owner_is_woken_afterwards() {
-    let cell = Cell::default();
-    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
-    let waker = futures::task::waker(Arc::clone(&wakes));
-    let life = cell.occupy(after(3), Some(()));
-    assert_eq!(poll(&cell, life, &waker), Poll::Pending);
+    let (wakes, waker) = counted();
+    let (cell, life) = polled_once(after(3), &waker);
     let visited = cell.visit(|polled, context, ()| {
         assert_eq!(poll(&cell, life, &waker), Poll::Pending);
         assert_eq!(visit(&cell), None);
@@ -117,11 +125,8 @@ fn whoever_comes_while_the_life_is_polled_goes_away_and_the_owner_is_woken_after
 
 #[test]
 fn a_life_that_is_vacated_while_it_is_polled_is_dropped_by_who_polls_it() {
-    let cell = Cell::default();
-    let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
-    let waker = futures::task::waker(Arc::clone(&wakes));
-    let life = cell.occupy(after(3), Some(()));
-    assert_eq!(poll(&cell, life, &waker), Poll::Pending);
+    let (wakes, waker) = counted();
+    let (cell, life) = polled_once(after(3), &waker);
     let visited = cell.visit(|polled, context, ()| {
         assert!(cell.poll_vacated(&Context::from_waker(&waker)).is_pending());
         (polled.poll(context), ())

@@ -11,16 +11,16 @@ use tokio::task::JoinHandle;
 use super::native::settle;
 use crate::actor::{LocalPort, Spawn};
 use crate::call::CallContext;
-use crate::delivery::{ActorRef, Call, Directory, Lookup, Peers, Port, SendOptions, Told};
+use crate::delivery::slow::{Found, slow_directory};
+use crate::delivery::{ActorRef, Call, Peers, Port, SendOptions, Told};
 use crate::description::Description;
 use crate::dispatch::{Behavior, Birth, LifeContext, Reply, Work};
 use crate::exit::ExitReason;
 use crate::grants::Caller;
 use crate::id::{ActorId, CallId};
 use crate::limits::Limits;
-use crate::policy::RestartSettings;
 use crate::wait_graph::{CallPath, Origin, WaitGraph, Waiter};
-use crate::wire::{CallError, Lane, Message, Payload, RuntimeError, RuntimeErrorKind};
+use crate::wire::{CallError, Lane, Message, Payload, RuntimeErrorKind};
 
 /// Notes the methods of its messages, and answers what is left of the caller's time, in milliseconds.
 struct Noting(Arc<Mutex<Vec<String>>>);
@@ -55,36 +55,13 @@ impl Behavior for Noting {
 
 fn spawn(limits: Limits) -> (Arc<LocalPort>, Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
     let noted = Arc::<Mutex<Vec<String>>>::default();
-    let (port, run) = Spawn {
-        id: "there".parse().unwrap(),
-        behavior: Arc::new(Noting(Arc::clone(&noted))),
-        config: Payload::none(),
-        limits,
-        restart: RestartSettings::default(),
-        counters: Arc::default(),
-        callers: Default::default(),
-        pool: None,
-        graph: Arc::default(),
-    }
-    .into_port();
+    let plain = Spawn::plain("there", Noting(Arc::clone(&noted)));
+    let (port, run) = Spawn { limits, ..plain }.into_port();
     (port, noted, tokio::spawn(run))
 }
 
-type Found = Result<Arc<dyn Port>, RuntimeError>;
-
-/// Knows an actor only once it is told of it.
-struct Slow(Mutex<Option<oneshot::Receiver<Found>>>);
-
-impl Directory for Slow {
-    fn find(self: Arc<Self>, _: &ActorId) -> Lookup {
-        let found = self.0.lock().unwrap().take().expect("it is asked once");
-        Lookup::Pending(found.map(|found| found.expect("the test says what is found")).boxed())
-    }
-}
-
 fn looked_for() -> (ActorRef, oneshot::Sender<Found>) {
-    let (tell, told) = oneshot::channel();
-    let directory: Arc<dyn Directory> = Arc::new(Slow(Mutex::new(Some(told))));
+    let (directory, tell) = slow_directory();
     let there: ActorId = "there".parse().unwrap();
     let peers = Peers::new("asker".parse().unwrap(), [there], Arc::downgrade(&directory));
     (peers.find("there").unwrap(), tell)

@@ -78,18 +78,8 @@ impl Setup {
         let journal = Journal::default();
         let Self { lane, failing_starts, may_passivate, stop_takes, .. } = self;
         let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate, stop_takes };
-        let (actor, run) = Spawn {
-            id: "native".parse().unwrap(),
-            behavior: Arc::new(behavior),
-            config: Payload::none(),
-            limits: self.limits,
-            restart: self.restart,
-            counters: Arc::default(),
-            callers: Default::default(),
-            pool: None,
-            graph: Arc::default(),
-        }
-        .split();
+        let plain = Spawn::plain("native", behavior);
+        let (actor, run) = Spawn { limits: self.limits, restart: self.restart, ..plain }.split();
         Fixture { actor, journal, task: tokio::spawn(run) }
     }
 }

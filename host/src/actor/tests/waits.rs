@@ -169,17 +169,8 @@ impl Actors {
     }
 
     fn add(&mut self, name: &str, lane: Lane, limits: Limits, config: Payload) -> ActorRef {
-        let spawn = Spawn {
-            id: name.parse().unwrap(),
-            behavior: Arc::new(Relay { lane, registry: Arc::downgrade(&self.registry) }),
-            config,
-            limits,
-            restart: crate::policy::RestartSettings::default(),
-            counters: Arc::default(),
-            callers: Default::default(),
-            pool: None,
-            graph: Arc::clone(&self.graph),
-        };
+        let plain = Spawn::plain(name, Relay { lane, registry: Arc::downgrade(&self.registry) });
+        let spawn = Spawn { config, limits, graph: Arc::clone(&self.graph), ..plain };
         let (actor, run, _none_gave_way) = self.registry.add(spawn, 100).unwrap();
         self.tasks.push(tokio::spawn(run));
         actor

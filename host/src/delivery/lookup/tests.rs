@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::call::Answer;
-use crate::delivery::directory::{Directory, Lookup, find};
+use crate::delivery::directory::find;
+use crate::delivery::slow::slow_directory;
 use crate::delivery::{ActorRef, SendOptions};
 use crate::wire::{ActorError, CallError, Payload};
 
@@ -69,20 +70,9 @@ impl Port for Noting {
     }
 }
 
-/// Knows an actor only once it is told of it.
-struct Slow(Mutex<Option<oneshot::Receiver<Found>>>);
-
-impl Directory for Slow {
-    fn find(self: Arc<Self>, _: &ActorId) -> Lookup {
-        let found = self.0.lock().unwrap().take().expect("it is asked once");
-        Lookup::Pending(found.map(|found| found.expect("the test says what is found")).boxed())
-    }
-}
-
 /// A reference to an actor that is looked for, and what ends the look-up.
 fn looked_for() -> (ActorRef, oneshot::Sender<Found>) {
-    let (tell, told) = oneshot::channel();
-    let directory = Arc::new(Slow(Mutex::new(Some(told))));
+    let (directory, tell) = slow_directory();
     let asker = Caller::Actor("asker".parse().unwrap());
     (find(directory, &"there".parse().unwrap(), asker).unwrap(), tell)
 }

@@ -16,7 +16,7 @@ use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Rep
 use crate::exit::ExitReason;
 use crate::id::StreamId;
 use crate::limits::Limits;
-use crate::policy::{RestartPolicy, RestartSettings, RestartWish};
+use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
 use crate::wire::{ActorError, Lane, Message, Method, MethodKind, Payload};
 
@@ -33,17 +33,7 @@ impl Double {
     }
 
     pub(super) fn with(lane: Lane, limits: Limits) -> Self {
-        let spawn = Spawn {
-            id: "double".parse().unwrap(),
-            behavior: Arc::new(Native(lane)),
-            config: Payload::none(),
-            limits,
-            restart: RestartSettings::default(),
-            counters: Arc::default(),
-            callers: Default::default(),
-            pool: None,
-            graph: Arc::default(),
-        };
+        let spawn = Spawn { limits, ..Spawn::plain("double", Native(lane)) };
         let registry = Arc::new(Registry::default());
         let (actor, run, _none_gave_way) = registry.add(spawn, 100).unwrap();
         Self { actor, registry, task: tokio::spawn(run) }
