@@ -60,8 +60,8 @@ fn check_url(url: &str, grants: &str) {
     }
     let denied = Denied::new("double", &url).to_string();
     assert_one_line(&denied);
-    let told = denied.rsplit_once("`--http ").and_then(|(_, end)| end.strip_suffix('`'));
-    let told = told.expect("a denial ends in the flag that would grant it");
+    let told = denied.rsplit_once("the grant `http` for `").and_then(|(_, end)| end.strip_suffix('`'));
+    let told = told.expect("a denial ends in the grant that is missing");
     if !can_be_granted(&url) {
         return;
     }

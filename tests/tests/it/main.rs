@@ -8,11 +8,13 @@
 )]
 
 mod asks;
+mod attacks;
 mod bad_input;
 mod chaos;
 mod cli;
 mod components;
 mod contract;
+mod corpora;
 mod deadlines;
 mod deadlocks;
 mod documents;
