@@ -136,17 +136,30 @@ impl ActorRef {
     ///
     /// Dropping the future cancels the call: one that waits in the mailbox is not handled, a handler that
     /// runs is told to stop.
-    pub async fn ask_message(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
+    pub fn ask_message(
+        &self,
+        message: Message,
+        options: SendOptions,
+    ) -> impl Future<Output = Result<Payload, CallError>> + Send {
+        self.ask_shared(Arc::new(message), options)
+    }
+
+    /// [`Self::ask_message`], for whoever has the message in an `Arc` already.
+    pub(super) async fn ask_shared(
+        &self,
+        message: Arc<Message>,
+        options: SendOptions,
+    ) -> Result<Payload, CallError> {
         let answer = self.ask_once(message, options).await;
         // Also where nothing was waited for, who asks in a loop lets others have a turn now and then.
         tokio::task::consume_budget().await;
         answer
     }
 
-    async fn ask_once(&self, message: Message, options: SendOptions) -> Result<Payload, CallError> {
+    async fn ask_once(&self, message: Arc<Message>, options: SendOptions) -> Result<Payload, CallError> {
         let _wait = options.origin.begin_wait(self.id())?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let (message, deadline) = (Arc::new(message), Deadline::after(timeout));
+        let deadline = Deadline::after(timeout);
         let answer = match self.call(Arc::clone(&message), options.context(deadline)) {
             Call::Ended(Ok(Answer::Value(value))) => return Ok(value),
             Call::Ended(Ok(Answer::Stream(reader))) => last_item(reader).boxed(),
@@ -176,9 +189,18 @@ impl ActorRef {
     /// # Cancel safety
     ///
     /// As of [`Self::ask_message`].
-    pub async fn stream_message(
+    pub fn stream_message(
         &self,
         message: Message,
+        options: SendOptions,
+    ) -> impl Future<Output = Result<StreamReader, CallError>> + Send {
+        self.stream_shared(Arc::new(message), options)
+    }
+
+    /// [`Self::stream_message`], for whoever has the message in an `Arc` already.
+    pub(super) async fn stream_shared(
+        &self,
+        message: Arc<Message>,
         options: SendOptions,
     ) -> Result<StreamReader, CallError> {
         let resume_after = message.resume_after.unwrap_or(0);
@@ -191,10 +213,10 @@ impl ActorRef {
         })
     }
 
-    async fn open_once(&self, message: Message, options: SendOptions) -> Outcome {
+    async fn open_once(&self, message: Arc<Message>, options: SendOptions) -> Outcome {
         let _wait = options.origin.begin_wait(self.id())?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
-        let (message, deadline) = (Arc::new(message), Deadline::after(timeout));
+        let deadline = Deadline::after(timeout);
         let answer = match self.call(Arc::clone(&message), options.context(deadline)) {
             Call::Ended(outcome) => return outcome,
             Call::Pending(answer) => answer,

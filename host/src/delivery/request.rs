@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -20,7 +21,8 @@ use crate::wire::{CallError, ContextError, Message, Payload, RuntimeError, Runti
 #[must_use = "a request is sent only when it is awaited"]
 pub struct Request<Pattern> {
     to: ActorRef,
-    message: Result<Message, RuntimeError>,
+    /// Shared with nobody before it is sent. Behind a pointer, because each future around it would hold a copy of its own.
+    message: Result<Arc<Message>, RuntimeError>,
     options: SendOptions,
     retry: Option<Retry>,
     pattern: PhantomData<fn() -> Pattern>,
@@ -37,9 +39,13 @@ pub struct Tell(());
 
 impl<Pattern> Request<Pattern> {
     pub(super) fn new(to: ActorRef, method: &str, args: &(impl Serialize + ?Sized)) -> Self {
-        let message = Payload::from_value(args).map(|args| Message::new(method, args));
+        let message = Payload::from_value(args).map(|args| Arc::new(Message::new(method, args)));
         let message = message.map_err(|error| internal(format!("the arguments have no JSON form: {error}")));
         Self { to, message, options: SendOptions::default(), retry: None, pattern: PhantomData }
+    }
+
+    fn message_mut(&mut self) -> Option<&mut Message> {
+        self.message.as_mut().ok().map(Arc::make_mut)
     }
 
     /// How long to wait for the answer, or for the stream to begin.
@@ -50,7 +56,7 @@ impl<Pattern> Request<Pattern> {
 
     /// Names the message, so that an actor can tell a repeated one.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        if let Ok(message) = &mut self.message {
+        if let Some(message) = self.message_mut() {
             message.idempotency_key = Some(key.into());
         }
         self
@@ -68,7 +74,7 @@ impl<Pattern> Request<Pattern> {
         name: impl Into<String>,
         value: impl Into<String>,
     ) -> Result<Self, ContextError> {
-        if let Ok(message) = &mut self.message {
+        if let Some(message) = self.message_mut() {
             message.context = message.context.with(name, value)?;
         }
         Ok(self)
@@ -76,7 +82,7 @@ impl<Pattern> Request<Pattern> {
 
     /// Takes a stream up again after the item with this number. Above 2^53-1, the largest, it is that.
     pub fn resume_after(mut self, number: u64) -> Self {
-        if let Ok(message) = &mut self.message {
+        if let Some(message) = self.message_mut() {
             message.resume_after = Some(number.min(NUMBER_MAX));
         }
         self
@@ -95,7 +101,7 @@ impl<R> Request<Ask<R>> {
     /// The timeout is that of each try.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
-        if let Ok(message) = &mut self.message {
+        if let Some(message) = self.message_mut() {
             message.idempotency_key.get_or_insert_with(new_key);
         }
         self
@@ -106,8 +112,8 @@ impl<R> Request<Ask<R>> {
         let Self { to, message, options, retry, .. } = self;
         let message = message?;
         match retry {
-            None => to.ask_message(message, options).await,
-            Some(retry) => retry.run(|| to.ask_message(message.clone(), options.clone())).await,
+            None => to.ask_shared(message, options).await,
+            Some(retry) => retry.run(|| to.ask_shared(Arc::clone(&message), options.clone())).await,
         }
     }
 }
@@ -131,7 +137,7 @@ impl IntoFuture for Request<Open> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        async move { self.to.stream_message(self.message?, self.options).await }.boxed()
+        async move { self.to.stream_shared(self.message?, self.options).await }.boxed()
     }
 }
 
@@ -140,7 +146,7 @@ impl IntoFuture for Request<Tell> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        async move { self.to.tell_message(self.message?, self.options).await }.boxed()
+        async move { self.to.tell_message(Arc::unwrap_or_clone(self.message?), self.options).await }.boxed()
     }
 }
 

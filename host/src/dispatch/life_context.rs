@@ -50,12 +50,13 @@ impl LifeContext {
     }
 
     /// Says that the life has started, and what the actor says of itself.
-    pub fn ready(&self, birth: &Birth, description: Description) {
+    pub fn ready(&self, birth: &Birth, description: impl Into<Arc<Description>>) {
+        let description = description.into();
         let dispatch = &*self.dispatch;
         let methods: Methods =
             description.methods.iter().map(|method| (method.name.clone(), method.kind)).collect();
         dispatch.in_flight().set_methods(methods);
-        *dispatch.description.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(description);
+        *dispatch.description.lock().unwrap_or_else(PoisonError::into_inner) = description;
         dispatch.lifecycle.apply(Event::Ready);
         tracing::info!(actor = %birth.id, generation = %birth.generation, "running");
         dispatch.lifecycle.signals().send(Signal::DeadlinesChanged);
@@ -94,8 +95,7 @@ impl LifeContext {
     /// What goes along with a call, for what is sent from within it; nothing with one that has ended.
     #[must_use]
     pub fn call_context(&self, call: CallId) -> Context {
-        let message = self.dispatch.in_flight().message(call).cloned();
-        message.map(|message| message.context.clone()).unwrap_or_default()
+        self.dispatch.in_flight().message(call).map(|message| message.context.clone()).unwrap_or_default()
     }
 
     /// The actor that sent the message of a call; none from outside, and for a call that has ended.

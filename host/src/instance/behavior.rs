@@ -1,6 +1,6 @@
 //! A component as what runs in an actor.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
@@ -39,7 +39,10 @@ impl WasmBehavior {
         memory: Budget,
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
-        Self { household: Household { grants, directory, counters, http, memory }, program }
+        Self {
+            household: Household { grants, directory, counters, http, memory, described: OnceLock::new() },
+            program,
+        }
     }
 
     /// Asks the component what it says of itself, in an instance that does nothing else.

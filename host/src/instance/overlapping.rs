@@ -4,6 +4,8 @@
 //! computes, neither is looked at; the supervisor outside still is. A trap in one call ends all calls of the
 //! life: wasmtime lets none go on.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -36,7 +38,8 @@ pub(super) async fn live(
         Err(trap) => return exit_reason(&trap, store.data()),
     };
     let actor = instance.pulsing_actor_async_actor();
-    let exit = store.run_concurrent(async |accessor| work(actor, accessor, birth, &context).await).await;
+    let exit =
+        store.run_concurrent(async |accessor| work(household, actor, accessor, birth, &context).await).await;
     match exit.and_then(|exit| exit) {
         Ok(exit) => exit,
         Err(trap) => exit_reason(&trap, store.data()),
@@ -63,14 +66,18 @@ pub(super) async fn describe(
 
 /// Works until there is a stop, or a trap.
 async fn work(
+    household: &Household,
     actor: &Exports,
     accessor: &Accessor<Guest>,
     birth: Birth,
     context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
-    let description = match Description::parse(&actor.call_describe(accessor).await?) {
-        Ok(description) => description,
-        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error.to_string()))),
+    let description = match household.described.get() {
+        Some(description) => Arc::clone(description),
+        None => match household.describe(&actor.call_describe(accessor).await?) {
+            Ok(description) => description,
+            Err(exit) => return Ok(exit),
+        },
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
         let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));

@@ -2,6 +2,8 @@
 //!
 //! The futures of calls are never dropped half-way but with the whole store: a dropped call poisons it.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 
 use super::bindings::serial::exports::pulsing::actor::actor::Guest as Exports;
@@ -26,7 +28,7 @@ pub(super) async fn live(
         Ok(store) => store,
         Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
     };
-    match work(pre, &mut store, birth, &context).await {
+    match work(household, pre, &mut store, birth, &context).await {
         Ok(exit) => exit,
         Err(trap) => exit_reason(&trap, store.data()),
     }
@@ -51,6 +53,7 @@ pub(super) async fn describe(
 
 /// Works until there is a stop, or a trap.
 async fn work(
+    household: &Household,
     pre: &SerialPre<Guest>,
     store: &mut Store<Guest>,
     birth: Birth,
@@ -59,9 +62,12 @@ async fn work(
     let instance: Serial = pre.instantiate_async(&mut *store).await?;
     let actor = instance.pulsing_actor_actor();
     let max_bytes = context.limits().message_max_bytes();
-    let description = match Description::parse(&actor.call_describe(&mut *store).await?) {
-        Ok(description) => description,
-        Err(error) => return Ok(ExitReason::StartFailed(ActorError::system(error.to_string()))),
+    let description = match household.described.get() {
+        Some(description) => Arc::clone(description),
+        None => match household.describe(&actor.call_describe(&mut *store).await?) {
+            Ok(description) => description,
+            Err(exit) => return Ok(exit),
+        },
     };
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
         return Ok(ExitReason::StartFailed(error_in(error, max_bytes.min(TEXT_MAX_BYTES))));

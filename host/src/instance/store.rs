@@ -1,6 +1,6 @@
 //! What belongs to one life: its store, and the state that host functions find there.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -13,10 +13,12 @@ use super::log::{LogPipe, Output};
 use super::peer_streams::PeerStreams;
 use crate::budget::Budget;
 use crate::delivery::{Directory, Peers};
-use crate::dispatch::LifeContext;
+use crate::dispatch::{Description, LifeContext};
+use crate::exit::ExitReason;
 use crate::grants::{DirGrant, Grants};
 use crate::id::CallId;
 use crate::observe::Counters;
+use crate::wire::ActorError;
 
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
@@ -40,6 +42,21 @@ pub(super) struct Household {
     pub(super) http: Arc<HttpClient>,
     /// The memory of all lives of the host.
     pub(super) memory: Budget,
+    /// What the component says of itself, which is the same in every life: so only the first is asked.
+    pub(super) described: OnceLock<Arc<Description>>,
+}
+
+impl Household {
+    /// Reads what the component says of itself, and keeps it for all lives to come.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no description, why: an end of the life that said so.
+    pub(super) fn describe(&self, text: &str) -> Result<Arc<Description>, ExitReason> {
+        let description = Description::parse(text)
+            .map_err(|error| ExitReason::StartFailed(ActorError::system(error.to_string())))?;
+        Ok(Arc::clone(self.described.get_or_init(|| Arc::new(description))))
+    }
 }
 
 /// What host functions find in a life's store.

@@ -3,6 +3,8 @@
 //! What is left of a caller's time goes along, and its context; a call that is told to stop cancels what it waits for.
 //! Bounded: a guest holds at most `open_streams` streams of others.
 
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -84,7 +86,12 @@ impl Guest {
             let text = format!("the mailbox of `{}` has had no room for {limit}", peer.id());
             Err(RuntimeError::new(RuntimeErrorKind::MailboxFull, text))
         };
-        tokio::time::timeout(limit, peer.tell_message(message, options)).await.unwrap_or_else(late)
+        let mut told = pin!(peer.tell_message(message, options));
+        // Most find room at once; a timer, and the clock for it, would cost them more than the tell itself.
+        match futures::poll!(&mut told) {
+            Poll::Ready(told) => told,
+            Poll::Pending => tokio::time::timeout(limit, told).await.unwrap_or_else(late),
+        }
     }
 
     /// Takes what the host needs to keep a message of the guest on its way.
