@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::files;
 use crate::grants::Grants;
 use crate::id::ActorName;
 use crate::limits::{HostLimits, Limits};
@@ -99,11 +100,7 @@ impl HostConfig {
     /// Reads the file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let unreadable = |error: String| ConfigError::Unreadable { file: file.to_owned(), error };
-        let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
-        if !metadata.is_file() || metadata.len() > FILE_MAX_BYTES {
-            return Err(unreadable(format!("it is no file of at most {FILE_MAX_BYTES} bytes")));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        let text = files::read_text(file, FILE_MAX_BYTES).map_err(|error| unreadable(error.to_string()))?;
         Self::parse(&text, file)
     }
 

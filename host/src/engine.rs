@@ -66,11 +66,11 @@ impl Engines {
         self.trusts_compiled
     }
 
-    /// The folder of compiled code, where whoever may write to `folder` could put other code there, which the next host
-    /// would run.
+    /// The folder of compiled code. Whoever may write there, or on the way to it, could put other code there, which the
+    /// next host would run.
     #[must_use]
-    pub fn cache_within_reach_of(&self, folder: &Path) -> Option<&Path> {
-        self.cache.as_ref().filter(|cache| cache.is_within_reach_of(folder)).map(CodeCache::dir)
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.cache.as_ref().map(CodeCache::dir)
     }
 
     fn cache(&self) -> Option<&CodeCache> {

@@ -18,6 +18,7 @@ use crate::delivery::{ActorRef, Directory};
 use crate::dispatch::{Behavior, Description};
 use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
 use crate::execution::BackgroundPool;
+use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::ActorId;
 use crate::instance::{Program, Programs, WasmBehavior, need};
@@ -34,6 +35,7 @@ pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     trusts_compiled: bool,
     limits: HostLimits,
+    read_elsewhere: Vec<PathBuf>,
 }
 
 impl HostBuilder {
@@ -49,6 +51,14 @@ impl HostBuilder {
     #[must_use]
     pub fn trust_compiled(mut self, trusts_compiled: bool) -> Self {
         self.trusts_compiled = trusts_compiled;
+        self
+    }
+
+    /// Names a file that the program reads by itself: its configuration, a token, a key. No actor of this host may be
+    /// granted to write where it is, nor on the way to it. May be called for each such file.
+    #[must_use]
+    pub fn reads(mut self, file: impl Into<PathBuf>) -> Self {
+        self.read_elsewhere.push(file.into());
         self
     }
 
@@ -68,8 +78,10 @@ impl HostBuilder {
         let engines = Engines::new(self.cache_dir)?.trust_compiled(self.trusts_compiled);
         let programs = Arc::new(Programs::new(engines)?);
         let pool = BackgroundPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
+        let reach = Reach::new(programs.cache_dir(), &self.read_elsewhere);
         Ok(Host {
             programs,
+            reach,
             registry: Arc::default(),
             tasks: Mutex::default(),
             pool,
@@ -84,6 +96,8 @@ impl HostBuilder {
 /// Runs actors.
 pub struct Host {
     programs: Arc<Programs>,
+    /// Where actors may write, and what must lie elsewhere.
+    reach: Reach,
     registry: Arc<Registry>,
     tasks: Mutex<Tasks>,
     pool: BackgroundPool,
@@ -170,6 +184,40 @@ pub enum SpawnError {
         /// That of the code.
         cache: PathBuf,
     },
+    /// It could change what the host reads.
+    #[error(
+        "the folder {} is granted, and {} is in it or on the way through it, which {what}: grant another folder{}, or keep the file elsewhere", dir.display(), file.display(), reading_helps(*what)
+    )]
+    HostFileGranted {
+        /// The folder that was granted.
+        dir: PathBuf,
+        /// The file, as it is named to the host.
+        file: PathBuf,
+        /// What it is to the host.
+        what: HostFile,
+    },
+    /// An actor could put something else in the place of a folder that is granted.
+    #[error(
+        "the folder {} is granted to `{inner_of}`, and is in {} or on the way through it, where `{outer_of}` may write, which could put a link to anywhere in its place: grant {} for reading only, or folders that lie apart", inner.display(), outer.display(), outer.display()
+    )]
+    GrantWithinGrant {
+        /// The folder that another one leads to.
+        inner: PathBuf,
+        /// Whose grant it is.
+        inner_of: ActorId,
+        /// The one that may be written to.
+        outer: PathBuf,
+        /// By whom; also one that has ended in this host.
+        outer_of: ActorId,
+    },
+    /// A folder that it is granted cannot be opened.
+    #[error("the granted folder {} cannot be opened: {error}", dir.display())]
+    FolderUnusable {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system says.
+        error: String,
+    },
     /// Another actor has the name.
     #[error("an actor called `{name}` runs already; stop it first, or give another name")]
     NameTaken {
@@ -182,6 +230,26 @@ pub enum SpawnError {
         /// How many.
         max: usize,
     },
+}
+
+/// A folder through which the host could be read is not granted for reading either.
+fn reading_helps(what: HostFile) -> &'static str {
+    if what == HostFile::Processes { "" } else { ", or this one for reading only" }
+}
+
+impl From<Conflict> for SpawnError {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Unusable { dir, error } => Self::FolderUnusable { dir, error },
+            Conflict::HostFile { dir, file: cache, what: HostFile::CompiledCode } => {
+                Self::CacheGranted { dir, cache }
+            }
+            Conflict::HostFile { dir, file, what } => Self::HostFileGranted { dir, file, what },
+            Conflict::Within { inner, inner_of, outer, outer_of } => {
+                Self::GrantWithinGrant { inner, inner_of, outer, outer_of }
+            }
+        }
+    }
 }
 
 /// What a component is, found out without running it for anybody.
@@ -226,7 +294,9 @@ impl Host {
     ///
     /// Dropping the future spawns nothing; a compilation under way goes on, into the cache.
     pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
-        self.keep_from_cache(&spec.grants)?;
+        // Before the component is read: from here on, nobody is granted to put another one there.
+        let folders = self.claim(&spec).await?;
+        let claim = folders.claim.clone();
         let program = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
         let callers = spec.grants.from.clone();
@@ -237,6 +307,7 @@ impl Host {
             self.directory(),
             Arc::clone(&counters),
             self.memory.clone(),
+            folders,
         );
         let id = spec.id;
         let spawn = Spawn {
@@ -256,6 +327,9 @@ impl Host {
             NoPlace::NameTaken => SpawnError::NameTaken { name: id.clone() },
             NoPlace::Full => SpawnError::TooMany { max: self.actors_max },
         })?;
+        if let Some(claim) = claim {
+            claim.used();
+        }
         tasks.spawn(id, run, gave_way.as_ref());
         Ok(actor)
     }
@@ -266,16 +340,22 @@ impl Host {
         Arc::downgrade(&registry)
     }
 
-    /// Sees to it that nothing an actor may write to is run as machine code.
-    fn keep_from_cache(&self, grants: &Grants) -> Result<(), SpawnError> {
-        for grant in grants.dirs.iter().filter(|grant| !grant.read_only) {
-            // One that cannot be found is refused when the actor starts.
-            let Ok(dir) = grant.host.canonicalize() else { continue };
-            if let Some(cache) = self.programs.cache_within_reach_of(&dir) {
-                return Err(SpawnError::CacheGranted { dir: grant.host.clone(), cache: cache.to_owned() });
+    /// Opens the folders of an actor, unless somebody could write where others look something up.
+    async fn claim(&self, spec: &ActorSpec) -> Result<Folders, SpawnError> {
+        let (reach, id, dirs) = (self.reach.clone(), spec.id.clone(), spec.grants.dirs.clone());
+        let component = match &spec.component {
+            ComponentSource::File(path) => Some(path.clone()),
+            ComponentSource::Bytes(_) => None,
+        };
+        let claim = move || reach.claim(&id, &dirs, component.as_deref());
+        match tokio::task::spawn_blocking(claim).await {
+            Ok(claimed) => Ok(claimed?),
+            Err(failed) => Err(LoadError::Unfit {
+                name: spec.component.name(),
+                error: format!("its folders cannot be looked up: {failed}"),
             }
+            .into()),
         }
-        Ok(())
     }
 
     async fn load(&self, source: ComponentSource) -> Result<Arc<Program>, LoadError> {
@@ -312,6 +392,7 @@ impl Host {
             self.directory(),
             Arc::default(),
             self.memory.clone(),
+            Folders::default(),
         );
         let description =
             behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;

@@ -7,6 +7,7 @@
 mod behavior;
 mod bindings;
 mod convert;
+mod folders;
 mod imports;
 mod limiter;
 mod log;

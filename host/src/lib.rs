@@ -33,6 +33,7 @@ mod dispatch;
 mod engine;
 mod execution;
 mod exit;
+mod files;
 mod grants;
 mod host;
 mod id;
@@ -58,6 +59,7 @@ pub use self::engine::{
     BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
 };
 pub use self::exit::{ExitReason, Overdue};
+pub use self::files::HostFile;
 pub use self::grants::http::HttpGrant;
 pub use self::grants::{Caller, Callers, DirGrant, Grants, Need};
 pub use self::host::{ActorSpec, Host, HostBuilder, Import, Report, SpawnError};

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use super::failure::Failure;
 use crate::gateway::json;
@@ -31,11 +32,18 @@ pub(super) fn read_any(arguments: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// The file that arguments are in, where they are in one.
+pub(super) fn file(arguments: &str) -> Option<&Path> {
+    arguments.strip_prefix('@').map(Path::new)
+}
+
 fn text_or_file(arguments: &str) -> Result<Vec<u8>, Failure> {
-    match arguments.strip_prefix('@') {
+    match file(arguments) {
         Some(path) => {
-            let file = File::open(path).map_err(|error| Failure::usage(format!("{path}: {error}")))?;
-            to_end(file, path)
+            let shown = path.display().to_string();
+            // Not a plain file alone: `@/dev/stdin` and `@<(…)` of a shell are pipes, and waited for as stdin is.
+            let file = File::open(path).map_err(|error| Failure::usage(format!("{shown}: {error}")))?;
+            to_end(file, &shown)
         }
         None if arguments == "-" => to_end(std::io::stdin().lock(), "stdin"),
         None => Ok(arguments.as_bytes().to_vec()),

@@ -7,7 +7,6 @@
 //! sdk = "sdk/guest-sdk/python"            # not for Rust: there it is a dependency
 //! ```
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +14,14 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use crate::files::{self, ReadError};
 use crate::id::ActorName;
 use crate::text::one_line;
 
 /// What a folder is recognised by.
 pub(super) const FILE: &str = "pulsing.toml";
+/// The most bytes that it has.
+const FILE_MAX_BYTES: u64 = 1 << 20;
 const MESSAGE_MAX_CHARS: usize = 500;
 
 /// A language that actors are written in.
@@ -76,11 +78,13 @@ impl Project {
     pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         let file = folder.join(FILE);
         let shown = file.display();
-        let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Failure::usage(format!(
+        let text = files::read_text(&file, FILE_MAX_BYTES).map_err(|error| match error {
+            ReadError::Unreadable(error) if error.kind() == ErrorKind::NotFound => Failure::usage(format!(
                 "{shown}: no such file; go to the folder of a project, or begin one with `pulsing-host new NAME --lang LANGUAGE`"
             )),
-            _ => Failure::usage(format!("{shown}: cannot be read: {error}")),
+            ReadError::Unreadable(_) | ReadError::TooLarge { .. } => {
+                Failure::usage(format!("{shown}: cannot be read: {error}"))
+            }
         })?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| {
             let line = error

@@ -26,7 +26,7 @@ use crate::exit::ExitReason;
 use crate::gateway::{BindError, Gateway, Options};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant};
-use crate::host::{ActorSpec, Host, SpawnError};
+use crate::host::{ActorSpec, Host, HostBuilder, SpawnError};
 use crate::id::ActorId;
 use crate::policy::RestartPolicy;
 
@@ -109,9 +109,10 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
     open_files::raise();
     let (cache, trusts_compiled) = (args.cache.clone(), args.trust_compiled);
-    let Plan { listen, token, limits, actors } = Plan::new(args)?;
+    let Plan { listen, token, limits, files, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
-    let host = cache.host(Host::builder().limits(limits).trust_compiled(trusts_compiled))?;
+    let builder = Host::builder().limits(limits).trust_compiled(trusts_compiled);
+    let host = cache.host(files.into_iter().fold(builder, HostBuilder::reads))?;
     let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(|error| match error {
         BindError::NeedsToken { .. } => Failure::usage(format!("{error}; `--token-file` gives one")),
@@ -155,6 +156,10 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
             SpawnError::CacheGranted { .. } => {
                 Failure::usage(format!("{error}; see `:ro` of `--dir`, and `--cache-dir`"))
             }
+            SpawnError::HostFileGranted { .. } | SpawnError::GrantWithinGrant { .. } => {
+                Failure::usage(format!("{error}; see `:ro` of `--dir`"))
+            }
+            SpawnError::FolderUnusable { .. } => Failure::usage(error),
         })?);
     }
     for actor in actors {

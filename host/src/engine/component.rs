@@ -1,9 +1,7 @@
 //! From a file to compiled code.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +14,7 @@ use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
 use super::error::LoadError;
 use super::preview::{Preview, preview};
 use super::progress::telling;
+use crate::files::{self, ReadError};
 use crate::wire::Lane;
 
 /// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
@@ -179,30 +178,12 @@ fn take_or_compile(
     Ok((component, CodeOrigin::Compiled))
 }
 
-fn read(name: &str, path: &PathBuf) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: std::io::Error| LoadError::Unreadable {
-        name: name.to_owned(),
-        error: match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            _ => error.to_string(),
-        },
-    };
-    let refused = |error: &str| LoadError::Unreadable { name: name.to_owned(), error: error.to_owned() };
-    // Before it is opened: opening a pipe waits for its other end.
-    let metadata = path.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(refused("this is a folder; give a .wasm file"));
-    }
-    if !metadata.is_file() {
-        return Err(refused("this is no plain file"));
-    }
-    let bytes = metadata.len();
-    if bytes > COMPONENT_MAX_BYTES {
-        return Err(LoadError::TooLarge { name: name.to_owned(), bytes, max: COMPONENT_MAX_BYTES });
-    }
-    let mut content = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
-    let file = File::open(path).map_err(unreadable)?;
-    // The file may grow while it is read.
-    file.take(COMPONENT_MAX_BYTES).read_to_end(&mut content).map_err(unreadable)?;
-    Ok(content)
+fn read(name: &str, path: &Path) -> Result<Vec<u8>, LoadError> {
+    files::read(path, COMPONENT_MAX_BYTES).map_err(|error| {
+        let name = name.to_owned();
+        match error {
+            ReadError::TooLarge { bytes, max } => LoadError::TooLarge { name, bytes, max },
+            ReadError::Unreadable(_) => LoadError::Unreadable { name, error: error.to_string() },
+        }
+    })
 }

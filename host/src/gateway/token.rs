@@ -3,13 +3,14 @@
 //! Read from a file, on both sides; never shown, never logged. Compared in constant time.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use thiserror::Error;
+
+use crate::files::{self, LastLink};
 
 /// The secret that lets a client in. Cheap to clone.
 #[derive(Clone)]
@@ -63,7 +64,7 @@ impl Token {
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         const FILE_MAX_BYTES: u64 = 4096;
         let mut text = String::new();
-        File::open(path)
+        files::open(path, LastLink::Followed)
             .and_then(|file| file.take(FILE_MAX_BYTES).read_to_string(&mut text))
             .map_err(|error| TokenError::Unreadable { path: path.to_owned(), error })?;
         Self::new(text.trim()).ok_or_else(|| TokenError::Unfit { path: path.to_owned() })

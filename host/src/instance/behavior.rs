@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::folders::OpenFolders;
 use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
 use super::store::Household;
@@ -12,6 +13,7 @@ use crate::delivery::Directory;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Behavior, Birth, Description};
 use crate::exit::ExitReason;
+use crate::files::Folders;
 use crate::grants::Grants;
 use crate::id::ActorName;
 use crate::limits::Limits;
@@ -28,7 +30,7 @@ pub(crate) struct WasmBehavior {
 
 impl WasmBehavior {
     /// Lives of a program look for other actors in `directory`, count in `counters`, and take their memory from that of
-    /// the host.
+    /// the host. All of them use the same open `folders`.
     #[must_use]
     pub(crate) fn new(
         programs: &Programs,
@@ -37,10 +39,13 @@ impl WasmBehavior {
         directory: Weak<dyn Directory>,
         counters: Arc<Counters>,
         memory: Budget,
+        folders: Folders,
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
+        let folders = OpenFolders::new(folders);
+        let described = OnceLock::new();
         Self {
-            household: Household { grants, directory, counters, http, memory, described: OnceLock::new() },
+            household: Household { grants, folders, directory, counters, http, memory, described },
             program,
         }
     }

@@ -19,6 +19,7 @@ use wasmtime::component::{Accessor, HasSelf, Linker};
 
 use super::bindings;
 use super::bindings::by_futures::pulsing::actor::{future_http, future_system};
+use super::folders;
 use super::store::Guest;
 use crate::grants::Need;
 use crate::wire::Lane;
@@ -92,6 +93,7 @@ pub(crate) fn need(import: &str) -> Need {
 pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    folders::add_to_linker(&mut linker)?;
     match lane {
         Lane::Serial => {
             http::add_to_linker(&mut linker)?;

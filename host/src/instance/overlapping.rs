@@ -20,7 +20,6 @@ use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
-use crate::wire::ActorError;
 
 /// Lives one life of an overlapping actor.
 pub(super) async fn live(
@@ -29,10 +28,7 @@ pub(super) async fn live(
     birth: Birth,
     context: LifeContext,
 ) -> ExitReason {
-    let mut store = match new_store(pre.engine(), household, context.clone()) {
-        Ok(store) => store,
-        Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
-    };
+    let mut store = new_store(pre.engine(), household, context.clone());
     let instance: Overlapping = match pre.instantiate_async(&mut store).await {
         Ok(instance) => instance,
         Err(trap) => return exit_reason(&trap, store.data()),
@@ -52,7 +48,7 @@ pub(super) async fn describe(
     household: &Household,
     context: LifeContext,
 ) -> Result<Description, String> {
-    let mut store = new_store(pre.engine(), household, context).map_err(|error| error.to_string())?;
+    let mut store = new_store(pre.engine(), household, context);
     let described = async {
         let instance: Overlapping = pre.instantiate_async(&mut store).await?;
         let actor = instance.pulsing_actor_async_actor();

@@ -64,10 +64,10 @@ impl Programs {
         Ok(Self { engines, serial, overlapping, network: Network::new(), loaded: Mutex::default() })
     }
 
-    /// As of [`Engines::cache_within_reach_of`].
+    /// As of [`Engines::cache_dir`].
     #[must_use]
-    pub fn cache_within_reach_of(&self, folder: &Path) -> Option<&Path> {
-        self.engines.cache_within_reach_of(folder)
+    pub fn cache_dir(&self) -> Option<&Path> {
+        self.engines.cache_dir()
     }
 
     /// The program of a component: that which other actors run already, or a new one.

@@ -15,7 +15,6 @@ use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
 use crate::exit::{ExitReason, TEXT_MAX_BYTES};
 use crate::id::CallId;
-use crate::wire::ActorError;
 
 /// Lives one life of a serial actor.
 pub(super) async fn live(
@@ -24,10 +23,7 @@ pub(super) async fn live(
     birth: Birth,
     context: LifeContext,
 ) -> ExitReason {
-    let mut store = match new_store(pre.engine(), household, context.clone()) {
-        Ok(store) => store,
-        Err(error) => return ExitReason::StartFailed(ActorError::system(error.to_string())),
-    };
+    let mut store = new_store(pre.engine(), household, context.clone());
     match work(household, pre, &mut store, birth, &context).await {
         Ok(exit) => exit,
         Err(trap) => exit_reason(&trap, store.data()),
@@ -40,7 +36,7 @@ pub(super) async fn describe(
     household: &Household,
     context: LifeContext,
 ) -> Result<Description, String> {
-    let mut store = new_store(pre.engine(), household, context).map_err(|error| error.to_string())?;
+    let mut store = new_store(pre.engine(), household, context);
     let described = async {
         let instance: Serial = pre.instantiate_async(&mut store).await?;
         instance.pulsing_actor_actor().call_describe(&mut store).await

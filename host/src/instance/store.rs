@@ -4,8 +4,9 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::folders::OpenFolders;
 use super::imports::Parking;
 use super::imports::http::{Exchanges, HttpClient, WasiHttp};
 use super::limiter::Limiter;
@@ -15,7 +16,7 @@ use crate::budget::Budget;
 use crate::delivery::{Directory, Peers};
 use crate::dispatch::{Description, LifeContext};
 use crate::exit::ExitReason;
-use crate::grants::{DirGrant, Grants};
+use crate::grants::Grants;
 use crate::id::CallId;
 use crate::observe::Counters;
 use crate::wire::ActorError;
@@ -37,6 +38,7 @@ const HANDLES_MAX: usize = 2048;
 /// What all lives of an actor have in common.
 pub(super) struct Household {
     pub(super) grants: Grants,
+    pub(super) folders: OpenFolders,
     pub(super) directory: Weak<dyn Directory>,
     pub(super) counters: Arc<Counters>,
     pub(super) http: Arc<HttpClient>,
@@ -62,6 +64,7 @@ impl Household {
 /// What host functions find in a life's store.
 pub(super) struct Guest {
     wasi: WasiCtx,
+    pub(super) folders: OpenFolders,
     /// Before `table`: fields are dropped in their order.
     pub(super) wasi_http: WasiHttp,
     pub(super) table: ResourceTable,
@@ -86,20 +89,8 @@ impl WasiView for Guest {
     }
 }
 
-/// Why a life's store cannot be made: a granted folder cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("the granted folder {dir} cannot be opened: {error}")]
-pub(super) struct StoreError {
-    dir: String,
-    error: String,
-}
-
 /// Makes the store of a life.
-pub(super) fn new_store(
-    engine: &Engine,
-    household: &Household,
-    context: LifeContext,
-) -> Result<Store<Guest>, StoreError> {
+pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeContext) -> Store<Guest> {
     let limits = context.limits();
     let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&context));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
@@ -111,7 +102,8 @@ pub(super) fn new_store(
     let mut table = ResourceTable::new();
     table.set_max_capacity(HANDLES_MAX);
     let guest = Guest {
-        wasi: wasi(&household.grants, &context, stderr.clone())?,
+        wasi: wasi(&household.grants, &context, stderr.clone()),
+        folders: household.folders.clone(),
         wasi_http: WasiHttp::new(Arc::clone(&household.http), context.clone(), outgoing.clone()),
         table,
         limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
@@ -135,7 +127,7 @@ pub(super) fn new_store(
         store.data().context.preempted();
         Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
     });
-    Ok(store)
+    store
 }
 
 /// How much of a guest's output is logged in a second, of each of its two.
@@ -150,18 +142,14 @@ fn handover_max_bytes(context: &LifeContext) -> usize {
     limits.message_max_bytes().saturating_mul(items).clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES)
 }
 
-/// The guest's view of the machine: clocks, random numbers, its log, and what was granted.
-fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> Result<WasiCtx, StoreError> {
+/// The guest's view of the machine: clocks, random numbers, its log, and what was granted. Its folders are
+/// [`OpenFolders`].
+fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(LogPipe::new(context.id().clone(), Output::Stdout, log_max(context))).stderr(stderr);
     wasi.arg(context.id().as_str());
     for (name, value) in &grants.env {
         wasi.env(name, value);
     }
-    for DirGrant { host, guest, read_only } in &grants.dirs {
-        let perms = if *read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        wasi.preopened_dir(host, guest, perms)
-            .map_err(|error| StoreError { dir: host.display().to_string(), error: format!("{error:#}") })?;
-    }
-    Ok(wasi.build())
+    wasi.build()
 }

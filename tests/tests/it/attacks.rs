@@ -1,2 +1,4 @@
 //! What guests, clients and files do to a host on purpose, and what must come of it. Each topic is a kind of attack; its
 //! mechanism stands in `docs/security.md`.
+
+mod folders;

@@ -18,6 +18,7 @@ const LAYERS: [Layer; 5] = [
             "config",
             "description",
             "exit",
+            "files",
             "grants",
             "id",
             "limits",

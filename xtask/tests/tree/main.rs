@@ -11,6 +11,7 @@ mod graph;
 mod layers;
 mod markdown;
 mod modules;
+mod opening;
 mod rooms;
 mod semantics;
 mod snippets;

@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub(super) listen: SocketAddr,
     pub(super) token: Option<Token>,
     pub(super) limits: HostLimits,
+    /// What was read for this: no actor may write there.
+    pub(super) files: Vec<PathBuf>,
     pub(super) actors: Vec<ActorSpec>,
 }
 
@@ -33,10 +35,13 @@ impl Plan {
     ///
     /// What is wrong, with the file, flag or line that it is wrong in.
     pub(super) fn new(args: RunArgs) -> Result<Self, Failure> {
-        let config = args.config.as_deref().map(HostConfig::read).transpose().map_err(Failure::usage)?;
+        let mut files = Files::default();
+        let config = args.config.as_deref().map(|file| HostConfig::read(files.noted(file)));
+        let config = config.transpose().map_err(Failure::usage)?;
         let config = config.unwrap_or_default();
         let token_file = args.token_file.or(config.token_file);
-        let token = token_file.as_deref().map(Token::read).transpose().map_err(Failure::usage)?;
+        let token = token_file.as_deref().map(|file| Token::read(files.noted(file)));
+        let token = token.transpose().map_err(Failure::usage)?;
         let mut actors = ByName::new();
         for (name, actor) in config.actors {
             add(&mut actors, actor.component.clone(), configured(name, actor)?)?;
@@ -44,7 +49,9 @@ impl Plan {
         if args.name.is_some() && args.components.len() != 1 {
             return Err(Failure::usage("--name names one actor: give one component with it"));
         }
-        let payload = args.actors.actor_config.as_deref().map(arguments::read_any).transpose()?;
+        let payload = args.actors.actor_config.as_deref();
+        payload.and_then(arguments::file).map(|file| files.noted(file));
+        let payload = payload.map(arguments::read_any).transpose()?;
         let payload = payload.map_or_else(Payload::none, Payload::json);
         for component in args.components {
             let name = actor_name(args.name.as_deref(), &component)?;
@@ -58,7 +65,19 @@ impl Plan {
             memory_max: args.host_memory_max.or(config.limits.memory_max),
             actors: args.actors_max.or(config.limits.actors),
         };
-        Ok(Self { listen: args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT), token, limits, actors })
+        let listen = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
+        Ok(Self { listen, token, limits, files: files.0, actors })
+    }
+}
+
+/// The files that a host is told to read, beside components, each noted where it is read.
+#[derive(Default)]
+struct Files(Vec<PathBuf>);
+
+impl Files {
+    fn noted<'a>(&mut self, file: &'a Path) -> &'a Path {
+        self.0.push(file.to_owned());
+        file
     }
 }
 

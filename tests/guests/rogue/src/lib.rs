@@ -1,12 +1,18 @@
 //! A serial guest that misbehaves as it is told: one method for each fault.
 
 use std::collections::BTreeMap;
+use std::ffi::{CString, c_char, c_int};
 use std::hint::black_box;
 use std::time::Duration;
 
 use pulsing_guest::blocking::{self, ActorRef};
 use pulsing_guest::serde::Deserialize;
 use pulsing_guest::{Call, Error, Retry};
+
+unsafe extern "C" {
+    /// Of the C library. Rust's own way to it is not stable.
+    fn symlink(target: *const c_char, at: *const c_char) -> c_int;
+}
 
 #[derive(Default)]
 struct Rogue {
@@ -100,6 +106,32 @@ impl Rogue {
 
     fn read_file(&self, path: String) -> Result<String, Error> {
         Ok(std::fs::read_to_string(path)?)
+    }
+
+    fn write_file(&self, path: String, text: String) -> Result<(), Error> {
+        Ok(std::fs::write(path, text)?)
+    }
+
+    fn list(&self, path: String) -> Result<Vec<String>, Error> {
+        let mut names = std::fs::read_dir(path)?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<Vec<_>, Error>>()?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn rename(&self, from: String, to: String) -> Result<(), Error> {
+        Ok(std::fs::rename(from, to)?)
+    }
+
+    /// Makes a link at `at` that leads to `target`.
+    fn symlink(&self, target: String, at: String) -> Result<(), Error> {
+        let [target, at] = [target, at].map(|path| CString::new(path).unwrap_or_default());
+        // SAFETY: both are texts that end with a zero, for the time of the call.
+        match unsafe { symlink(target.as_ptr(), at.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error().into()),
+        }
     }
 
     fn environment(&self) -> Vec<String> {
