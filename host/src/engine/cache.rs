@@ -5,9 +5,12 @@
 //! engine's own cache costs beside this is in docs/design/0011.
 //!
 //! The code is run as it is found. So a file is taken only where this user or the system's own wrote it, and nobody may
-//! write to it; it comes into the folder whole, by its last name, and no host ever writes to it again. All files together
-//! have [`TOTAL_MAX_BYTES`] at most: whichever were not used for the longest time go. Once the folder is open, nothing that
-//! fails here keeps a component from running.
+//! write to it; it comes into the folder whole, by its last name, and no host ever writes to it again. All of it is read
+//! before it is mapped, and has to be what was written, under its own name ([`seal`]). What is damaged is removed and made
+//! anew. All files together have [`TOTAL_MAX_BYTES`] at most: whichever were not used for the longest time go. Once the
+//! folder is open, nothing that fails here keeps a component from running.
+
+mod seal;
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -20,6 +23,7 @@ use wasmtime::component::Component;
 
 use super::component::Digest;
 use super::error::BuildError;
+use crate::files::{self, LastLink};
 
 /// The cache's own, within the folder that was given: nobody else calls a folder so.
 const FOLDER: &str = "pulsing-code";
@@ -56,14 +60,6 @@ impl CodeCache {
         Ok(Self { dir, max_bytes })
     }
 
-    /// Whether whoever may write to `folder`, which is without links, could put other code into the cache: because the cache
-    /// is in it, or it is in the cache, or there is a link in it on the way to the cache.
-    pub(super) fn is_within_reach_of(&self, folder: &Path) -> bool {
-        let mut resolved = self.dir.ancestors().filter_map(|part| part.canonicalize().ok());
-        self.dir.canonicalize().is_ok_and(|dir| folder.starts_with(dir))
-            || resolved.any(|part| part.starts_with(folder))
-    }
-
     /// Where the files are.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
@@ -71,16 +67,17 @@ impl CodeCache {
 
     /// The code of a component for this engine, if it is there and whole.
     pub(super) fn find(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
-        let path = self.path(engine, digest);
-        let file = File::open(&path).ok()?;
-        match file.metadata().and_then(|metadata| check_file(&metadata)).and_then(|()| load(engine, &file)) {
-            Ok(component) => {
+        let name = name(engine, digest);
+        let path = self.dir.join(&name);
+        match open_whole(&path, &name).and_then(|file| Ok((load(engine, &file)?, file))) {
+            Ok((component, file)) => {
                 // When it was used last. Where the folder may only be read, nothing is removed from it either.
                 let _no_matter = file.set_modified(SystemTime::now());
                 Some(component)
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                tracing::warn!(path = %path.display(), "kept code is not used: {error}");
+                tracing::warn!(path = %path.display(), "kept code is not used, and made anew: {error}");
                 let _no_matter = fs::remove_file(&path);
                 None
             }
@@ -90,23 +87,19 @@ impl CodeCache {
     /// Keeps the code of a component for this engine, and removes what was not used for the longest time where there is
     /// too much.
     pub(super) fn keep(&self, engine: &Engine, digest: &Digest, component: &Component) {
-        let path = self.path(engine, digest);
+        let name = name(engine, digest);
+        let path = self.dir.join(&name);
         let kept = component.serialize().map_err(|error| format!("{error:#}")).and_then(|code| {
-            self.write(&path, &code).and_then(|()| self.trim(&path)).map_err(|error| error.to_string())
+            self.write(&path, &code, &seal::of(&code, &name))
+                .and_then(|()| self.trim(&path))
+                .map_err(|error| error.to_string())
         });
         if let Err(error) = kept {
             tracing::warn!(path = %path.display(), "compiled code could not be kept: {error}");
         }
     }
 
-    /// Other engines, also those of other versions and for other processors, have files of their own.
-    fn path(&self, engine: &Engine, digest: &Digest) -> PathBuf {
-        let fits =
-            BuildHasherDefault::<DefaultHasher>::default().hash_one(engine.precompile_compatibility_hash());
-        self.dir.join(format!("{digest}-{fits:016x}.{ENDING}"))
-    }
-
-    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, code: &[u8], seal: &[u8]) -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(UNFINISHED);
         // Others may read it: a cache that is a part of an image is used by whoever runs there.
@@ -114,6 +107,7 @@ impl CodeCache {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
         let mut file = builder.tempfile_in(&self.dir)?;
         file.write_all(code)?;
+        file.write_all(seal)?;
         // A file whose name outlives a loss of power, and whose content does not, would be run all the same.
         file.as_file().sync_all()?;
         file.persist(path)?;
@@ -146,6 +140,21 @@ impl CodeCache {
     }
 }
 
+/// Other engines, also those of other versions and for other processors, have files of their own.
+fn name(engine: &Engine, digest: &Digest) -> String {
+    let fits =
+        BuildHasherDefault::<DefaultHasher>::default().hash_one(engine.precompile_compatibility_hash());
+    format!("{digest}-{fits:016x}.{ENDING}")
+}
+
+/// Opens a file of code that this user or the system's own wrote, and looks at all of it.
+fn open_whole(path: &Path, name: &str) -> io::Result<File> {
+    let file = files::open(path, LastLink::Refused)?;
+    check_owner(&file.metadata()?)?;
+    seal::check(&file, name)?;
+    Ok(file)
+}
+
 /// Whether a file of this name is one that the cache made.
 fn is_ours(name: &str) -> bool {
     let stem = name.strip_suffix(ENDING).and_then(|name| name.strip_suffix('.'));
@@ -172,7 +181,8 @@ fn load(engine: &Engine, mut file: &File) -> io::Result<Component> {
         // The file that was looked at, whatever has its name by now.
         let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
         // SAFETY: it is what `Component::serialize` gave to a host of this user or of the system's own, whole: see
-        // `check_file` and `CodeCache::write`. No host changes a file that is there.
+        // `open_whole` and `CodeCache::write`. No host changes a file that is there. The engine looks at the sections
+        // that the code names, and not at what comes after them.
         #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
         if let Ok(component) = unsafe { Component::deserialize_file(engine, opened) } {
             return Ok(component);
@@ -204,13 +214,6 @@ fn check_owner(metadata: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn check_owner(_metadata: &Metadata) -> io::Result<()> {
     Ok(())
-}
-
-fn check_file(metadata: &Metadata) -> io::Result<()> {
-    match metadata.is_file() {
-        true => check_owner(metadata),
-        false => Err(io::Error::other("it is no plain file")),
-    }
 }
 
 fn check_folder(dir: &Path) -> io::Result<()> {

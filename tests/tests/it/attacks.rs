@@ -2,3 +2,4 @@
 //! mechanism stands in `docs/security.md`.
 
 mod folders;
+mod host_files;
