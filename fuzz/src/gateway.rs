@@ -1,8 +1,8 @@
 //! What a client sends over one connection: raw bytes, through the server library into the routes.
 //!
 //! An input that begins with `:` is, the other way round, a stream's events as a host sends them to the command line.
-//! Behind the gateway is one actor, `double`. An input that begins with `!` meets a gateway with a token. The clock is
-//! paused, so that a wait takes no time, and time-outs come. Each input has a runtime of its own.
+//! Behind the gateway is one actor, `double`. An input that begins with `!` meets a gateway with a token. Pages of one
+//! origin may use it. The clock is paused, so that a wait takes no time, and time-outs come. Each input has a runtime of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use futures::TryStreamExt;
@@ -23,6 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use crate::double;
 use crate::line::assert_one_line;
 
+/// Whose pages may use the gateway.
+const ORIGIN: &str = "https://page.example";
 const TOKEN: &str = "correct-horse-battery";
 /// How much may lie unread in either direction.
 const PIPE_BYTES: usize = 16 << 10;
@@ -60,7 +62,8 @@ async fn converse(token: Option<Token>, sent: &[u8]) -> Vec<u8> {
     let registry = Registry::default();
     let actor = double::spawn(&registry, Limits::default(), RestartSettings::default());
     actor.ready().await.expect("the double starts");
-    let router: Router = internals::router(Arc::new(registry), token).layer(from_fn(checked));
+    let granted = vec![ORIGIN.parse().expect("it is an origin")];
+    let router: Router = internals::router(Arc::new(registry), token, granted).layer(from_fn(checked));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     let serving = tokio::spawn(internals::connection(server, router));
     let mut answered = Vec::new();
@@ -83,12 +86,31 @@ async fn exchange(client: DuplexStream, sent: &[u8], answered: &mut Vec<u8>) {
 /// Answers as the gateway does, once that has been looked at.
 async fn checked(request: Request, next: Next) -> Response {
     let (method, resumed_after) = (request.method().clone(), resumed_after(request.headers()));
+    let may_be_let_in = may_be_let_in(&request);
     let (parts, body) = next.run(request).await.into_parts();
     let body = collected(body).await;
+    assert!(may_be_let_in || parts.status.is_client_error(), "{} for a request from elsewhere", parts.status);
     if method != Method::HEAD {
         check(parts.status, &parts.headers, &body, resumed_after);
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+/// Whether a request is none of those that nobody may send, whatever else there is to it.
+fn may_be_let_in(request: &Request) -> bool {
+    let all =
+        |name: &str| request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
+    let (hosts, origins) = (all("host"), all("origin"));
+    let is_granted = |origin: &[u8]| origin == ORIGIN.as_bytes();
+    let may_be_own = |origin: &[u8]| {
+        origin.starts_with(b"http://")
+            && !origin.contains(&b'@')
+            && (!hosts.is_empty() || request.uri().host().is_some())
+    };
+    hosts.len() <= 1
+        && origins.len() <= 1
+        && !hosts.iter().any(|host| host.contains(&b'@'))
+        && origins.iter().all(|origin| is_granted(origin) || may_be_own(origin))
 }
 
 async fn collected(body: Body) -> Bytes {

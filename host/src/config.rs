@@ -14,13 +14,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::files;
-use crate::grants::Grants;
+use crate::grants::{Grants, PageOrigin};
 use crate::id::ActorName;
 use crate::limits::{HostLimits, Limits};
 use crate::policy::RestartSettings;
@@ -39,6 +40,10 @@ pub struct HostConfig {
     pub listen: Option<SocketAddr>,
     /// The file with the token that clients show.
     pub token_file: Option<PathBuf>,
+    /// Whose pages in browsers may send requests and read the answers.
+    pub origins: Vec<PageOrigin>,
+    /// How many requests the gateway serves at once.
+    pub connections_max: Option<NonZeroUsize>,
     /// The ceilings for all actors together.
     pub limits: HostLimits,
     /// The actors, by name.
@@ -143,6 +148,8 @@ mod tests {
             r#"
             listen = "127.0.0.1:1"
             token_file = "token"
+            origins = ["http://localhost:3000", "https://APP.example/"]
+            connections_max = 100
             limits = { memory_max = "4GiB", actors = 100 }
             [actors.counter]
             component = "counter.wasm"
@@ -169,6 +176,9 @@ mod tests {
         assert_eq!(actor.limits.ask_timeout, Duration::from_secs(5));
         assert_eq!((config.limits.memory_max_bytes(), config.limits.actors_max()), (4 << 30, 100));
         assert_eq!(config.token_file.as_deref(), Some(Path::new("etc/token")));
+        let origins: Vec<_> = config.origins.iter().map(PageOrigin::as_str).collect();
+        assert_eq!(origins, ["http://localhost:3000", "https://app.example"]);
+        assert_eq!(config.connections_max.map(NonZeroUsize::get), Some(100));
     }
 
     #[test]
@@ -185,6 +195,8 @@ mod tests {
         for (text, line) in [
             ("listen = 1", 1),
             ("\nlisten = \"nowhere\"", 2),
+            ("\norigins = [\"*\"]", 2),
+            ("connections_max = 0", 1),
             ("[actors.\"a b\"]\ncomponent = \"x\"", 1),
             ("[actors.a]\ncomponent = \"x\"\nrestart = { max_restarts = -1 }", 3),
             ("[actors.a]\ncomponent = \"x\"\nlimits = { grace = \"soon\" }", 3),

@@ -2,7 +2,7 @@
 //!
 //! Used by the command line's `run`, and by whoever embeds the host. Knows actors by the [`Registry`] alone,
 //! and errors by one table, in [`problem`]. A request that fails, or panics, ends its own connection at most.
-//! Bounds: of connections and slow clients in `serve`, of requests in `request`, of streams in `sse`.
+//! Pages in browsers are kept out in `origin`. Bounds: of connections and slow clients in `serve`, of requests in `request`, of streams in `sse`.
 //!
 //! Does not speak TLS: a token over a network belongs behind a proxy that does.
 
@@ -13,29 +13,37 @@ pub mod request;
 pub mod token;
 
 mod access;
+mod authority;
 mod calls;
 mod metrics;
+mod origin;
 mod serve;
 mod sse;
 mod trace_context;
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::uri::Scheme;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tower::util::option_layer;
 use tracing::{Instrument, Span};
 
+use self::origin::{Names, Pages};
 use self::problem::Refusal;
 pub(crate) use self::serve::connection;
+use self::serve::{Purpose, Served};
 use self::token::Token;
+use crate::grants::PageOrigin;
 use crate::registry::Registry;
 use crate::text::printable;
 
@@ -46,6 +54,21 @@ pub struct Options {
     pub listen: SocketAddr,
     /// What clients must send. An address that others can reach needs one.
     pub token: Option<Token>,
+    /// Whose pages in browsers may send requests and read the answers, besides those of the host itself.
+    pub origins: Vec<PageOrigin>,
+    /// How many requests are served at once; those for the host's health and of operators have a reserve.
+    pub connections_max: NonZeroUsize,
+}
+
+/// How many requests are served at once. Each is a task, a socket and its buffers.
+const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(2048).expect("it is not zero");
+
+impl Options {
+    /// A gateway without a token, for no page, with the usual number of connections.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self { listen, token: None, origins: Vec::new(), connections_max: CONNECTIONS_MAX }
+    }
 }
 
 /// Why a gateway cannot listen.
@@ -82,7 +105,7 @@ fn explain(error: &io::Error) -> String {
 pub struct Gateway {
     listener: TcpListener,
     local_addr: SocketAddr,
-    router: Router,
+    served: Served,
 }
 
 impl Gateway {
@@ -92,14 +115,16 @@ impl Gateway {
     ///
     /// [`BindError`] names the address, and what to do.
     pub async fn bind(options: Options, registry: Arc<Registry>) -> Result<Self, BindError> {
-        let Options { listen, token } = options;
+        let Options { listen, token, origins, connections_max } = options;
         if token.is_none() && !listen.ip().to_canonical().is_loopback() {
             return Err(BindError::NeedsToken { listen });
         }
         let refused = |error| BindError::Refused { listen, error };
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let listener = serve::listen(listen).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, local_addr, router: router(registry, token) })
+        let router = router(registry, token, origins);
+        let served = Served { router, requests_max: connections_max.get(), purpose };
+        Ok(Self { listener, local_addr, served })
     }
 
     /// Where it listens.
@@ -116,11 +141,13 @@ impl Gateway {
     ///
     /// Dropping the future closes the socket and all connections at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        serve::serve(self.listener, self.router, shutdown).await;
+        serve::serve(self.listener, self.served, shutdown).await;
     }
 }
 
-pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
+pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>, origins: Vec<PageOrigin>) -> Router {
+    let names = if token.is_some() { Names::Any } else { Names::OfMachines };
+    let pages = Pages::new(Scheme::HTTP, origins, names);
     Router::new()
         .route(access::HEALTH_PATH, get(health))
         .route("/metrics", get(metrics::metrics))
@@ -136,7 +163,21 @@ pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_verb)
         .layer(from_fn_with_state(token, guarded))
+        .layer(option_layer(pages.cors()))
+        .layer(from_fn_with_state(pages, origin::let_in))
         .with_state(registry)
+}
+
+/// What a request for this path is for: all but messages is the operators'.
+fn purpose(path: &str) -> Purpose {
+    let segments: Vec<_> = path.split('/').skip(1).take(6).collect();
+    match segments.as_slice() {
+        ["healthz"] => Purpose::Health,
+        ["metrics"] | ["v1", "actors"] | ["v1", "actors", _] => Purpose::Operation,
+        ["v1", "actors", _, "stop" | "restart" | "dead-letters"] => Purpose::Operation,
+        ["v1", "actors", _, "dead-letters", "requeue"] => Purpose::Operation,
+        _message_or_unknown => Purpose::Message,
+    }
 }
 
 async fn health() -> Json<serde_json::Value> {

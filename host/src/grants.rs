@@ -1,6 +1,7 @@
 //! What an actor may reach beside its own memory: nothing, unless it stands here. And who may reach it.
 
 pub(crate) mod http;
+mod page_origin;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use self::http::HttpGrant;
+pub use self::page_origin::{PageOrigin, PageOriginError};
 use crate::id::{ActorId, InvalidActorId};
 
 /// What one actor may reach. Nothing by default.

@@ -20,6 +20,7 @@ pub use crate::instance::{Program, Programs};
 pub use crate::wire::METHOD_MAX_BYTES;
 
 use crate::gateway::token::Token;
+use crate::grants::PageOrigin;
 use crate::registry::Registry;
 
 /// Reads the text of a configuration file.
@@ -46,8 +47,8 @@ pub fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<(Str
 }
 
 /// What answers requests, without a socket.
-pub fn router(registry: Arc<Registry>, token: Option<Token>) -> Router {
-    crate::gateway::router(registry, token)
+pub fn router(registry: Arc<Registry>, token: Option<Token>, origins: Vec<PageOrigin>) -> Router {
+    crate::gateway::router(registry, token, origins)
 }
 
 /// Serves one connection, to its end.

@@ -61,7 +61,7 @@ pub use self::engine::{
 pub use self::exit::{ExitReason, Overdue};
 pub use self::files::HostFile;
 pub use self::grants::http::HttpGrant;
-pub use self::grants::{Caller, Callers, DirGrant, Grants, Need};
+pub use self::grants::{Caller, Callers, DirGrant, Grants, Need, PageOrigin, PageOriginError};
 pub use self::host::{ActorSpec, Host, HostBuilder, Import, Report, SpawnError};
 pub use self::id::escape;
 pub use self::id::{ActorId, ActorName, Generation, InvalidActorId, InvalidKey, InvalidName, Key, KeyFault};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::browser;
 use crate::guests;
 use crate::languages::{self, Language};
 use crate::process::{self, step};
@@ -34,6 +35,7 @@ const HOST: &str = "debug/pulsing-host-under-test";
 pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Result<()> {
     guests::build(tree)?;
     languages::get_tools(tree, without)?;
+    browser::get();
     step("build the tests", || {
         process::run(process::cargo(&tree.root).args(["test", "--no-run", "--quiet"]))
     })?;

@@ -76,6 +76,9 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Call(error) => error.into(),
+            Refusal::Request { status, message } if status.is_server_error() => {
+                Self::new(exit_code::RUNTIME, message)
+            }
             Refusal::Request { message, .. } => Self::usage(message),
         }
     }

@@ -23,9 +23,9 @@ use super::failure::Failure;
 use super::{CacheArgs, log, output};
 use crate::delivery::{ActorRef, ControlError};
 use crate::exit::ExitReason;
-use crate::gateway::{BindError, Gateway, Options};
+use crate::gateway::{BindError, Gateway};
 use crate::grants::http::HttpGrant;
-use crate::grants::{Caller, DirGrant};
+use crate::grants::{Caller, DirGrant, PageOrigin};
 use crate::host::{ActorSpec, Host, HostBuilder, SpawnError};
 use crate::id::ActorId;
 use crate::policy::RestartPolicy;
@@ -44,6 +44,12 @@ pub(super) struct RunArgs {
     /// A file with the token that clients must show.
     #[arg(long, value_name = "FILE", env = "PULSING_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+    /// Where pages in browsers come from that may use the host: SCHEME://HOST[:PORT].
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<PageOrigin>,
+    /// How many requests are served at once. [default: 2048]
+    #[arg(long, value_name = "N")]
+    connections_max: Option<NonZeroUsize>,
     /// A configuration file: see docs/cli.md. What the command line says goes before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -109,11 +115,11 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
     open_files::raise();
     let (cache, trusts_compiled) = (args.cache.clone(), args.trust_compiled);
-    let Plan { listen, token, limits, files, actors } = Plan::new(args)?;
+    let Plan { gateway, limits, files, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
     let builder = Host::builder().limits(limits).trust_compiled(trusts_compiled);
     let host = cache.host(files.into_iter().fold(builder, HostBuilder::reads))?;
-    let gateway = Gateway::bind(Options { listen, token }, Arc::clone(host.registry())).await;
+    let gateway = Gateway::bind(gateway, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(|error| match error {
         BindError::NeedsToken { .. } => Failure::usage(format!("{error}; `--token-file` gives one")),
         BindError::Refused { .. } => Failure::usage(error),

@@ -29,7 +29,7 @@ pub enum Refusal {
     Call(CallError),
     /// The request itself is wrong; it reached no actor.
     Request {
-        /// Between 400 and 499.
+        /// Between 400 and 499; or 503, where the host has no room for it.
         status: StatusCode,
         /// For people.
         message: String,
@@ -40,6 +40,12 @@ impl Refusal {
     /// A request that is wrong in what it says.
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::Request { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    /// A request that is one too many.
+    pub(super) fn busy() -> Self {
+        let message = "the host serves as many requests as it may already".to_owned();
+        Self::Request { status: StatusCode::SERVICE_UNAVAILABLE, message }
     }
 
     /// A request that its sender may not make.
@@ -139,7 +145,11 @@ type Row = (&'static str, Kind, u16, &'static str);
 fn row(refusal: &Refusal) -> Row {
     match refusal {
         Refusal::Request { status, .. } => {
-            ("request", Kind::Request, status.as_u16(), "the request cannot be understood")
+            let title = match status.is_server_error() {
+                true => "the host has no room for the request",
+                false => "the request cannot be understood",
+            };
+            ("request", Kind::Request, status.as_u16(), title)
         }
         Refusal::Call(CallError::Actor(error)) => match error {
             ActorError::Business { .. } => {
@@ -189,7 +199,9 @@ impl From<Refusal> for Problem {
             retry_after_ms: None,
         };
         match refusal {
-            Refusal::Request { message, .. } => Self { detail: message, ..problem },
+            Refusal::Request { status, message } => {
+                Self { detail: message, recoverable: status.is_server_error(), ..problem }
+            }
             Refusal::Call(error) => {
                 Self { recoverable: error.is_retryable(), ..problem.with_fields_of(error) }
             }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -172,6 +172,10 @@ fn is_bytes(headers: &HeaderMap) -> bool {
 async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
     let kept = actor.incoming();
     let max_bytes = actor.limits().message_max_bytes();
+    // Before its client is told to go on (`100 Continue`), which it is when the first of it is asked for.
+    if body.size_hint().lower() > u64::try_from(max_bytes).unwrap_or(u64::MAX) {
+        return Err(too_large(actor));
+    }
     match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept)).await {
         Ok(Ok(Collected::Whole(body))) => Ok(body),
         Ok(Ok(Collected::TooLarge)) => Err(too_large(actor)),
@@ -192,22 +196,15 @@ enum Collected {
     NoRoom,
 }
 
-/// Collects a body of at most `max_bytes`, as far as `kept` allows.
-///
-/// The rest of one that is refused is read all the same, within reason: a connection that is closed while its client
-/// still writes is reset, and the client does not see the answer.
+/// Collects a body of at most `max_bytes`, as far as `kept` allows. The rest of one that is refused is the server's.
 async fn collect(body: Body, max_bytes: usize, kept: &Budget) -> Result<Collected, axum::Error> {
     let mut chunks = body.into_data_stream();
     let (mut collected, mut held) = (BytesMut::new(), None);
     while let Some(chunk) = chunks.try_next().await? {
         if chunk.len() > max_bytes.saturating_sub(collected.len()) {
-            drop((collected, held));
-            return pass_over(chunks, chunk.len()).await.map(|()| Collected::TooLarge);
+            return Ok(Collected::TooLarge);
         }
-        let Some(more) = kept.take(chunk.len()) else {
-            drop((collected, held));
-            return pass_over(chunks, chunk.len()).await.map(|()| Collected::NoRoom);
-        };
+        let Some(more) = kept.take(chunk.len()) else { return Ok(Collected::NoRoom) };
         match &mut held {
             Some(held) => Held::merge(held, more),
             none => *none = Some(more),
@@ -215,17 +212,6 @@ async fn collect(body: Body, max_bytes: usize, kept: &Budget) -> Result<Collecte
         collected.extend_from_slice(&chunk);
     }
     Ok(Collected::Whole(collected.freeze()))
-}
-
-/// Reads the rest of a body of which `read_bytes` are of no use already.
-async fn pass_over(mut rest: BodyDataStream, mut read_bytes: usize) -> Result<(), axum::Error> {
-    const REST_MAX_BYTES: usize = 16 << 20;
-    while read_bytes <= REST_MAX_BYTES
-        && let Some(chunk) = rest.try_next().await?
-    {
-        read_bytes = read_bytes.saturating_add(chunk.len());
-    }
-    Ok(())
 }
 
 fn no_room(actor: &ActorRef, kept: &Budget) -> Refusal {

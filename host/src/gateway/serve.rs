@@ -2,37 +2,47 @@
 //!
 //! | wait | bound |
 //! |---|---|
-//! | for a place among the connections | [`CONNECTIONS_MAX`]; clients wait in the system's backlog |
+//! | for a place among the connections | in [`places`]: the connection that is of least use gives way |
 //! | for the head of a request, and between two requests | [`HEAD_TIMEOUT`] |
 //! | for a body | in `request` |
 //! | for a client that does not read | [`WRITE_TIMEOUT`] |
+//! | for the rest of a body that nobody wants | in [`watched`] |
 //! | for open connections at the end | whoever calls [`serve`] drops its future |
 //!
 //! A connection that fails ends alone. HTTP/1.1 only: the server library's detection of HTTP/2 waits for a
 //! client's first bytes without a bound.
 
+mod places;
+mod watched;
+
+use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How many connections are open at once. Each is a task, a socket and its buffers.
-const CONNECTIONS_MAX: usize = 2048;
+pub(super) use self::places::Purpose;
+use self::places::{Places, Seat, Unserved};
+use self::watched::{Arriving, Leaving, Watched};
+use super::problem::Refusal;
+
 /// How long a client has to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may leave what is written unread. Longer than the default `stream_idle`, after which a
@@ -42,50 +52,80 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(6 * 60);
 const HEAD_MAX_BYTES: usize = 32 << 10;
 /// How much of a body is read ahead.
 const BUFFER_MAX_BYTES: usize = 64 << 10;
-/// How long to wait when the system has no socket left.
+/// How long to wait at most when the system has no socket left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `shutdown`, and then until the requests that are under way have their answers.
+/// How many connections the system keeps until they are accepted, as far as it does. The usual 128 are fewer than come at
+/// once, and clients that find no room try again after a second.
+const BACKLOG: u32 = 4096;
+
+/// Opens a socket at this address.
+///
+/// # Errors
+///
+/// Where the system refuses it.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A host that is started again takes its port at once. Elsewhere it would let two hosts share one.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What answers requests, and how many at once.
+pub(super) struct Served {
+    pub(super) router: Router,
+    /// How many requests are served at once, but for those of [`Purpose`]s that have a reserve.
+    pub(super) requests_max: usize,
+    /// What a request for this path is for.
+    pub(super) purpose: fn(&str) -> Purpose,
+}
+
+/// Serves until `shutdown`, and then until the requests that are under way have their answers.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future closes all connections at once.
-pub(super) async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+pub(super) async fn serve(listener: TcpListener, served: Served, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     let mut connections = JoinSet::new();
-    let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Places::new(served.requests_max);
+    let (served, closing) = (Arc::new(served), CancellationToken::new());
     loop {
-        tokio::select! {
+        let stream = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            Some(_ended) = connections.join_next() => {}
-            (stream, permit) = accept(&listener, &permits) => {
-                connections.spawn(accepted(stream, router.clone(), graceful.watcher(), permit));
-            }
-        }
+            Some(_ended) = connections.join_next() => continue,
+            stream = accept(&listener, &places) => stream,
+        };
+        let seat = tokio::select! {
+            () = &mut shutdown => break,
+            seat = places.take() => seat,
+        };
+        connections.spawn(accepted(stream, Arc::clone(&served), closing.clone(), seat));
     }
     drop(listener);
-    graceful.shutdown().await;
+    closing.cancel();
     connections.join_all().await;
 }
 
-/// The next connection, once there is a place for it.
+/// The next connection.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future accepts none.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+async fn accept(listener: &TcpListener, places: &Places) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _from)) => return (stream, permit),
+            Ok((stream, _from)) => return stream,
             // The client has gone already.
             Err(error) if is_of_the_connection(&error) => {}
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            // Mostly because there are as many files open as there may be, and others may be to blame.
+            Err(error) => match places.spare_one(ACCEPT_PAUSE).await {
+                true => tracing::debug!(%error, "a connection gives way to one that cannot be accepted"),
+                false => tracing::warn!(%error, "cannot accept a connection"),
+            },
         }
     }
 }
@@ -95,10 +135,24 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn accepted(stream: TcpStream, router: Router, watcher: Watcher, _permit: OwnedSemaphorePermit) {
+async fn accepted(stream: TcpStream, served: Arc<Served>, closing: CancellationToken, seat: Seat) {
     // An item of a stream is not to wait for the next.
     let _ = stream.set_nodelay(true);
-    converse(stream, router, watcher).await;
+    seated(stream, served, closing, seat).await;
+}
+
+/// Serves a connection for as long as it has its place.
+async fn seated(
+    stream: impl AsyncRead + AsyncWrite + 'static,
+    served: Arc<Served>,
+    closing: CancellationToken,
+    seat: Seat,
+) {
+    let seat = Arc::new(seat);
+    tokio::select! {
+        () = converse(stream, served, closing, Arc::clone(&seat)) => {}
+        () = seat.given_away() => tracing::debug!("a connection gave way to another"),
+    }
 }
 
 /// Serves one connection, whatever it goes through, until its client ends it.
@@ -107,20 +161,76 @@ async fn accepted(stream: TcpStream, router: Router, watcher: Watcher, _permit: 
 ///
 /// Dropping the future closes it.
 pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + 'static, router: Router) {
-    converse(stream, router, GracefulShutdown::new().watcher()).await;
+    let served = Served { router, requests_max: 1, purpose: |_path| Purpose::Message };
+    let seat = Places::new(1).take().await;
+    converse(stream, Arc::new(served), CancellationToken::new(), Arc::new(seat)).await;
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + 'static, router: Router, watcher: Watcher) {
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + 'static,
+    served: Arc<Served>,
+    closing: CancellationToken,
+    seat: Arc<Seat>,
+) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let router = router.map_request(|request: Request<Incoming>| request.map(Body::new));
-    let connection = http1::Builder::new()
+    let stream = Watched::new(stream, Arc::clone(&seat));
+    let answering = Arc::clone(&seat);
+    let service = service_fn(move |request| answer(request, Arc::clone(&served), Arc::clone(&answering)));
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_header_size(HEAD_MAX_BYTES)
         .max_buf_size(BUFFER_MAX_BYTES)
-        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = closing.cancelled() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    seat.idle();
+    let is_refused_head = ended.as_ref().is_err_and(hyper::Error::is_parse);
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
     }
+    if is_refused_head || seat.unread_bytes() > 0 {
+        let stream = connection.into_parts().io.into_inner();
+        tokio::select! {
+            () = stream.linger() => {}
+            () = closing.cancelled() => {}
+        }
+    }
 }
+
+async fn answer(
+    request: Request<Incoming>,
+    served: Arc<Served>,
+    seat: Arc<Seat>,
+) -> Result<Response<Leaving>, Unserved> {
+    let has_body = !request.body().is_end_stream();
+    let turn = match seat.begin((served.purpose)(request.uri().path()), has_body) {
+        Ok(turn) => Some(turn),
+        Err(Unserved::Full) => None,
+        Err(Unserved::Gone) => return Err(Unserved::Gone),
+    };
+    let request = request.map(|body| match has_body {
+        true => Body::new(Arriving::new(body, Arc::clone(&seat))),
+        false => Body::empty(),
+    });
+    let mut response = if turn.is_some() {
+        served.router.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    } else {
+        drop(request);
+        Refusal::busy().into_response()
+    };
+    // The server library reads as much of a body as it has room for, to keep the connection.
+    if seat.unread_bytes() > BUFFER_MAX_BYTES as u64 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Leaving::new(body, turn)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,7 @@ struct Fixture {
 impl Fixture {
     async fn new(double: Double) -> Self {
         double.actor.ready().await.unwrap();
-        Self { router: router(double.registry(), None), double }
+        Self { router: router(double.registry(), None, Vec::new()), double }
     }
 
     async fn send(&self, request: Builder, body: impl Into<Body>) -> Answer {

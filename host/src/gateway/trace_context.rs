@@ -12,6 +12,8 @@ use crate::wire::Context;
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 const BAGGAGE: &str = "baggage";
+/// The headers that carry it.
+pub(super) const HEADERS: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
 
 /// The length of a `traceparent` of version 00, and of the part of later ones that is read.
 const TRACEPARENT_BYTES: usize = 55;

@@ -1,5 +1,8 @@
 //! What guests, clients and files do to a host on purpose, and what must come of it. Each topic is a kind of attack; its
 //! mechanism stands in `docs/security.md`.
 
+mod browsers;
+mod connections;
 mod folders;
 mod host_files;
+mod raw;

@@ -8,6 +8,7 @@ use crate::cli::arguments;
 use crate::cli::failure::Failure;
 use crate::config::{ActorConfig, HostConfig};
 use crate::engine::ComponentSource;
+use crate::gateway::Options;
 use crate::gateway::token::Token;
 use crate::grants::check_variable;
 use crate::host::ActorSpec;
@@ -20,8 +21,7 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 
 /// What is to be run.
 pub(super) struct Plan {
-    pub(super) listen: SocketAddr,
-    pub(super) token: Option<Token>,
+    pub(super) gateway: Options,
     pub(super) limits: HostLimits,
     /// What was read for this: no actor may write there.
     pub(super) files: Vec<PathBuf>,
@@ -42,6 +42,11 @@ impl Plan {
         let token_file = args.token_file.or(config.token_file);
         let token = token_file.as_deref().map(|file| Token::read(files.noted(file)));
         let token = token.transpose().map_err(Failure::usage)?;
+        let listen = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
+        let mut gateway = Options { token, ..Options::new(listen) };
+        gateway.origins.extend(config.origins.into_iter().chain(args.origins));
+        gateway.connections_max =
+            args.connections_max.or(config.connections_max).unwrap_or(gateway.connections_max);
         let mut actors = ByName::new();
         for (name, actor) in config.actors {
             add(&mut actors, actor.component.clone(), configured(name, actor)?)?;
@@ -65,8 +70,7 @@ impl Plan {
             memory_max: args.host_memory_max.or(config.limits.memory_max),
             actors: args.actors_max.or(config.limits.actors),
         };
-        let listen = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
-        Ok(Self { listen, token, limits, files: files.0, actors })
+        Ok(Self { gateway, limits, files: files.0, actors })
     }
 }
 

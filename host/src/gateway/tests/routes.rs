@@ -115,11 +115,12 @@ async fn without_a_token_pages_from_elsewhere_are_refused() {
     let page = |origin: &str| post_to("/v1/actors/double/ask/echo").header("Origin", origin);
     let problem = fixture.send(page("https://evil.example"), "").await.refused(403);
     assert!(
-        problem.detail.contains("no page from elsewhere, not `https://evil.example`"),
+        problem.detail.contains("no requests from pages of `https://evil.example`"),
         "{}",
         problem.detail
     );
-    assert_eq!(fixture.send(page("http://localhost:3000"), "").await.status, 200);
+    fixture.send(page("http://localhost:3000"), "").await.refused(403);
+    assert_eq!(fixture.send(page("http://127.0.0.1"), "").await.status, 200);
     let rebound = Request::builder().uri("/metrics").header(HOST, "evil.example:7433");
     fixture.send(rebound, "").await.refused(403);
 }
@@ -127,7 +128,7 @@ async fn without_a_token_pages_from_elsewhere_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn with_a_token_every_route_but_health_needs_it() {
     let double = Double::spawn();
-    let router = router(double.registry(), Token::new("correct-horse-battery"));
+    let router = router(double.registry(), Token::new("correct-horse-battery"), Vec::new());
     let fixture = Fixture { router, double };
     for path in ["/v1/actors", "/v1/actors/double", "/metrics", "/nowhere"] {
         let answer = fixture.get(path).await;
@@ -136,6 +137,103 @@ async fn with_a_token_every_route_but_health_needs_it() {
     }
     assert_eq!(fixture.get("/healthz").await.json(), json!({"status": "ok"}));
     let request =
-        Request::builder().uri("/v1/actors").header("Authorization", "Bearer correct-horse-battery");
-    assert_eq!(fixture.send(request, "").await.status, 200, "by any name and from any page");
+        Request::builder().uri("/v1/actors").header(HOST, "a.example").header("Authorization", BEARER);
+    assert_eq!(fixture.send(request, "").await.status, 200, "by any name");
+    let page =
+        request_to("GET", "/v1/actors").header("Authorization", BEARER).header("Origin", "https://b.example");
+    fixture.send(page, "").await.refused(403);
+}
+
+const BEARER: &str = "Bearer correct-horse-battery";
+const PAGE: &str = "https://page.example";
+
+async fn granted(token: Option<Token>) -> Fixture {
+    let double = Double::spawn();
+    double.actor.ready().await.unwrap();
+    Fixture { router: router(double.registry(), token, vec![PAGE.parse().unwrap()]), double }
+}
+
+/// What tells a browser that the page may read the answer.
+fn assert_readable(answer: &Answer) {
+    assert_eq!(answer.header("access-control-allow-origin"), PAGE);
+    assert!(answer.header("vary").contains("origin"), "{:?}", answer.headers);
+    assert_eq!(answer.header("access-control-expose-headers"), "allow,retry-after,www-authenticate");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_granted_may_read_answers_streams_and_errors() {
+    let fixture = granted(None).await;
+    let page = |path: &str| post_to(path).header("Origin", PAGE);
+    for (path, body, status) in [
+        ("/v1/actors/double/ask/echo", "[1]", 200),
+        ("/v1/actors/double/tell/log", "", 202),
+        ("/v1/actors/double/stream/break_off", "", 200),
+        ("/v1/actors/double/ask/echo", "no json", 400),
+        ("/v1/actors/nobody/ask/echo", "", 404),
+        ("/v1/actors", "", 405),
+    ] {
+        let answer = fixture.send(page(path), body).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_readable(&answer);
+    }
+    let other =
+        fixture.send(post_to("/v1/actors/double/ask/echo").header("Origin", "https://b.example"), "").await;
+    assert_eq!(other.header("access-control-allow-origin"), "");
+    other.refused(403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_was_granted_asks_beforehand_without_a_token() {
+    let fixture = granted(Token::new("correct-horse-battery")).await;
+    let asked = |origin: &str| {
+        let request = request_to("OPTIONS", "/v1/actors/double/ask/echo").header("Origin", origin);
+        let request = request.header("Access-Control-Request-Method", "POST");
+        request.header("Access-Control-Request-Headers", "authorization,content-type,pulsing-timeout-ms")
+    };
+    let answer = fixture.send(asked(PAGE), "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    for (name, value) in [
+        ("access-control-allow-origin", PAGE),
+        ("access-control-allow-methods", "GET,HEAD,POST"),
+        (
+            "access-control-allow-headers",
+            "idempotency-key,last-event-id,pulsing-timeout-ms,pulsing-when-restarting,traceparent,tracestate,\
+             baggage,authorization,content-type,cache-control",
+        ),
+        ("access-control-max-age", "7200"),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    let other = fixture.send(asked("https://b.example"), "").await;
+    assert_eq!(other.header("access-control-allow-origin"), "");
+    other.refused(403);
+    // What it asked for takes a token all the same, and it may read that.
+    let answer = fixture.send(post_to("/v1/actors/double/ask/echo").header("Origin", PAGE), "").await;
+    assert_readable(&answer);
+    answer.refused(401);
+}
+
+#[test]
+fn every_route_but_for_messages_has_a_reserve() {
+    use crate::gateway::serve::Purpose::{Health, Message, Operation};
+    for (path, for_what) in [
+        ("/healthz", Health),
+        ("/metrics", Operation),
+        ("/v1/actors", Operation),
+        ("/v1/actors/stop", Operation),
+        ("/v1/actors/x/stop", Operation),
+        ("/v1/actors/x/restart", Operation),
+        ("/v1/actors/x/dead-letters", Operation),
+        ("/v1/actors/x/dead-letters/requeue", Operation),
+        ("/v1/actors/x/ask/stop", Message),
+        ("/v1/actors/x/tell/stop", Message),
+        ("/v1/actors/x/stream/stop", Message),
+        ("/v1/actors/x/stop/", Message),
+        ("/v1/actors/x/dead-letters/requeue/x", Message),
+        ("/", Message),
+        ("*", Message),
+    ] {
+        assert_eq!(purpose(path), for_what, "{path}");
+    }
 }

@@ -42,7 +42,7 @@ impl Server {
 }
 
 fn anywhere() -> Options {
-    Options { listen: "127.0.0.1:0".parse().unwrap(), token: None }
+    Options::new("127.0.0.1:0".parse().unwrap())
 }
 
 fn post(path: &str, body: &str) -> String {
@@ -128,8 +128,7 @@ async fn a_head_without_end_is_refused() {
 async fn an_address_that_cannot_be_had_says_why() {
     let server = Server::start().await;
     let refused = |listen: SocketAddr| async move {
-        let options = Options { listen, token: None };
-        Gateway::bind(options, Arc::default()).await.map(|_| ()).unwrap_err().to_string()
+        Gateway::bind(Options::new(listen), Arc::default()).await.map(|_| ()).unwrap_err().to_string()
     };
     let error = refused(server.address).await;
     assert!(error.ends_with(": the port is in use; choose another, or 0 for a free one"), "{error}");
@@ -138,7 +137,7 @@ async fn an_address_that_cannot_be_had_says_why() {
         let error = refused(open.parse().unwrap()).await;
         assert!(error.contains("needs a token; or listen on 127.0.0.1"), "{error}");
     }
-    let options =
-        Options { listen: "0.0.0.0:0".parse().unwrap(), token: Token::new("correct-horse-battery") };
+    let token = Token::new("correct-horse-battery");
+    let options = Options { token, ..Options::new("0.0.0.0:0".parse().unwrap()) };
     assert!(Gateway::bind(options, Arc::default()).await.is_ok());
 }
