@@ -10,8 +10,8 @@ use pulsing_host::internals::Spawn;
 use pulsing_host::internals::{Behavior, Birth, Drawn, Job, LifeContext, Reply, Work};
 use pulsing_host::internals::{CallId, StreamId};
 use pulsing_host::{
-    ActorError, ActorName, ActorRef, Description, ExitReason, Lane, Limits, Method, MethodKind, Payload,
-    Registry, RestartSettings,
+    ActorError, ActorName, ActorRef, Description, ExitReason, Lane, Limits, Method, MethodKind, OperatorText,
+    Payload, Registry, RestartSettings,
 };
 
 /// How many items the longest stream has.
@@ -100,7 +100,8 @@ fn description() -> Description {
 async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Option<ExitReason> {
     match work {
         Work::Ask(job) if job.message.method == "crash" => {
-            return Some(ExitReason::Trapped { message: "boom".to_owned(), backtrace: "a\nb".to_owned() });
+            let (words, backtrace) = (OperatorText::new("it wrote last: oh"), OperatorText::new("a\nb"));
+            return Some(ExitReason::Trapped { trap: "boom", refused: None, words, backtrace });
         }
         Work::Ask(job) => {
             let answer = answer(context, &job).await;

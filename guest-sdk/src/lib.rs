@@ -103,7 +103,8 @@
 //! # Beginning and end
 //!
 //! An actor begins as its [`Default`], or as what its `#[start]` makes of its configuration, and does so again after
-//! each restart. A panic ends the life, and so does an [`Error::restart`].
+//! each restart. A panic ends the life, and so does an [`Error::restart`]. A `#[start]` that returns a business error is
+//! final, since the next life would be given the same; after any other error the host tries again.
 //!
 //! `#[actor(restart = "on_failure", max_restarts = 5, min_backoff_ms = 100, max_backoff_ms = 30_000)]` says how the actor
 //! wants to be restarted: after which ends of a life (`never`, `on_failure` or `always`), how often within the host's

@@ -21,6 +21,7 @@ use crate::dispatch::{self, Behavior, Dispatch, LifeContext};
 use crate::execution::{self, BackgroundPool, Execution};
 use crate::grants::{Caller, Callers};
 use crate::id::ActorId;
+use crate::journal::Journal;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
 use crate::mailbox::Mailbox;
@@ -73,16 +74,19 @@ impl Spawn {
 impl Spawn {
     /// Makes the actor, and the future that runs it: the caller spawns that, and ends the actor by dropping it.
     pub fn split(self) -> (ActorRef, impl Future<Output = ()> + Send + 'static) {
-        let (port, run) = self.into_port();
+        let (port, run) = self.into_port(&Arc::default());
         (ActorRef::new(port, Caller::Program), run)
     }
 
-    /// The same, with the actor's port in the place of a reference.
-    pub(crate) fn into_port(self) -> (Arc<LocalPort>, impl Future<Output = ()> + Send + 'static) {
+    /// The same, with the actor's port in the place of a reference. Its lines of the log are written to `journal`.
+    pub(crate) fn into_port(
+        self,
+        journal: &Arc<Journal>,
+    ) -> (Arc<LocalPort>, impl Future<Output = ()> + Send + use<>) {
         let Self { id, behavior, config, limits, restart, callers, counters, pool, graph } = self;
         let limits = Arc::new(limits);
         let lane = behavior.lane();
-        let rooms = Rooms::new(id, lane, Arc::clone(&limits), &restart, &counters, graph);
+        let rooms = Rooms::new(id, lane, Arc::clone(&limits), &restart, &counters, graph, journal);
         let Rooms { mailbox, lifecycle, execution, dispatch } = rooms.clone();
         let supervisor = Supervisor::new(supervision::Parts {
             behavior,
@@ -117,9 +121,12 @@ impl Rooms {
         restart: &RestartSettings,
         counters: &Arc<Counters>,
         graph: Arc<WaitGraph>,
+        journal: &Arc<Journal>,
     ) -> Self {
-        let mailbox = Arc::new(Mailbox::new(id.clone(), &limits, restart, Arc::clone(counters)));
-        let lifecycle = Arc::new(Lifecycle::new(id));
+        let (counted, written) = (Arc::clone(counters), Arc::clone(journal));
+        let mailbox = Arc::new(Mailbox::new(id.clone(), &limits, restart, counted, written));
+        let account = journal.open(id.clone(), limits.log_max_bytes());
+        let lifecycle = Arc::new(Lifecycle::new(id, account));
         let execution = Execution::new(execution::Options {
             counters: Arc::clone(counters),
             handler_max_cpu: limits.handler_max_cpu,
@@ -148,7 +155,7 @@ pub(crate) fn context_of_nobody(
     counters: &Arc<Counters>,
 ) -> LifeContext {
     let restart = RestartSettings::default();
-    let rooms = Rooms::new(id, lane, Arc::new(limits), &restart, counters, Arc::default());
+    let rooms = Rooms::new(id, lane, Arc::new(limits), &restart, counters, Arc::default(), &Arc::default());
     LifeContext::new(rooms.dispatch)
 }
 

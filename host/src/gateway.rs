@@ -186,6 +186,8 @@ async fn health() -> Json<serde_json::Value> {
 
 /// How much of a path is shown.
 const PATH_SHOWN_MAX_CHARS: usize = 200;
+/// How much of a verb is shown: clients may make up their own.
+const VERB_SHOWN_MAX_CHARS: usize = 20;
 
 async fn no_such_route(request: Request) -> Refusal {
     let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
@@ -224,11 +226,12 @@ async fn guarded(State(token): State<Option<Token>>, request: Request, next: Nex
 fn span(request: &Request) -> Span {
     let parent = trace_context::parent(request.headers()).map(trace_context::known_part);
     let path = || printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
+    let verb = || printable(request.method().as_str(), VERB_SHOWN_MAX_CHARS);
     match parent {
         Some(parent) => {
-            tracing::info_span!("request", verb = %request.method(), path = path(), traceparent = parent)
+            tracing::info_span!("request", verb = verb(), path = path(), traceparent = parent)
         }
-        None => tracing::debug_span!("request", verb = %request.method(), path = path()),
+        None => tracing::debug_span!("request", verb = verb(), path = path()),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::ActorId;
 use crate::instance::{Program, Programs, WasmBehavior, need};
+use crate::journal::Journal;
 use crate::limits::{HostLimits, Limits};
 use crate::observe::Counters;
 use crate::policy::RestartSettings;
@@ -115,9 +116,17 @@ pub struct Host {
 struct Tasks {
     all: JoinSet<()>,
     by_actor: BTreeMap<ActorId, AbortHandle>,
+    reports: bool,
 }
 
 impl Tasks {
+    /// Says every second what was left out of the log, from the first actor on.
+    fn report_on(&mut self, journal: &Arc<Journal>) {
+        if !std::mem::replace(&mut self.reports, true) {
+            self.all.spawn(report(Arc::clone(journal)));
+        }
+    }
+
     /// Runs an actor. The task of one that gave way waits to be told of a restart: it goes.
     fn spawn(
         &mut self,
@@ -130,6 +139,13 @@ impl Tasks {
         }
         self.by_actor.insert(id, self.all.spawn(run));
         while self.all.try_join_next().is_some() {}
+    }
+}
+
+async fn report(journal: Arc<Journal>) {
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        journal.say_left_out();
     }
 }
 
@@ -167,6 +183,9 @@ impl ActorSpec {
 
 /// How much longer than its `stop_timeout` a shutdown waits for an actor.
 const STOP_SLACK: Duration = Duration::from_secs(1);
+
+/// How often it is said how many lines were left out of the log.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Why an actor cannot be spawned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -322,6 +341,7 @@ impl Host {
             graph: Arc::clone(&self.graph),
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.report_on(self.registry.journal());
         let added = self.registry.add(spawn, self.actors_max);
         let (actor, run, gave_way) = added.map_err(|no_place| match no_place {
             NoPlace::NameTaken => SpawnError::NameTaken { name: id.clone() },
@@ -442,5 +462,7 @@ impl Host {
         futures::future::join_all(stops).await;
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.all.shutdown().await;
+        // What is said last: nothing comes after.
+        self.registry.journal().say_left_out();
     }
 }

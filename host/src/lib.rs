@@ -38,6 +38,7 @@ mod grants;
 mod host;
 mod id;
 mod instance;
+mod journal;
 mod lifecycle;
 mod limits;
 mod mailbox;
@@ -58,7 +59,7 @@ pub use self::description::{Description, DescriptionError};
 pub use self::engine::{
     BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
 };
-pub use self::exit::{ExitReason, Overdue};
+pub use self::exit::{ExitReason, MemoryRefused, OperatorText, Overdue, StartFailure};
 pub use self::files::HostFile;
 pub use self::grants::http::HttpGrant;
 pub use self::grants::{Caller, Callers, DirGrant, Grants, Need, PageOrigin, PageOriginError};

@@ -7,6 +7,7 @@ mod signals;
 mod transition;
 mod watch;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use self::watch::Watchers;
 pub use self::watch::{LifeEnd, Missed, Watch};
 use crate::exit::ExitReason;
 use crate::id::{ActorId, Generation};
+use crate::journal::Account;
 use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// Where an actor is in its life.
@@ -105,6 +107,7 @@ impl Default for Status {
 /// The life of one actor, as all that concerns it see it.
 pub(crate) struct Lifecycle {
     id: ActorId,
+    account: Arc<Account>,
     status: latest::Sender<Status>,
     signals: Signals,
     watchers: Watchers,
@@ -114,9 +117,10 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     /// Of an actor that begins its first life.
-    pub(crate) fn new(id: ActorId) -> Self {
+    pub(crate) fn new(id: ActorId, account: Arc<Account>) -> Self {
         Self {
             id,
+            account,
             status: latest::Sender::new(Status::default()),
             signals: Signals::default(),
             watchers: Watchers::default(),
@@ -127,6 +131,11 @@ impl Lifecycle {
     /// Whose it is.
     pub(crate) fn id(&self) -> &ActorId {
         &self.id
+    }
+
+    /// Where the lines of the log go that the actor causes.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// Does what `event` makes of the status.

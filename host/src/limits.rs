@@ -46,7 +46,8 @@ pub struct Limits {
     /// in its mailbox and in flight, of items of its streams that wait, and of its own messages and requests on their
     /// way; each of the four by itself.
     pub kept_max: ByteSize,
-    /// How much of each of the actor's two outputs is logged in a second. Lines over that are left out, and counted.
+    /// How much the actor may have logged in a second, over all its lives: what it writes, and what the host has to say
+    /// because of it. Lines over that are left out, and counted.
     pub log_max: ByteSize,
     /// How many items of a stream wait for its reader.
     pub stream_buffer: NonZeroU32,
@@ -128,6 +129,12 @@ impl Limits {
         const OVERHEAD_BYTES: usize = 4096;
         let wanted = usize::try_from(self.kept_max.as_u64()).unwrap_or(usize::MAX);
         wanted.max(self.message_max_bytes().saturating_add(OVERHEAD_BYTES))
+    }
+
+    /// [`Self::log_max`] as a length.
+    #[must_use]
+    pub(crate) fn log_max_bytes(&self) -> usize {
+        usize::try_from(self.log_max.as_u64()).unwrap_or(usize::MAX)
     }
 
     /// [`Self::memory_max`] as a length.

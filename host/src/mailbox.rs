@@ -29,7 +29,9 @@ use self::queue::{Queue, SendError, Sending, Sent};
 pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Outcome, WhenFull};
+use crate::exit::ExitReason;
 use crate::id::{ActorId, CallId};
+use crate::journal::{Entry, Journal};
 use crate::limits::{Limits, Overflow};
 use crate::observe::{Counters, Event};
 use crate::policy::RestartSettings;
@@ -51,6 +53,7 @@ pub(crate) struct Mailbox {
     replies: ReplyCache,
     quarantine: Mutex<Quarantine>,
     counters: Arc<Counters>,
+    journal: Arc<Journal>,
     next_call: AtomicU64,
 }
 
@@ -71,6 +74,7 @@ impl Mailbox {
         limits: &Limits,
         restart: &RestartSettings,
         counters: Arc<Counters>,
+        journal: Arc<Journal>,
     ) -> Self {
         Self {
             id,
@@ -82,6 +86,7 @@ impl Mailbox {
             replies: ReplyCache::new(limits),
             quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
             counters,
+            journal,
             next_call: AtomicU64::new(first_call()),
         }
     }
@@ -235,22 +240,24 @@ impl Mailbox {
         &self.replies
     }
 
-    /// Why a message is in quarantine, if it is.
+    /// Why a message is in quarantine, if it is: in the host's words, for its sender.
     pub(crate) fn quarantined(&self, message: &Message) -> Option<String> {
         let mut quarantine = self.quarantine();
         if quarantine.is_empty() {
             return None;
         }
-        quarantine.reason(message, Instant::now().into_std())
+        let kept_out = quarantine.kept_out(message, Instant::now().into_std())?;
+        Some(kept_out.reason(message))
     }
 
     /// Notes that a message ended a life, and keeps it in the dead letters where it is in quarantine from now on.
-    pub(crate) fn blame(&self, message: &Arc<Message>, caller: Option<&ActorId>, exit: String) {
+    pub(crate) fn blame(&self, message: &Arc<Message>, caller: Option<&ActorId>, exit: &ExitReason) {
         let now = Instant::now().into_std();
         let reason = {
             let mut quarantine = self.quarantine();
             quarantine.note(message, exit, now);
-            quarantine.reason(message, now)
+            let kept_out = quarantine.kept_out(message, now);
+            kept_out.map(|kept_out| kept_out.reason_with(message, &exit.report()))
         };
         if let Some(reason) = reason {
             self.bury(message, caller, reason);
@@ -292,8 +299,9 @@ impl Mailbox {
     /// Keeps a message that came to nothing, and says so.
     fn bury(&self, message: &Arc<Message>, caller: Option<&ActorId>, reason: impl Into<String>) {
         let reason = printable(&reason.into(), REASON_MAX_CHARS);
-        let method = printable(&message.method, REASON_MAX_CHARS);
-        tracing::warn!(actor = %self.id, method, reason, "dead letter");
+        // Whoever sends what cannot be handled causes the line.
+        let entry = Entry::DeadLetter { actor: &self.id, method: &message.method, reason: &reason };
+        self.journal.of_sender(caller).write(entry);
         self.count(Event::DeadLetter);
         self.dead_letters.add(Arc::clone(message), caller.cloned(), reason);
     }

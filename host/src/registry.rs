@@ -9,12 +9,14 @@ use crate::actor::{LocalPort, Spawn};
 use crate::delivery::{ActorRef, Directory, Lookup, Port};
 use crate::grants::Caller;
 use crate::id::ActorId;
+use crate::journal::Journal;
 use crate::wire::{RuntimeError, nearest};
 
 /// The actors of one host, by name.
 #[derive(Default)]
 pub struct Registry {
     actors: RwLock<BTreeMap<ActorId, Arc<LocalPort>>>,
+    journal: Arc<Journal>,
 }
 
 /// Why an actor has no place among the others.
@@ -46,6 +48,11 @@ impl Registry {
             .collect()
     }
 
+    /// Where the lines of the log go that actors and clients cause.
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
     /// Gives an actor its name, unless an actor that may still run has it. Returns a reference to it, what runs it, and
     /// the ended actor that gave way: the one that had the name before, or any, where `max` actors are there.
     ///
@@ -57,7 +64,7 @@ impl Registry {
         spawn: Spawn,
         max: usize,
     ) -> Result<(ActorRef, impl Future<Output = ()> + Send + 'static, Option<ActorId>), NoPlace> {
-        let (port, run) = spawn.into_port();
+        let (port, run) = spawn.into_port(&self.journal);
         let gave_way = self.insert(Arc::clone(&port), max)?;
         Ok((ActorRef::new(port, Caller::Program), run, gave_way))
     }

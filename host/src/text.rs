@@ -1,12 +1,17 @@
-//! Making text from strangers fit for a person's terminal and log.
+//! Making text from strangers fit for a person's terminal and log: the one table of what characters may do.
 
-/// The first `chars_max` characters of `text`, with control characters escaped.
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// The first `chars_max` characters of `text`, with all but visible characters and spaces escaped.
 ///
-/// Quotes and letters of all scripts stay as they are; what could move a cursor, end a line or turn the
-/// direction of writing does not.
+/// Quotes and letters of all scripts stay as they are. What could move a cursor, end a line, turn the direction of writing,
+/// hide, or look like anything at all does not: control and format characters (with tags and marks of direction), all
+/// separators but the space, private-use and unassigned characters, and what Unicode calls default ignorable, such as
+/// variation selectors.
 #[must_use]
 pub(crate) fn printable(text: &str, chars_max: usize) -> String {
-    let mut shown = String::new();
+    let mut shown = String::with_capacity(text.len().min(chars_max));
     for char in text.chars().take(chars_max) {
         if is_harmless(char) {
             shown.push(char);
@@ -24,11 +29,41 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     printable(&text.split_whitespace().collect::<Vec<_>>().join(" "), chars_max)
 }
 
+/// JSON without what could do harm, which it escapes as `\u1234`: the value is the same.
+#[must_use]
+pub(crate) fn printable_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for char in json.chars() {
+        // Between its tokens.
+        if is_harmless(char) || matches!(char, '\n' | '\r' | '\t') {
+            shown.push(char);
+        } else {
+            let units = char.encode_utf16(&mut [0; 2]).to_vec();
+            units.iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    shown
+}
+
+/// Whether a character is a control (Cc), format (Cf) or separator (Zs, Zl, Zp) character: none that stands for itself.
+#[must_use]
+pub(crate) fn is_invisible(char: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
+    matches!(category(char), Control | Format | SpaceSeparator | LineSeparator | ParagraphSeparator)
+}
+
 fn is_harmless(char: char) -> bool {
-    // The last two: marks and overrides of the direction of writing, and other invisible format characters.
-    !char.is_control()
-        && !('\u{200b}'..='\u{200f}').contains(&char)
-        && !('\u{2028}'..='\u{206f}').contains(&char)
+    use GeneralCategory::{PrivateUse, Surrogate, Unassigned};
+    if char.is_ascii() {
+        return !char.is_ascii_control();
+    }
+    !is_invisible(char)
+        && !matches!(category(char), PrivateUse | Surrogate | Unassigned)
+        && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(char)
+}
+
+fn category(char: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(char)
 }
 
 #[cfg(test)]
@@ -40,6 +75,66 @@ mod tests {
         assert_eq!(printable("it's \"ü\" 字", 100), "it's \"ü\" 字");
         assert_eq!(printable("\u{1b}[2J\n\u{202e}x", 100), "\\u{1b}[2J\\u{a}\\u{202e}x");
         assert_eq!(printable(&"x".repeat(1000), 3), "xxx");
+    }
+
+    #[test]
+    fn what_is_not_seen_or_could_be_anything_is_escaped() {
+        let harmful = [
+            '\0',
+            '\u{7f}',
+            '\u{85}',
+            '\u{9b}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{206f}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{378}',
+            '\u{e000}',
+            '\u{f8ff}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{ffff}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e0100}',
+            '\u{f0000}',
+            '\u{10ffff}',
+        ];
+        for char in harmful {
+            assert_eq!(printable(&char.to_string(), 1), char.escape_unicode().to_string());
+        }
+        let kept = " ~éß字язשعनि👍€";
+        assert_eq!(printable(kept, 100), kept);
+    }
+
+    #[test]
+    fn no_character_that_is_shown_is_one_that_rust_would_not_print() {
+        for char in (char::MIN..=char::MAX).filter(|char| is_harmless(*char)) {
+            assert!(!char.is_control() && (char == ' ' || !char.is_whitespace()), "{char:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_escaped_without_changing_its_value() {
+        let value = serde_json::json!({ "a": "\u{202e}x\u{e0041}\u{9b}\n é", "b": [1, "\u{feff}"] });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let shown = printable_json(&text);
+        assert!(shown.contains(r#""\u202ex\udb40\udc41\u009b\n é""#), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

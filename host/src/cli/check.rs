@@ -12,7 +12,6 @@ use crate::gateway::actors::RestartView;
 use crate::grants::Need;
 use crate::host::{Host, Import, Report};
 use crate::policy::RestartWish;
-use crate::text::printable;
 use crate::wire::Method;
 
 #[derive(Debug, Args)]
@@ -47,7 +46,7 @@ fn print_json(report: &Report) -> Result<(), Failure> {
         "code": report.origin,
     });
     let text = serde_json::to_string_pretty(&report).map_err(Failure::system)?;
-    output::line(text.as_bytes())
+    output::json(&text)
 }
 
 fn method_json(method: &Method) -> Value {
@@ -70,7 +69,6 @@ fn wish_line(wish: &RestartWish) -> String {
 }
 
 fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
-    const TEXT_MAX_CHARS: usize = 200;
     let methods = &report.description.methods;
     let head =
         format!("{}: {} actor, {} methods", args.component.display(), report.lane.as_str(), methods.len());
@@ -82,11 +80,7 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
         .iter()
         .map(|method| {
             let doc = method.doc.lines().next().unwrap_or_default();
-            vec![
-                printable(&method.name, TEXT_MAX_CHARS),
-                method.kind.as_str().to_owned(),
-                printable(doc, TEXT_MAX_CHARS),
-            ]
+            vec![method.name.clone(), method.kind.as_str().to_owned(), doc.to_owned()]
         })
         .collect();
     if !rows.is_empty() {
@@ -98,7 +92,7 @@ fn print_text(args: &CheckArgs, report: &Report) -> Result<(), Failure> {
             Need::Never => "cannot be granted",
             Need::Ask | Need::Dir | Need::Env | Need::Http => import.need.flag().unwrap_or_default(),
         };
-        vec![printable(&import.name, TEXT_MAX_CHARS), needs.to_owned()]
+        vec![import.name.clone(), needs.to_owned()]
     };
     output::table(&["IMPORT", "NEEDS"], &report.imports.iter().map(import).collect::<Vec<_>>())
 }

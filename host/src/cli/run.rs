@@ -1,11 +1,12 @@
 //! `run`: a host with its gateway, from the command line and a configuration file.
 //!
-//! Says `listening URL` and `ready NAME …` on stdout when they are true. Ends in good order at SIGTERM, Ctrl-C
-//! or a closed terminal, and at once at a second of them.
+//! Says `listening URL`, `ready NAME …` and `failed NAME …` on stdout when they are true. Ends in good order at SIGTERM,
+//! Ctrl-C or a closed terminal, and at once at a second of them.
 
 mod open_files;
 mod plan;
 mod signals;
+mod starting;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,10 +20,9 @@ use clap::Args;
 use tokio::sync::oneshot;
 
 use self::plan::Plan;
+use self::starting::WhenFailed;
 use super::failure::Failure;
 use super::{CacheArgs, log, output};
-use crate::delivery::{ActorRef, ControlError};
-use crate::exit::ExitReason;
 use crate::gateway::{BindError, Gateway};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant, PageOrigin};
@@ -61,6 +61,9 @@ pub(super) struct RunArgs {
     actors_max: Option<NonZeroUsize>,
     #[command(flatten)]
     actors: ActorOptions,
+    /// End the host when the first actor fails to start, also where others run.
+    #[arg(long)]
+    fail_fast: bool,
     /// Take files of `pulsing-host compile`, too: machine code, which no sandbox holds.
     #[arg(long)]
     trust_compiled: bool,
@@ -115,6 +118,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let _log = args.log.install()?;
     open_files::raise();
     let (cache, trusts_compiled) = (args.cache.clone(), args.trust_compiled);
+    let when_failed = if args.fail_fast { WhenFailed::End } else { WhenFailed::GoOn };
     let Plan { gateway, limits, files, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
     let builder = Host::builder().limits(limits).trust_compiled(trusts_compiled);
@@ -131,7 +135,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         drop(stopped.await);
     }));
     let served = tokio::select! {
-        served = serve(&host, address, actors) => served,
+        served = serve(&host, address, actors, when_failed) => served,
         () = signals.next() => Ok(()),
     };
     if served.is_ok() {
@@ -151,7 +155,12 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
 }
 
 /// Starts the actors, says so, and goes on until it is dropped.
-async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Result<(), Failure> {
+async fn serve(
+    host: &Host,
+    address: SocketAddr,
+    specs: Vec<ActorSpec>,
+    when_failed: WhenFailed,
+) -> Result<(), Failure> {
     announce(&format!("listening http://{address}"));
     let mut actors = Vec::new();
     for spec in specs {
@@ -168,27 +177,8 @@ async fn serve(host: &Host, address: SocketAddr, specs: Vec<ActorSpec>) -> Resul
             SpawnError::FolderUnusable { .. } => Failure::usage(error),
         })?);
     }
-    for actor in actors {
-        ready(&actor).await?;
-    }
+    starting::announce_all(actors, when_failed).await?;
     std::future::pending().await
-}
-
-async fn ready(actor: &ActorRef) -> Result<(), Failure> {
-    let name = actor.id();
-    match actor.ready().await {
-        Ok(()) => {}
-        // A client was faster than the start of the others.
-        Err(ControlError::Ended(ExitReason::Stopped | ExitReason::Killed)) => return Ok(()),
-        Err(error) => return Err(Failure::system(format!("`{name}` did not start: {error}"))),
-    }
-    let Ok(snapshot) = actor.snapshot().await else { return Ok(()) };
-    let methods = match snapshot.description.methods.len() {
-        1 => "1 method".to_owned(),
-        count => format!("{count} methods"),
-    };
-    announce(&format!("ready {name} {} {methods}", snapshot.lane.as_str()));
-    Ok(())
 }
 
 /// Says something on stdout. A host goes on when nobody listens to it any more.

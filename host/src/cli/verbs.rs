@@ -105,7 +105,7 @@ pub(super) async fn ask(args: AskArgs) -> Result<(), Failure> {
     let response = client.send(request).await?;
     let is_json = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind == "application/json");
     let body = response.bytes().await.map_err(|error| client.unreachable(&error))?;
-    if is_json { output::line(&body) } else { output::raw(&body) }
+    if is_json { output::answer(&body) } else { output::raw(&body) }
 }
 
 pub(super) async fn tell(args: TellArgs) -> Result<(), Failure> {
@@ -147,7 +147,7 @@ fn broken(last: u64) -> Failure {
 fn print_event(event: Event) -> Result<ControlFlow<()>, Failure> {
     match event.name.as_str() {
         // A line is an item: line breaks in JSON stand between its tokens only.
-        "" => output::line(event.data.replace('\n', " ").as_bytes())?,
+        "" => output::answer(event.data.replace('\n', " ").as_bytes())?,
         "bytes" => match STANDARD.decode(&event.data) {
             Ok(bytes) => output::raw(&bytes)?,
             Err(_) => return Err(Failure::unreachable("the host sends bytes that are not in base64")),
@@ -173,7 +173,7 @@ async fn json(host: &HostArgs, method: Method, segments: &[&str]) -> Result<Valu
 
 fn print_json(value: &Value) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(Failure::system)?;
-    output::line(text.as_bytes())
+    output::json(&text)
 }
 
 pub(super) async fn ls(args: LsArgs) -> Result<(), Failure> {
@@ -235,5 +235,5 @@ async fn change(args: &ActorArgs, verb: &str) -> Result<(), Failure> {
     let actor = json(&args.host, Method::POST, &[&args.actor, verb]).await?;
     let fields = ["name", "state", "generation"];
     let brief = fields.map(|field| (field.to_owned(), actor.get(field).cloned().unwrap_or_default()));
-    output::line(Value::Object(brief.into_iter().collect()).to_string().as_bytes())
+    output::json(&Value::Object(brief.into_iter().collect()).to_string())
 }

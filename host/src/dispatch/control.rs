@@ -108,7 +108,7 @@ impl Dispatch {
                     self.mailbox.settle(unsettled, Fate::cut_off(exit, recoverable));
                 }
                 CutOff::Stream(writer, message) => {
-                    writer.end(Err(cut_off_error(&message, &exit.to_string(), recoverable)));
+                    writer.end(Err(cut_off_error(&message, exit, recoverable)));
                 }
             }
         }

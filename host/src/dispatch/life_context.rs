@@ -10,6 +10,7 @@ use super::Dispatch;
 use super::behavior::{Birth, Description};
 use super::in_flight::Methods;
 use crate::id::{ActorId, CallId};
+use crate::journal::{Account, Entry};
 use crate::lifecycle::{Event, Signal};
 use crate::limits::Limits;
 use crate::observe::Counters;
@@ -43,6 +44,11 @@ impl LifeContext {
         &self.dispatch.limits
     }
 
+    /// Where the lines of the log go that the actor causes.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        self.dispatch.lifecycle.account()
+    }
+
     /// Where the actor counts.
     #[must_use]
     pub fn counters(&self) -> &Counters {
@@ -58,7 +64,7 @@ impl LifeContext {
         dispatch.in_flight().set_methods(methods);
         *dispatch.description.lock().unwrap_or_else(PoisonError::into_inner) = description;
         dispatch.lifecycle.apply(Event::Ready);
-        tracing::info!(actor = %birth.id, generation = %birth.generation, "running");
+        dispatch.lifecycle.account().write(Entry::Running { generation: birth.generation });
         dispatch.lifecycle.signals().send(Signal::DeadlinesChanged);
     }
 

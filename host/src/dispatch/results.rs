@@ -10,7 +10,7 @@ use super::in_flight::{Culprit, InFlight};
 use super::life_context::LifeContext;
 use crate::budget::Held;
 use crate::call::Answer;
-use crate::exit::TEXT_MAX_BYTES;
+use crate::exit::{OperatorText, TEXT_MAX_BYTES};
 use crate::id::{CallId, StreamId};
 use crate::lifecycle::Signal;
 use crate::mailbox::Fate;
@@ -77,7 +77,8 @@ impl Dispatch {
     fn note_fault(&self, in_flight: &mut InFlight, culprit: impl FnOnce() -> Culprit, error: &ActorError) {
         if let ActorError::System { message: text, restart: true, .. } = error {
             in_flight.fault(culprit());
-            self.lifecycle.signals().send(Signal::Fault(printable(text, TEXT_MAX_BYTES)));
+            let text = OperatorText::new(&printable(text, TEXT_MAX_BYTES));
+            self.lifecycle.signals().send(Signal::Fault(text));
         }
     }
 

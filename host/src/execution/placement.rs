@@ -26,7 +26,7 @@ use super::Execution;
 use super::background_pool::BackgroundPool;
 use super::clock::{monotonic_time, thread_time};
 use super::cpu_ledger::CALM;
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, OperatorText};
 
 /// One life, polled by its owner wherever that is. As a future it is ready once the life has ended. Dropping it ends the
 /// life, but does not wait for a poll that is under way.
@@ -106,7 +106,11 @@ impl Future for Placement {
                 match returned {
                     Ok(Some(exit)) => return Poll::Ready(exit),
                     Ok(None) => {}
-                    Err(error) => return Poll::Ready(ExitReason::HostFault { message: error.to_string() }),
+                    Err(error) => {
+                        return Poll::Ready(ExitReason::HostFault {
+                            words: OperatorText::new(&error.to_string()),
+                        });
+                    }
                 }
             }
             let exit = match self.execution.poll(self.life, context, monotonic_time) {

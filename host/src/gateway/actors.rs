@@ -96,7 +96,7 @@ pub struct RestartView {
     pub max_backoff_ms: Option<u64>,
 }
 
-/// How a life ended.
+/// How a life ended: to the operator, with what the guest wrote.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExitView {
     /// In one word.
@@ -175,7 +175,14 @@ impl From<&RestartWish> for RestartView {
 impl From<&ExitReason> for ExitView {
     fn from(exit: &ExitReason) -> Self {
         let backtrace = exit.backtrace().unwrap_or_default().lines().map(str::to_owned).collect();
-        Self { reason: exit.as_str().to_owned(), message: exit.to_string(), backtrace }
+        Self { reason: exit.as_str().to_owned(), message: exit.report(), backtrace }
+    }
+}
+
+impl ExitView {
+    /// Without what the guest wrote: for whoever may command the actor, and not read it.
+    fn in_host_words(exit: &ExitReason) -> Self {
+        Self { reason: exit.as_str().to_owned(), message: exit.to_string(), backtrace: Vec::new() }
     }
 }
 
@@ -196,6 +203,13 @@ impl From<DeadLetter> for DeadLetterView {
 
 async fn view(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
     Ok(Json(actor.snapshot().await?.into()))
+}
+
+/// An actor as whoever commanded it sees it.
+async fn changed(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
+    let seen = actor.snapshot().await?;
+    let last_exit = seen.status.last_exit.as_ref().map(ExitView::in_host_words);
+    Ok(Json(ActorView { last_exit, ..seen.into() }))
 }
 
 /// All actors of a host at one moment each, by name. One that cannot be reached is left out.
@@ -237,7 +251,7 @@ pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json
     let limit = request::timeout(&headers)?
         .unwrap_or(actor.limits().stop_timeout.saturating_add(actor.limits().grace));
     tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))??;
-    view(&actor).await
+    changed(&actor).await
 }
 
 /// Begins another life of an actor, and answers when it runs.
@@ -247,7 +261,7 @@ pub(super) async fn restart(Named(actor): Named, headers: HeaderMap) -> Result<J
         request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
     let restarted = tokio::time::timeout(limit, actor.restart()).await;
     match restarted.map_err(|_| late("restart", &actor, limit))? {
-        Ok(_status) => view(&actor).await,
+        Ok(_status) => changed(&actor).await,
         Err(ControlError::Ended(exit)) => {
             let text = format!("`{}` did not come back: {exit}", actor.id());
             Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())

@@ -5,12 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use icu_properties::CodePointMapData;
-use icu_properties::props::GeneralCategory;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::text::printable;
+use crate::text::{is_invisible, printable};
 
 /// Which of the actors of one name. Cheap to clone.
 ///
@@ -83,7 +81,7 @@ impl Key {
             KeyFault::Empty
         } else if key.len() > Self::LENGTH_MAX {
             KeyFault::Long(key.len())
-        } else if let Some(char) = key.chars().find(|char| !may_stand(*char)) {
+        } else if let Some(char) = key.chars().find(|char| is_invisible(*char)) {
             KeyFault::Character(char)
         } else {
             return Ok(());
@@ -96,17 +94,6 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn may_stand(char: char) -> bool {
-    !matches!(
-        CodePointMapData::<GeneralCategory>::new().get(char),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::SpaceSeparator
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-    )
 }
 
 impl fmt::Display for Key {

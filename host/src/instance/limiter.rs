@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 use crate::budget::{Budget, Held};
+use crate::exit::MemoryRefused;
 use crate::observe::Counters;
 
 /// What one entry of a table takes. An engine's pointer and its share of bookkeeping.
@@ -21,17 +22,8 @@ pub(super) struct Limiter {
     held: Held,
     max_bytes: usize,
     host: Budget,
-    refused: Option<Refused>,
+    refused: Option<MemoryRefused>,
     counters: Arc<Counters>,
-}
-
-/// Which ceiling a guest ran into: it explains the trap that mostly follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// Its own, in bytes.
-    Own(usize),
-    /// That of all actors together, in bytes.
-    Host(usize),
 }
 
 impl Limiter {
@@ -40,19 +32,19 @@ impl Limiter {
         Self { held: host.nothing(), max_bytes, host, refused: None, counters }
     }
 
-    /// The ceiling, if the guest ran into one.
-    pub(super) fn refused(&self) -> Option<Refused> {
+    /// The ceiling, if the guest ran into one: it explains the trap that mostly follows.
+    pub(super) fn refused(&self) -> Option<MemoryRefused> {
         self.refused
     }
 
     fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
         let more = desired_bytes.saturating_sub(current_bytes);
         if self.held.bytes().saturating_add(more) > self.max_bytes {
-            self.refused = Some(Refused::Own(self.max_bytes));
+            self.refused = Some(MemoryRefused::Own(self.max_bytes));
             return false;
         }
         let Some(held) = self.host.take(more) else {
-            self.refused = Some(Refused::Host(self.host.max()));
+            self.refused = Some(MemoryRefused::Host(self.host.max()));
             return false;
         };
         self.held.merge(held);
@@ -112,7 +104,7 @@ mod tests {
         assert_eq!(limiter.refused(), None);
         assert!(!limiter.memory_growing(1 << 18, 1 << 20, None).unwrap());
         assert!(!limiter.table_growing(0, 1 << 20, None).unwrap());
-        assert_eq!(limiter.refused(), Some(Refused::Own(1 << 20)));
+        assert_eq!(limiter.refused(), Some(MemoryRefused::Own(1 << 20)));
         assert_eq!(counters.read().memory_bytes, 3 << 18);
         assert!(limiter.table_growing(0, 16, None).unwrap());
         assert!(!limiter.memory_growing(0, 2, Some(1)).unwrap(), "it would not grow, and is not charged");
@@ -126,7 +118,7 @@ mod tests {
         let (mut first, mut second) = (limiter(), limiter());
         assert!(first.memory_growing(0, 1 << 19, None).unwrap());
         assert!(!second.memory_growing(0, (1 << 19) + 1, None).unwrap());
-        assert_eq!(second.refused(), Some(Refused::Host(1 << 20)));
+        assert_eq!(second.refused(), Some(MemoryRefused::Host(1 << 20)));
         drop(first);
         assert!(second.memory_growing(0, 1 << 20, None).unwrap());
         drop(second);

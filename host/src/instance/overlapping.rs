@@ -56,7 +56,7 @@ pub(super) async fn describe(
     };
     match described.await {
         Ok(description) => Description::parse(&description).map_err(|error| error.to_string()),
-        Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
+        Err(trap) => Err(exit_reason(&trap, store.data()).report()),
     }
 }
 
@@ -77,7 +77,7 @@ async fn work(
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
         let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));
-        return Ok(ExitReason::StartFailed(error));
+        return Ok(ExitReason::start_failed(&error));
     }
     context.ready(&birth, description);
     let mut running: FuturesUnordered<BoxFuture<'_, wasmtime::Result<()>>> = FuturesUnordered::new();

@@ -43,7 +43,7 @@ pub(super) async fn describe(
     };
     match described.await {
         Ok(description) => Description::parse(&description).map_err(|error| error.to_string()),
-        Err(trap) => Err(exit_reason(&trap, store.data()).to_string()),
+        Err(trap) => Err(exit_reason(&trap, store.data()).report()),
     }
 }
 
@@ -66,7 +66,7 @@ async fn work(
         },
     };
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
-        return Ok(ExitReason::StartFailed(error_in(error, max_bytes.min(TEXT_MAX_BYTES))));
+        return Ok(ExitReason::start_failed(&error_in(error, max_bytes.min(TEXT_MAX_BYTES))));
     }
     context.ready(&birth, description);
     loop {

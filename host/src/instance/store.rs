@@ -10,7 +10,7 @@ use super::folders::OpenFolders;
 use super::imports::Parking;
 use super::imports::http::{Exchanges, HttpClient, WasiHttp};
 use super::limiter::Limiter;
-use super::log::{LogPipe, Output};
+use super::log::LogPipe;
 use super::peer_streams::PeerStreams;
 use crate::budget::Budget;
 use crate::delivery::{Directory, Peers};
@@ -18,8 +18,8 @@ use crate::dispatch::{Description, LifeContext};
 use crate::exit::ExitReason;
 use crate::grants::Grants;
 use crate::id::CallId;
+use crate::journal::Output;
 use crate::observe::Counters;
-use crate::wire::ActorError;
 
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
@@ -55,8 +55,8 @@ impl Household {
     ///
     /// Where it is no description, why: an end of the life that said so.
     pub(super) fn describe(&self, text: &str) -> Result<Arc<Description>, ExitReason> {
-        let description = Description::parse(text)
-            .map_err(|error| ExitReason::StartFailed(ActorError::system(error.to_string())))?;
+        let description =
+            Description::parse(text).map_err(|error| ExitReason::not_made(&error.to_string()))?;
         Ok(Arc::clone(self.described.get_or_init(|| Arc::new(description))))
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
     let limits = context.limits();
     let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&context));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
-    let stderr = LogPipe::new(context.id().clone(), Output::Stderr, log_max(&context));
+    let stderr = LogPipe::new(Arc::clone(context.account()), Output::Stderr);
     let exchanges_max = limits.http_requests.get();
     let outgoing = Budget::new(kept_max);
     let granted = household.grants.ask.iter().cloned();
@@ -130,11 +130,6 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
     store
 }
 
-/// How much of a guest's output is logged in a second, of each of its two.
-fn log_max(context: &LifeContext) -> usize {
-    usize::try_from(context.limits().log_max.as_u64()).unwrap_or(usize::MAX)
-}
-
 /// A batch as large as may be: each item of it is within its own limit.
 fn handover_max_bytes(context: &LifeContext) -> usize {
     let limits = context.limits();
@@ -146,7 +141,7 @@ fn handover_max_bytes(context: &LifeContext) -> usize {
 /// [`OpenFolders`].
 fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(LogPipe::new(context.id().clone(), Output::Stdout, log_max(context))).stderr(stderr);
+    wasi.stdout(LogPipe::new(Arc::clone(context.account()), Output::Stdout)).stderr(stderr);
     wasi.arg(context.id().as_str());
     for (name, value) in &grants.env {
         wasi.env(name, value);

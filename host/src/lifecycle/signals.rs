@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::exit::OperatorText;
 use crate::id::CallId;
 
 /// Something a supervisor is told.
@@ -16,7 +17,7 @@ pub(crate) enum Signal {
     /// End now, whatever runs.
     Kill,
     /// This life cannot go on: the actor said so itself.
-    Fault(String),
+    Fault(OperatorText),
     /// Take no more messages, handle those that wait, and end.
     Stop,
     /// End this life in good order, and begin another. Where none runs, begin one.
@@ -30,7 +31,7 @@ pub(crate) enum Signal {
 #[derive(Debug, Default)]
 struct Pending {
     kill: bool,
-    fault: Option<String>,
+    fault: Option<OperatorText>,
     stop: bool,
     restart: bool,
     cancelled: Vec<CallId>,
@@ -180,7 +181,7 @@ mod tests {
             Signal::Cancel(CallId(7)),
             Signal::Stop,
             Signal::Stop,
-            Signal::Fault("x".to_owned()),
+            Signal::Fault(OperatorText::new("x")),
             Signal::Kill,
             Signal::Restart,
         ] {
@@ -194,7 +195,7 @@ mod tests {
             seen,
             [
                 Signal::Kill,
-                Signal::Fault("x".to_owned()),
+                Signal::Fault(OperatorText::new("x")),
                 Signal::Stop,
                 Signal::Restart,
                 Signal::Cancel(CallId(7)),

@@ -31,8 +31,8 @@ pub(crate) enum Fate {
     Dropped,
     /// The life that handled it ended.
     CutOff {
-        /// How the life ended.
-        exit: String,
+        /// How the life ended: callers are told the host's words alone, the dead letters all of it.
+        exit: ExitReason,
         /// Whether another try may succeed.
         recoverable: bool,
     },
@@ -43,12 +43,12 @@ pub(crate) enum Fate {
 impl Fate {
     /// That of the messages that a life leaves behind.
     pub(crate) fn cut_off(exit: &ExitReason, recoverable: bool) -> Self {
-        Self::CutOff { exit: exit.to_string(), recoverable }
+        Self::CutOff { exit: exit.clone(), recoverable }
     }
 }
 
 /// What a caller is told whose message was cut off.
-pub(crate) fn cut_off_error(message: &Message, exit: &str, recoverable: bool) -> CallError {
+pub(crate) fn cut_off_error(message: &Message, exit: &ExitReason, recoverable: bool) -> CallError {
     let message = format!("`{}` was cut off: the actor {exit}", message.method);
     ActorError::System { message, recoverable, restart: false }.into()
 }
@@ -86,7 +86,9 @@ impl Mailbox {
             }
             Fate::Refused(error) => self.bury(message, caller, error.to_string()),
             Fate::Dropped => self.bury(message, caller, "the mailbox was full"),
-            Fate::CutOff { exit, .. } => self.bury(message, caller, format!("cut off: the actor {exit}")),
+            Fate::CutOff { exit, .. } => {
+                self.bury(message, caller, format!("cut off: the actor {}", exit.report()));
+            }
         }
     }
 }

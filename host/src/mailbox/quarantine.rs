@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
+use crate::exit::ExitReason;
 use crate::wire::{Encoding, Message};
 
 /// How many messages are kept in mind.
@@ -28,13 +29,26 @@ pub(super) struct Quarantine {
     hasher: RandomState,
 }
 
+/// A message that ended lives.
 #[derive(Debug)]
-struct Offender {
+pub(super) struct Offender {
     fingerprint: Fingerprint,
     lives: u32,
     last: Instant,
-    /// How the last of the lives ended, for people.
+    /// How the last of the lives ended, in the host's words.
     exit: String,
+}
+
+impl Offender {
+    /// Why `message`, which it is, is kept out, for its sender.
+    pub(super) fn reason(&self, message: &Message) -> String {
+        self.reason_with(message, &self.exit)
+    }
+
+    /// The same with another text for how the last of the lives ended.
+    pub(super) fn reason_with(&self, message: &Message, exit: &str) -> String {
+        format!("`{}` is in quarantine: it ended {} lives, the last: {exit}", message.method, self.lives)
+    }
 }
 
 impl Quarantine {
@@ -56,7 +70,7 @@ impl Quarantine {
     }
 
     /// Notes that `message` ended a life. Returns whether it is kept out from now on.
-    pub(super) fn note(&mut self, message: &Message, exit: String, now: Instant) -> bool {
+    pub(super) fn note(&mut self, message: &Message, exit: &ExitReason, now: Instant) -> bool {
         if self.after == 0 {
             return false;
         }
@@ -65,22 +79,19 @@ impl Quarantine {
         let known = self.offenders.iter().position(|offender| offender.fingerprint == fingerprint);
         let lives = known.and_then(|at| self.offenders.remove(at)).map_or(0, |offender| offender.lives);
         let lives = lives.saturating_add(1);
-        self.offenders.push_back(Offender { fingerprint, lives, last: now, exit });
+        self.offenders.push_back(Offender { fingerprint, lives, last: now, exit: exit.to_string() });
         if self.offenders.len() > KEPT_MAX {
             self.offenders.pop_front();
         }
         lives >= self.after
     }
 
-    /// Why `message` is kept out, if it is.
-    pub(super) fn reason(&mut self, message: &Message, now: Instant) -> Option<String> {
+    /// What is known of `message`, where it is kept out.
+    pub(super) fn kept_out(&mut self, message: &Message, now: Instant) -> Option<&Offender> {
         self.forget_old(now);
         let fingerprint = self.fingerprint(message);
         let offender = self.offenders.iter().find(|offender| offender.fingerprint == fingerprint)?;
-        let Offender { lives, exit, .. } = offender;
-        (*lives >= self.after).then(|| {
-            format!("`{}` is in quarantine: it ended {lives} lives, the last: {exit}", message.method)
-        })
+        (offender.lives >= self.after).then_some(offender)
     }
 
     /// Lets `message` in again.
@@ -118,13 +129,14 @@ mod tests {
     fn a_message_is_kept_out_from_its_second_life_on_until_the_window_has_passed() {
         let now = Instant::now();
         let mut quarantine = Quarantine::new(2, WINDOW);
-        assert!(!quarantine.note(&message(1), "crashed".to_owned(), now));
-        assert_eq!(quarantine.reason(&message(1), now), None);
-        assert!(quarantine.note(&message(1), "crashed".to_owned(), now));
-        let reason = quarantine.reason(&message(1), now).unwrap();
-        assert_eq!(reason, "`m` is in quarantine: it ended 2 lives, the last: crashed");
-        assert_eq!(quarantine.reason(&message(2), now), None);
-        assert_eq!(quarantine.reason(&message(1), now + WINDOW), None);
+        assert!(!quarantine.note(&message(1), &ExitReason::Exited { code: 1 }, now));
+        assert!(quarantine.kept_out(&message(1), now).is_none());
+        assert!(quarantine.note(&message(1), &ExitReason::Exited { code: 1 }, now));
+        let offender = quarantine.kept_out(&message(1), now).unwrap();
+        let reason = offender.reason(&message(1));
+        assert_eq!(reason, "`m` is in quarantine: it ended 2 lives, the last: exited with code 1");
+        assert!(quarantine.kept_out(&message(2), now).is_none());
+        assert!(quarantine.kept_out(&message(1), now + WINDOW).is_none());
         assert!(quarantine.is_empty());
     }
 
@@ -143,12 +155,12 @@ mod tests {
         let now = Instant::now();
         let mut quarantine = Quarantine::new(1, WINDOW);
         for n in 0..=KEPT_MAX {
-            assert!(quarantine.note(&message(n), String::new(), now));
+            assert!(quarantine.note(&message(n), &ExitReason::Killed, now));
         }
-        assert_eq!(quarantine.reason(&message(0), now), None);
-        assert!(quarantine.reason(&message(1), now).is_some());
+        assert!(quarantine.kept_out(&message(0), now).is_none());
+        assert!(quarantine.kept_out(&message(1), now).is_some());
         quarantine.release(&message(1));
-        assert_eq!(quarantine.reason(&message(1), now), None);
+        assert!(quarantine.kept_out(&message(1), now).is_none());
         quarantine.release_all();
         assert!(quarantine.is_empty());
     }
@@ -156,7 +168,7 @@ mod tests {
     #[test]
     fn a_quarantine_after_no_number_of_lives_keeps_nothing_out() {
         let mut quarantine = Quarantine::new(0, WINDOW);
-        assert!(!quarantine.note(&message(1), String::new(), Instant::now()));
+        assert!(!quarantine.note(&message(1), &ExitReason::Killed, Instant::now()));
         assert!(quarantine.is_empty());
     }
 }

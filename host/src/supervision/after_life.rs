@@ -10,12 +10,9 @@ use super::restart::Ended;
 use super::{Next, Supervisor};
 use crate::dispatch::Culprit;
 use crate::exit::{ExitReason, Overdue};
+use crate::journal::{self, Entry};
 use crate::lifecycle::{Event, LifeEnd, Signal, State, Then};
 use crate::observe;
-use crate::text::printable;
-
-/// How much of an end is told: a guest's text may be in it.
-const EXIT_MAX_CHARS: usize = 500;
 
 /// What ended the wait for the next life.
 enum Waited {
@@ -40,8 +37,7 @@ impl Supervisor {
             && blames_its_message(&exit)
             && let Some(Culprit { message, caller }) = self.dispatch.culprit()
         {
-            let exit = printable(&exit.to_string(), EXIT_MAX_CHARS);
-            self.mailbox.blame(&message, caller.as_ref(), exit);
+            self.mailbox.blame(&message, caller.as_ref(), &exit);
         }
         let then = self.what_follows(&exit, lived, restart_requested);
         self.log_end(&exit, then);
@@ -84,8 +80,8 @@ impl Supervisor {
             (true, true) => Then::Fail,
             (false, true) => Then::Stop,
             (false, false) if *exit == ExitReason::Passivated => Then::Rest,
-            (is_failure, false) => {
-                let ended = if is_failure { Ended::ByFailure } else { Ended::InGoodOrder };
+            (_is_failure, false) => {
+                let ended = Ended::by_itself(exit);
                 let chance = rand::random_range(-1.0..=1.0);
                 self.restarts.decide(ended, lived, Instant::now().into_std(), chance)
             }
@@ -141,24 +137,13 @@ impl Supervisor {
     }
 
     fn log_end(&self, exit: &ExitReason, then: Then) {
-        let (actor, generation) = (self.lifecycle.id(), self.lifecycle.generation());
-        let end = printable(&exit.to_string(), EXIT_MAX_CHARS);
-        let backtrace = exit.backtrace();
-        match (then, backtrace) {
-            (Then::Restart(after), Some(backtrace)) => {
-                tracing::warn!(%actor, %generation, ?after, %backtrace, "the actor {end}; restarting");
-            }
-            (Then::Restart(after), None) => {
-                tracing::warn!(%actor, %generation, ?after, "the actor {end}; restarting");
-            }
-            (Then::Fail, Some(backtrace)) => {
-                tracing::error!(%actor, %generation, %backtrace, "the actor {end}; it is not restarted");
-            }
-            (Then::Fail, None) => {
-                tracing::error!(%actor, %generation, "the actor {end}; it is not restarted")
-            }
-            (Then::Rest | Then::Stop, _) => tracing::info!(%actor, %generation, "the actor {end}"),
-        }
+        let next = match then {
+            Then::Restart(after) => journal::Next::Restart(after),
+            Then::Fail => journal::Next::Fail,
+            Then::Rest | Then::Stop => journal::Next::Rest,
+        };
+        let generation = self.lifecycle.generation();
+        self.lifecycle.account().write(Entry::Ended { generation, exit, next });
     }
 }
 
@@ -175,7 +160,7 @@ fn blames_its_message(exit: &ExitReason) -> bool {
         | ExitReason::Killed
         | ExitReason::RestartRequested
         | ExitReason::Passivated
-        | ExitReason::StartFailed(_)
+        | ExitReason::StartFailed { .. }
         | ExitReason::HostFault { .. } => false,
     }
 }

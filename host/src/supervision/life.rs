@@ -14,7 +14,8 @@ use super::Supervisor;
 use super::idleness::Idleness;
 use crate::dispatch::{Birth, LifeContext, Phase};
 use crate::execution::Placement;
-use crate::exit::{ExitReason, Overdue};
+use crate::exit::{ExitReason, OperatorText, Overdue};
+use crate::journal::Entry;
 use crate::lifecycle::{Event, Signal, State};
 
 /// One life, while it runs.
@@ -113,7 +114,7 @@ impl<'a> Life<'a> {
                 self.wanted = Wanted::Nothing;
                 return Some(ExitReason::Killed);
             }
-            Signal::Fault(message) => return Some(ExitReason::Faulted { message }),
+            Signal::Fault(words) => return Some(ExitReason::Faulted { words }),
             Signal::Stop => {
                 mailbox.close();
                 lifecycle.apply(Event::StopRequested);
@@ -189,8 +190,8 @@ impl<'a> Life<'a> {
             self.wanted = Wanted::Passivation;
             self.drain(Phase::Draining { mailbox: false });
         } else {
-            let actor = lifecycle.id();
-            tracing::warn!(%actor, "passivate_after is set, but the actor does not say that it may be passivated");
+            let text = "passivate_after is set, but the actor does not say that it may be passivated";
+            lifecycle.account().write(Entry::Note { text });
         }
     }
 }
@@ -206,5 +207,5 @@ async fn sleep_until(due: Option<Instant>) {
 fn host_fault(panic: &(dyn std::any::Any + Send)) -> ExitReason {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    ExitReason::HostFault { message: text.unwrap_or("a panic without a text").to_owned() }
+    ExitReason::HostFault { words: OperatorText::new(text.unwrap_or("a panic without a text")) }
 }

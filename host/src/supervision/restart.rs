@@ -3,19 +3,21 @@
 //! Pure: time and chance are arguments. Used by the supervisor alone. Holds at most
 //! [`RestartSettings::max_restarts`] instants.
 //!
-//! | policy | good order | failure |
-//! |---|---|---|
-//! | `never` | stop | fail |
-//! | `on_failure` | stop | restart, within the budget |
-//! | `always` | restart, within the budget | restart, within the budget |
+//! | policy | good order | failure | refused start |
+//! |---|---|---|---|
+//! | `never` | stop | fail | fail |
+//! | `on_failure` | stop | restart, within the budget | fail |
+//! | `always` | restart, within the budget | restart, within the budget | fail |
 //!
-//! "Good order" is an actor that ends by itself without a failure. What a person asks for (stop, kill, restart)
-//! is not decided here.
+//! "Good order" is an actor that ends by itself without a failure; a "refused start" is one that returned a business error:
+//! what it was given is wrong, and the next life would be given the same. What a person asks for (stop, kill, restart) is
+//! not decided here.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::backoff::backoff;
+use crate::exit::{ExitReason, StartFailure};
 use crate::lifecycle::Then;
 use crate::policy::{RestartPolicy, RestartSettings};
 
@@ -26,6 +28,27 @@ pub(super) enum Ended {
     InGoodOrder,
     /// With a failure.
     ByFailure,
+    /// With a failure that the next life is sure to repeat.
+    ByRefusal,
+}
+
+impl Ended {
+    /// How a life ended that nobody wanted to end.
+    pub(super) fn by_itself(exit: &ExitReason) -> Self {
+        match exit {
+            ExitReason::StartFailed { failure: StartFailure::Refused, .. } => Self::ByRefusal,
+            ExitReason::StartFailed { failure: StartFailure::Failed, .. }
+            | ExitReason::Trapped { .. }
+            | ExitReason::Exited { .. }
+            | ExitReason::Faulted { .. }
+            | ExitReason::Forced { .. }
+            | ExitReason::HostFault { .. } => Self::ByFailure,
+            ExitReason::Stopped
+            | ExitReason::Killed
+            | ExitReason::RestartRequested
+            | ExitReason::Passivated => Self::InGoodOrder,
+        }
+    }
 }
 
 /// The restarts of one actor so far.
@@ -57,6 +80,9 @@ impl RestartTracker {
         match (self.settings.policy, ended) {
             (RestartPolicy::Never | RestartPolicy::OnFailure, Ended::InGoodOrder) => return Then::Stop,
             (RestartPolicy::Never, Ended::ByFailure) => return Then::Fail,
+            (RestartPolicy::Never | RestartPolicy::OnFailure | RestartPolicy::Always, Ended::ByRefusal) => {
+                return Then::Fail;
+            }
             (RestartPolicy::OnFailure | RestartPolicy::Always, Ended::ByFailure)
             | (RestartPolicy::Always, Ended::InGoodOrder) => {}
         }
@@ -66,7 +92,7 @@ impl RestartTracker {
         if self.recent.len() >= usize::try_from(self.settings.max_restarts).unwrap_or(usize::MAX) {
             return match ended {
                 Ended::InGoodOrder => Then::Stop,
-                Ended::ByFailure => Then::Fail,
+                Ended::ByFailure | Ended::ByRefusal => Then::Fail,
             };
         }
         if lived > self.settings.window {
@@ -92,16 +118,19 @@ mod tests {
 
     #[test]
     fn the_policy_decides_by_the_end_of_the_life() {
-        use Ended::{ByFailure, InGoodOrder};
+        use Ended::{ByFailure, ByRefusal, InGoodOrder};
         use RestartPolicy::{Always, Never, OnFailure};
         let restart = Then::Restart(Duration::from_millis(100));
         for (policy, ended, expected) in [
             (Never, InGoodOrder, Then::Stop),
             (Never, ByFailure, Then::Fail),
+            (Never, ByRefusal, Then::Fail),
             (OnFailure, InGoodOrder, Then::Stop),
             (OnFailure, ByFailure, restart),
+            (OnFailure, ByRefusal, Then::Fail),
             (Always, InGoodOrder, restart),
             (Always, ByFailure, restart),
+            (Always, ByRefusal, Then::Fail),
         ] {
             let mut tracker = RestartTracker::new(settings(policy));
             assert_eq!(tracker.decide(ended, BRIEF, Instant::now(), 0.0), expected, "{policy:?} {ended:?}");

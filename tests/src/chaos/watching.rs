@@ -61,8 +61,8 @@ impl Watching {
                 tally.find(format!("{name}: {missed}"));
             }
             Ok(end) => {
-                if let ExitReason::HostFault { message } = &end.exit {
-                    tally.find(format!("{name}: the host failed: {message}"));
+                if let ExitReason::HostFault { words } = &end.exit {
+                    tally.find(format!("{name}: the host failed: {}", words.for_operator()));
                 }
                 let told = end.generation.0;
                 if let Some(wrong) = wrong(self.first, self.last, told) {

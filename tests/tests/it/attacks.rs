@@ -5,4 +5,7 @@ mod browsers;
 mod connections;
 mod folders;
 mod host_files;
+mod logs;
 mod raw;
+mod starts;
+mod words;

@@ -20,11 +20,15 @@ fn the_counter_of_the_readme_counts_crashes_and_comes_back() {
     assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "6\n");
     assert_eq!(host.client(&["ask", "counter", "history"]).stdout, "[5,6]\n");
     assert_eq!(host.client(&["ask", "counter", "get_average"]).stdout, "5.5\n");
-    host.client(&["ask", "counter", "crash"]).assert_failed(3, &["told to crash"]);
+    let refused = host.client(&["ask", "counter", "crash"]);
+    refused.assert_failed(3, &["wasm trap", "the log of its host says more"]);
+    assert!(!refused.stderr.contains("told to crash"), "{}", refused.stderr);
     assert_eq!(host.client(&["ask", "counter", "get"]).stdout, "0\n");
     let inspection: Value = serde_json::from_str(&host.client(&["inspect", "counter"]).stdout).unwrap();
     assert_eq!(inspection["generation"], 1);
     assert_eq!(inspection["last_exit"]["reason"], "trapped");
+    let message = inspection["last_exit"]["message"].as_str().unwrap();
+    assert!(message.ends_with("told to crash"), "{message}");
     let list = host.client(&["ls"]).stdout;
     assert!(list.lines().nth(1).unwrap().starts_with("counter  running"), "{list}");
     host.signal("TERM");
@@ -147,7 +151,7 @@ fn an_actor_is_stopped_and_started_again() {
 fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
     let rogue = guest_file("rogue").unwrap();
     let host = RunningHost::start_with_unread_log(&[text(&rogue), "--restart", "never"], 1);
-    host.client(&["ask", "rogue", "panic"]).assert_failed(3, &["told to panic"]);
+    host.client(&["ask", "rogue", "panic"]).assert_failed(3, &["the log of its host says more"]);
     wait_until(|| host.client(&["ls"]).stdout.lines().nth(1).unwrap().starts_with("rogue  failed"));
     let inspection: Value = serde_json::from_str(&host.client(&["inspect", "rogue"]).stdout).unwrap();
     assert_eq!(
@@ -157,7 +161,7 @@ fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
     let metrics = host.get("/metrics");
     assert!(metrics.contains("pulsing_state{actor=\"rogue\",state=\"failed\"} 1"), "{metrics}");
     host.client(&["ask", "rogue", "count"])
-        .assert_failed(7, &["`rogue` has failed: it crashed", "told to panic"]);
+        .assert_failed(7, &["`rogue` has failed: it crashed", "the log of its host says more"]);
     assert!(host.client(&["restart", "rogue"]).stdout.contains("\"state\":\"running\""));
     assert_eq!(host.client(&["ask", "rogue", "count"]).stdout, "1\n");
     let log = host.stop_and_read_log();

@@ -28,18 +28,21 @@ async fn crash(host: &Host, spec: ActorSpec, method: &str, args: Value) -> (Acto
 }
 
 fn trap(exit: ExitReason) -> String {
-    match exit {
-        ExitReason::Trapped { message, .. } => message,
-        other => panic!("{other:?}"),
-    }
+    assert!(matches!(exit, ExitReason::Trapped { .. }), "{exit:?}");
+    exit.to_string()
 }
 
 #[tokio::test]
 async fn a_guest_that_panics_starts_again_with_a_new_memory() {
     let host = host().unwrap();
     let (_, exit) = crash(&host, spec("rogue").unwrap(), "panic", json!([])).await;
-    let ExitReason::Trapped { message, backtrace } = exit else { panic!("{exit:?}") };
-    assert!(message.contains("told to panic"), "{message}");
+    let told = exit.to_string();
+    assert_eq!(
+        told,
+        "crashed: wasm trap: wasm `unreachable` instruction executed; the log of its host says more"
+    );
+    assert!(exit.report().contains("told to panic"), "{}", exit.report());
+    let backtrace = exit.backtrace().unwrap();
     assert!(backtrace.contains("rogue"), "the frames have names: {backtrace}");
     host.shutdown().await;
 }
@@ -54,7 +57,8 @@ async fn a_trap_is_told_with_file_and_line_where_the_component_has_them() {
         let actor = spawn(&host, spec).await.unwrap();
         bounded(actor.ask::<()>("x", &()).into_future()).await.unwrap_err();
         let status = bounded(actor.wait_for(|status| status.state.is_final())).await.unwrap();
-        let Some(ExitReason::Trapped { backtrace, .. }) = status.last_exit else { panic!("{status:?}") };
+        let exit = status.last_exit.unwrap();
+        let backtrace = exit.backtrace().unwrap();
         assert!(backtrace.contains("sabotage"), "{guest}: {backtrace}");
         assert_eq!(backtrace.contains("saboteur/src/lib.rs:"), has_lines, "{guest}: {backtrace}");
     }
@@ -99,7 +103,7 @@ async fn a_guest_that_fails_to_start_says_why() {
     spec.restart.policy = RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
     let error = bounded(actor.ready()).await.unwrap_err();
-    assert_eq!(error, ControlError::Ended(ExitReason::StartFailed(ActorError::system("told to fail"))));
+    assert_eq!(error, ControlError::Ended(ExitReason::start_failed(&ActorError::system("told to fail"))));
     host.shutdown().await;
 }
 

@@ -66,10 +66,11 @@ async fn a_stream_that_is_closed_is_closed_also_where_a_draw_on_it_was_never_wai
 #[tokio::test]
 async fn the_console_of_an_actor_in_quickjs_is_the_log() {
     let Some((host, hoarder, _peer)) = hoarder().await else { return };
-    let error =
-        bounded(hoarder.ask::<Value>("falls", &json!(["last words"])).into_future()).await.unwrap_err();
-    // A trap is told with what the guest wrote last.
-    assert!(error.to_string().contains("last words {\"at\":1}"), "{error}");
+    bounded(hoarder.ask::<Value>("falls", &json!(["last words"])).into_future()).await.unwrap_err();
+    // A trap is reported with what the guest wrote last.
+    let status = bounded(hoarder.wait_for(|status| status.last_exit.is_some())).await.unwrap();
+    let report = status.last_exit.unwrap().report();
+    assert!(report.contains("last words {\"at\":1}"), "{report}");
     host.shutdown().await;
 }
 

@@ -24,6 +24,15 @@ impl Drop for Ended {
     }
 }
 
+impl Ended {
+    /// What it writes to stdout until its end.
+    pub(crate) fn output(mut self) -> String {
+        let mut text = String::new();
+        self.0.stdout.take().expect("it is piped").read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
 /// What a program left when it ended.
 #[derive(Debug)]
 pub(crate) struct Left {
@@ -125,6 +134,13 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
+    /// The same, with its log in a file, and nothing waited for.
+    pub(crate) fn start_logging_to(log: &Path, args: &[&str]) -> Self {
+        let mut command = command(&["run", "--listen", "127.0.0.1:0"]);
+        command.args(args).stderr(std::fs::File::create(log).unwrap());
+        Self::of(command, 0)
+    }
+
     fn of(mut command: Command, actors: usize) -> Self {
         let mut process = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
         let stdout = process.0.stdout.take().unwrap();
@@ -184,6 +200,23 @@ impl RunningHost {
     /// Waits for the host's end, and answers its exit code.
     pub(crate) fn wait(&mut self) -> Option<i32> {
         self.process.0.wait_timeout(PATIENCE).unwrap().expect("it ends in time").code()
+    }
+
+    /// Ends a host in good order.
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        assert_eq!(self.wait(), Some(0));
+    }
+
+    /// Reads the log of a host that was started with one that nobody reads, from now on: it is complete once the host has
+    /// ended.
+    pub(crate) fn read_log(&mut self) -> std::thread::JoinHandle<String> {
+        let mut stderr = self.process.0.stderr.take().expect("it is piped");
+        std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        })
     }
 
     /// Stops a host that was started with a log that nobody reads, and reads it: little enough for a pipe.

@@ -71,7 +71,7 @@ async fn end_of(host: &Host, fault: &str) -> String {
         provoke(&actor, export).await;
     }
     let status = bounded(actor.wait_for(|status| status.state.is_final())).await.unwrap();
-    let exit = status.last_exit.unwrap().to_string();
+    let exit = status.last_exit.unwrap().report();
     exit.lines().next().unwrap().to_owned()
 }
 
@@ -99,14 +99,20 @@ async fn a_guest_that_traps_or_loops_ends_its_own_life_whatever_export_it_does_i
         ("stream-close:loop", "`stream` did not return within 100ms after it was told to stop"),
         ("stop:loop", stop),
         ("describe:sleep", start),
-        ("describe:no-json", "start failed: the description is not JSON: expected value at line 1 column 1"),
-        ("describe:wrong-type", "start failed: the description's `methods[0].kind` is `streams`, not `ask`"),
-        ("describe:large", "start failed: the description has 1048577 bytes, more than 1048576"),
+        (
+            "describe:no-json",
+            "failed to start: the description is not JSON: expected value at line 1 column 1",
+        ),
+        (
+            "describe:wrong-type",
+            "failed to start: the description's `methods[0].kind` is `streams`, not `ask`",
+        ),
+        ("describe:large", "failed to start: the description has 1048577 bytes, more than 1048576"),
         ("start:sleep", start),
         ("stop:sleep", stop),
         ("handle:recurse", "crashed: wasm trap: "),
         ("handle:grow", "crashed: "),
-        ("handle:gigabyte", "crashed: too much data is being copied"),
+        ("handle:gigabyte", "crashed: the engine could not go on with it; too much data is being copied"),
     ] {
         let ended = end_of(&host, fault).await;
         assert!(ended.starts_with(exit), "{fault}: {ended}");

@@ -21,6 +21,7 @@ const LAYERS: [Layer; 5] = [
             "files",
             "grants",
             "id",
+            "journal",
             "limits",
             "observe",
             "policy",

@@ -9,6 +9,7 @@ mod cycles;
 mod files;
 mod graph;
 mod layers;
+mod log_lines;
 mod markdown;
 mod modules;
 mod opening;

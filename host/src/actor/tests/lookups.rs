@@ -56,7 +56,7 @@ impl Behavior for Noting {
 fn spawn(limits: Limits) -> (Arc<LocalPort>, Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
     let noted = Arc::<Mutex<Vec<String>>>::default();
     let plain = Spawn::plain("there", Noting(Arc::clone(&noted)));
-    let (port, run) = Spawn { limits, ..plain }.into_port();
+    let (port, run) = Spawn { limits, ..plain }.into_port(&Arc::default());
     (port, noted, tokio::spawn(run))
 }
 

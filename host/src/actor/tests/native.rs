@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, OperatorText};
 use crate::id::{CallId, StreamId};
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
@@ -50,6 +50,8 @@ pub(super) struct Setup {
     pub(super) restart: RestartSettings,
     /// How many lives fail to start, the first ones.
     pub(super) failing_starts: u64,
+    /// Whether those fail by a business error.
+    pub(super) refuses_start: bool,
     /// Whether it lets itself be passivated.
     pub(super) may_passivate: bool,
     /// How long its `stop` takes.
@@ -63,6 +65,7 @@ impl Default for Setup {
             limits: Limits::default(),
             restart: RestartSettings::default(),
             failing_starts: 0,
+            refuses_start: false,
             may_passivate: false,
             stop_takes: Duration::ZERO,
         }
@@ -76,8 +79,16 @@ impl Setup {
 
     pub(super) fn spawn(self) -> Fixture {
         let journal = Journal::default();
-        let Self { lane, failing_starts, may_passivate, stop_takes, .. } = self;
-        let behavior = Native { lane, journal: journal.clone(), failing_starts, may_passivate, stop_takes };
+        let Self { lane, failing_starts, refuses_start, may_passivate, stop_takes, .. } = self;
+        let journal_of_lives = journal.clone();
+        let behavior = Native {
+            lane,
+            journal: journal_of_lives,
+            failing_starts,
+            refuses_start,
+            may_passivate,
+            stop_takes,
+        };
         let plain = Spawn::plain("native", behavior);
         let (actor, run) = Spawn { limits: self.limits, restart: self.restart, ..plain }.split();
         Fixture { actor, journal, task: tokio::spawn(run) }
@@ -116,6 +127,7 @@ struct Native {
     lane: Lane,
     journal: Journal,
     failing_starts: u64,
+    refuses_start: bool,
     may_passivate: bool,
     stop_takes: Duration,
 }
@@ -158,7 +170,11 @@ impl Behavior for Native {
         async move {
             self.journal.note(format!("start {}", birth.generation));
             if birth.generation.0 < self.failing_starts {
-                return ExitReason::StartFailed(ActorError::system("not yet"));
+                return ExitReason::start_failed(&if self.refuses_start {
+                    ActorError::Business { code: 400, message: "no key".to_owned(), details: None }
+                } else {
+                    ActorError::system("not yet")
+                });
             }
             if self.may_passivate {
                 context.may_passivate();
@@ -272,7 +288,13 @@ impl NativeLife<'_> {
                 if let Some(code) = args["exit"].as_i64() {
                     return Err(ExitReason::Exited { code: code.try_into().unwrap() });
                 }
-                return Err(ExitReason::Trapped { message: "boom".to_owned(), backtrace: String::new() });
+                let words = OperatorText::new("it wrote last: oh");
+                return Err(ExitReason::Trapped {
+                    trap: "boom",
+                    refused: None,
+                    words,
+                    backtrace: OperatorText::default(),
+                });
             }
             "panic" => panic!("a bug"),
             "seen" => {

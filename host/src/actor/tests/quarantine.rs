@@ -28,13 +28,14 @@ async fn a_message_that_ends_two_lives_is_kept_out_and_the_actor_goes_on() {
     let letters = fixture.actor.dead_letters().await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(
-        letters[0].reason.ends_with("it ended 2 lives, the last: crashed: boom"),
+        letters[0].reason.ends_with("it ended 2 lives, the last: crashed: boom; it wrote last: oh"),
         "{}",
         letters[0].reason
     );
     for _ in 0..10 {
         let why = kept_out(&fixture, "crash", json!(1)).await.unwrap();
-        assert!(why.contains("in quarantine"), "{why}");
+        let end = "in quarantine: it ended 2 lives, the last: crashed: boom; the log of its host says more";
+        assert!(why.ends_with(end), "{why}");
     }
     assert_eq!(fixture.actor.status().await.unwrap().generation.0, 2);
     // Another message of the method is another message.
@@ -52,7 +53,10 @@ async fn a_life_that_asks_for_its_restart_was_ended_by_its_message() {
         assert!(fixture.ask("fault", json!(1)).await.is_err());
         fixture.ask("echo", json!(0)).await.unwrap();
     }
-    assert!(kept_out(&fixture, "fault", json!(1)).await.unwrap().contains("asked to be restarted: bad"));
+    let why = kept_out(&fixture, "fault", json!(1)).await.unwrap();
+    assert!(why.ends_with("the last: asked to be restarted; the log of its host says more"), "{why}");
+    let letters = fixture.actor.dead_letters().await.unwrap();
+    assert!(letters[0].reason.ends_with("the last: asked to be restarted: bad"), "{}", letters[0].reason);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::native::{Setup, settle};
 use crate::delivery::ControlError;
-use crate::exit::{ExitReason, Overdue};
+use crate::exit::{ExitReason, OperatorText, Overdue};
 use crate::id::Generation;
 use crate::lifecycle::LifeEnd;
 use crate::lifecycle::State;
@@ -76,7 +76,8 @@ async fn a_failed_actor_refuses_messages_and_says_why() {
     assert_eq!(status.state, State::Failed);
     let Err(CallError::Runtime(error)) = fixture.ask("echo", json!(1)).await else { panic!() };
     assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
-    assert!(error.message.contains("boom"), "{error}");
+    let why = "`native` has failed: it crashed: boom; the log of its host says more";
+    assert_eq!(error.message, why, "what the guest wrote is no caller's");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +113,27 @@ async fn a_start_that_fails_is_a_failure() {
     assert_eq!(fixture.journal.of("start"), ["start 0", "start 1", "start 2"]);
     let failing = Setup { failing_starts: 9, ..Setup::default() }.spawn();
     let exit = failing.actor.ready().await.unwrap_err();
-    assert_eq!(exit, ControlError::Ended(ExitReason::StartFailed(ActorError::system("not yet"))));
+    assert_eq!(exit, ControlError::Ended(ExitReason::start_failed(&ActorError::system("not yet"))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_refused_by_a_business_error_is_final_whatever_the_policy() {
+    for policy in [RestartPolicy::Never, RestartPolicy::OnFailure, RestartPolicy::Always] {
+        let restart = RestartSettings { policy, ..RestartSettings::default() };
+        let fixture = Setup { failing_starts: 1, refuses_start: true, restart, ..Setup::default() }.spawn();
+        let exit = fixture.actor.ready().await.unwrap_err();
+        assert_eq!(
+            exit.to_string(),
+            "it failed to start, with a business error; the log of its host says more"
+        );
+        let ControlError::Ended(exit) = exit else { panic!("{exit:?}") };
+        assert_eq!(exit.report(), "failed to start: no key (code 400)");
+        let status = fixture.actor.status().await.unwrap();
+        assert_eq!((status.state, status.restarts), (State::Failed, 0), "{policy:?}");
+        assert_eq!(fixture.journal.of("start"), ["start 0"], "{policy:?}");
+        // Somebody who has mended it may say so.
+        assert_eq!(fixture.actor.restart().await.unwrap().generation.0, 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +144,7 @@ async fn a_system_error_that_asks_for_it_restarts_the_actor() {
     fixture.ask("echo", json!(1)).await.unwrap();
     let status = fixture.actor.status().await.unwrap();
     assert_eq!(status.generation.0, 1);
-    assert_eq!(status.last_exit, Some(ExitReason::Faulted { message: "bad".to_owned() }));
+    assert_eq!(status.last_exit, Some(ExitReason::Faulted { words: OperatorText::new("bad") }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +153,7 @@ async fn a_panic_of_the_hosts_own_code_ends_that_life_alone() {
     assert!(recoverable(fixture.ask("panic", json!(null)).await.unwrap_err()));
     fixture.ask("echo", json!(1)).await.unwrap();
     let exit = fixture.actor.status().await.unwrap().last_exit;
-    assert_eq!(exit, Some(ExitReason::HostFault { message: "a bug".to_owned() }));
+    assert_eq!(exit, Some(ExitReason::HostFault { words: OperatorText::new("a bug") }));
 }
 
 #[tokio::test(start_paused = true)]

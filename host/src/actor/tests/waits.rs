@@ -42,7 +42,7 @@ impl Behavior for Relay {
         async move {
             let next: Vec<String> = birth.config.to_value::<Option<_>>().unwrap().unwrap_or_default();
             if let Err(error) = self.ask(&context, CallId::NONE, "ask", &next).await {
-                return ExitReason::StartFailed(actor_error(error));
+                return ExitReason::start_failed(&actor_error(error));
             }
             context.ready(&birth, Description::default());
             let mut running = FuturesUnordered::new();

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
-use crate::exit::ExitReason;
+use crate::exit::{ExitReason, OperatorText};
 use crate::id::StreamId;
 use crate::limits::Limits;
 use crate::policy::{RestartPolicy, RestartWish};
@@ -111,8 +111,8 @@ fn description() -> Description {
 async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
     match work {
         Work::Ask(job) if job.message.method == "crash" => {
-            let (message, backtrace) = ("boom".to_owned(), "a\nb".to_owned());
-            return Some(ExitReason::Trapped { message, backtrace });
+            let (words, backtrace) = (OperatorText::new("it wrote last: oh"), OperatorText::new("a\nb"));
+            return Some(ExitReason::Trapped { trap: "boom", refused: None, words, backtrace });
         }
         Work::Ask(job) => {
             let answer = answer(context, &job).await;

@@ -55,7 +55,8 @@ async fn how_the_last_life_ended_is_shown() {
     fixture.double.actor.wait_for(|status| status.generation.0 == 1).await.unwrap();
     let actor = fixture.get("/v1/actors/double").await.json();
     assert_eq!((&actor["generation"], &actor["restarts"]), (&json!(1), &json!(1)));
-    let exit = json!({"reason": "trapped", "message": "crashed: boom", "backtrace": ["a", "b"]});
+    let exit =
+        json!({"reason": "trapped", "message": "crashed: boom; it wrote last: oh", "backtrace": ["a", "b"]});
     assert_eq!(actor["last_exit"], exit);
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pulsing_guest::blocking::{self, ActorRef};
 use pulsing_guest::serde::Deserialize;
-use pulsing_guest::{Call, Error, Retry};
+use pulsing_guest::{Call, Error, Life, Retry};
 
 unsafe extern "C" {
     /// Of the C library. Rust's own way to it is not stable.
@@ -27,6 +27,10 @@ struct Rogue {
 struct Config {
     spin_in_start: bool,
     fail_in_start: bool,
+    trap_in_start: bool,
+    /// By a business error, in each life but the first; or in that too.
+    refuse_next_start: bool,
+    refuse_start: bool,
 }
 
 #[pulsing_guest::actor]
@@ -39,6 +43,12 @@ impl Rogue {
         }
         if config.fail_in_start {
             return Err(Error::system("told to fail"));
+        }
+        if config.trap_in_start {
+            panic!("told to panic in start");
+        }
+        if config.refuse_start || (config.refuse_next_start && Life::current().generation() > 0) {
+            return Err(Error::business(400, "told to refuse, for card 4111"));
         }
         Ok(Self::default())
     }
@@ -164,6 +174,41 @@ impl Rogue {
     fn insist_on(&self, peer: String, failures: u64) -> Result<u64, Error> {
         let retry = Retry::default().min_backoff(Duration::from_millis(1));
         Ok(ActorRef::new(peer).retry(retry).ask("flaky", (failures,))?)
+    }
+
+    /// Logs what its caller would not have others know.
+    fn pay(&self, card: String) -> String {
+        eprintln!("charging card {card}");
+        "paid".to_owned()
+    }
+
+    /// Writes a text to its log.
+    fn say(&self, text: String) {
+        eprintln!("{text}");
+    }
+
+    /// Writes so many lines to its log, and panics.
+    fn cry(&self, lines: u64, _turn: u64) {
+        self.chatter(lines);
+        panic!("told to panic");
+    }
+
+    /// Fails by a business error with this text.
+    #[tell]
+    fn refuse(&self, text: String) -> Result<(), Error> {
+        Err(Error::business(400, text))
+    }
+
+    /// Tells another actor a method, so many times.
+    fn pester(&self, peer: String, method: String, tells: u64) -> Result<(), Error> {
+        let peer = ActorRef::new(peer);
+        (0..tells).try_for_each(|tell| Ok(peer.tell(&method, (tell,))?))
+    }
+
+    /// Waits for the end of another actor's life, and says all that it is told.
+    fn words_of_end_of(&self, peer: String) -> Result<String, Error> {
+        let end = ActorRef::new(peer).watch()?.next().ok_or_else(|| Error::fatal("no end"))??;
+        Ok(format!("{end:?}"))
     }
 
     /// Waits for the end of another actor's life, and says how it was.

@@ -26,6 +26,7 @@ use crate::instance::imports::http::client::{Hop, HttpClient, Sent};
 use crate::instance::imports::http::exchange::headers_fit;
 use crate::instance::imports::http::failure::Failure;
 use crate::instance::imports::http::request;
+use crate::journal::Entry;
 
 /// The most bytes that a guest hands over of a body at once.
 const CHUNK_MAX_BYTES: usize = 32 << 10;
@@ -117,12 +118,12 @@ impl Hooks {
         let taken = self.take(&self.bodies, BODY_BYTES);
         if taken.is_none() && !self.bodies_were_refused {
             self.bodies_were_refused = true;
-            let actor = self.context.id();
-            if self.client.has_grants() {
-                tracing::warn!(%actor, "too many bodies of requests are open (`http_requests`, `kept_max`)");
+            let text = if self.client.has_grants() {
+                "too many bodies of requests are open (`http_requests`, `kept_max`)"
             } else {
-                tracing::warn!(%actor, "no request can be sent: no host was granted by `http`");
-            }
+                "no request can be sent: no host was granted by `http`"
+            };
+            self.context.account().write(Entry::Note { text });
         }
         taken
     }
@@ -371,7 +372,7 @@ fn refused(context: &LifeContext, failure: Failure) -> Error {
     let error = failure.into_wit();
     match error.code {
         ErrorCode::HttpRequestDenied => {
-            tracing::warn!(actor = %context.id(), "{}", error.message);
+            context.account().write(Entry::Note { text: &error.message });
             Error::HttpRequestDenied
         }
         ErrorCode::HttpRequestUriInvalid => Error::HttpRequestUriInvalid,
