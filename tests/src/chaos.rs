@@ -4,6 +4,7 @@
 //! |---|---|
 //! | each ask is answered once and in its time | every wait has a bound, and asks and answers are counted |
 //! | healthy actors answer what they should | a model of each: `model` |
+//! | clients of the gateway get their answers, whatever others do there | one that counts beside those of `clients` |
 //! | each end of a life is told once | a watch on every actor: `watching` |
 //! | nothing of a life is left | linear memory, messages and items kept, after all actors have stopped |
 //! | nothing of a host is left | tasks, threads, descriptors and resident memory, after each round: `footprint` |
@@ -14,6 +15,7 @@
 //! it holds is counted.
 
 mod acts;
+mod clients;
 mod fault;
 mod footprint;
 mod model;

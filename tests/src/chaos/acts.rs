@@ -9,6 +9,7 @@ use pulsing_host::{ActorRef, CallError, Message, Payload, SendOptions};
 use serde_json::{Value, json};
 
 use super::REACHED;
+use super::clients;
 use super::fault::{Fault, Reach};
 use super::plan::{Act, Order, Provocation};
 use super::send;
@@ -47,6 +48,8 @@ pub(super) fn carry_out(world: Arc<World>, act: Act) -> BoxFuture<'static, ()> {
         }),
         Act::Tick(every_ms) => async move { tick(&world, every_ms).await }.boxed(),
         Act::Through(fault) => async move { ask_through(&world, fault).await }.boxed(),
+        Act::Misuse(misuse, hold_ms) => async move { clients::misuse(&world, misuse, hold_ms).await }.boxed(),
+        Act::Count => async move { clients::count(&world).await }.boxed(),
     }
 }
 

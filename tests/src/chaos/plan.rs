@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
+use super::clients::Misuse;
 use super::fault;
 
 /// How many steps in a hundred come together with the one before.
@@ -89,6 +90,10 @@ pub(super) enum Act {
     Tick(u64),
     /// An ask that a healthy actor hands on to the actor of a fault.
     Through(usize),
+    /// A client of the gateway that means no good, and holds on for so many ms.
+    Misuse(Misuse, u64),
+    /// A client of the gateway that counts.
+    Count,
 }
 
 /// A message to a healthy actor.
@@ -172,7 +177,9 @@ impl Plan {
 
     fn act(&mut self) -> Act {
         match self.random.random_range(0..100) {
-            0..48 => self.send(),
+            0..38 => self.send(),
+            38..44 => Act::Misuse(self.one_of(&Misuse::ALL), self.random.random_range(0..500)),
+            44..48 => Act::Count,
             48..50 => {
                 let whom = [Healthy::Stirred, Healthy::StirredSerial];
                 Act::Order(self.one_of(&whom), self.orders())
@@ -314,5 +321,8 @@ mod tests {
         let numbers: Vec<_> = steps.iter().flat_map(sent).map(|(number, _)| number).collect();
         assert!(numbers.iter().copied().eq(1..=numbers.len() as u64));
         assert!(steps.iter().any(|step| matches!(step.act, Act::Tick(_))));
+        let misused =
+            |misuse| steps.iter().any(|step| matches!(step.act, Act::Misuse(of, _) if of == misuse));
+        assert!(Misuse::ALL.into_iter().all(misused));
     }
 }

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 
 use super::REACHED;
 use super::acts::{bounded, carry_out};
+use super::clients;
 use super::model::Kind;
 use super::plan::{Healthy, Step};
 use super::tally::Tally;
-use super::world::{HOP, PATIENCE, WITNESS, World};
+use super::world::{HOP, PATIENCE, WEB, WITNESS, World};
 
 /// How many steps are under way at once, at most; then the next one waits for one of them.
 const OPEN_MAX: usize = 256;
@@ -36,7 +37,10 @@ pub(super) async fn run(tally: &Arc<Tally>, from: Duration, steps: impl Iterator
     check_healthy(&world).await;
     stop_all(&world).await;
     let world = Arc::into_inner(world).context("a step of the plan is still under way")?;
-    let (host, watching) = world.into_parts();
+    let (host, gateway, watching) = world.into_parts();
+    if tokio::time::timeout(PATIENCE, gateway.end()).await.is_err() {
+        tally.find("the gateway did not end");
+    }
     if tokio::time::timeout(PATIENCE, host.shutdown()).await.is_err() {
         tally.find("the host did not shut down");
     }
@@ -133,7 +137,8 @@ async fn check_healthy(world: &World) {
             world.tally.find(format!("{} is in life {lives}, after {told} tells", actor.id()));
         }
     }
-    for name in [HOP, WITNESS] {
+    clients::check(world).await;
+    for name in [HOP, WITNESS, WEB] {
         let life = match world.host.actor(name) {
             Ok(actor) => actor.status().await.map(|status| status.generation.0),
             Err(error) => Err(error),

@@ -23,6 +23,8 @@ pub(super) struct Counts {
     pub(super) steps: u64,
     /// Faults that were provoked, by kind.
     pub(super) faults: BTreeMap<&'static str, u64>,
+    /// Clients of the gateway that meant no good, by what they did.
+    pub(super) clients: BTreeMap<&'static str, u64>,
     /// Asks that were sent.
     pub(super) asks: u64,
     /// Those that were answered, by the class of their answer.
@@ -113,6 +115,7 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |counts: &BTreeMap<&str, u64>| counts.values().sum::<u64>();
         writeln!(f, "faults: {} ({})", sum(&self.faults), listed(&self.faults))?;
+        writeln!(f, "hostile clients: {} ({})", sum(&self.clients), listed(&self.clients))?;
         let (answered, classes) = (sum(&self.answers), listed(&self.answers));
         writeln!(f, "asks: {}, answered {answered} ({classes}), given up {}", self.asks, self.given_up)?;
         writeln!(f, "streams: {}, tells: {}, orders: {}", self.streams, self.tells, self.orders)?;
@@ -158,7 +161,9 @@ mod tests {
         tally.answered::<()>(&Err(ActorError::Cancelled.into()));
         let shown = tally.counts().to_string();
         assert!(
-            shown.starts_with("faults: 3 (trap 3)\nasks: 0, answered 1 (cancelled 1), given up 0\n"),
+            shown.starts_with(
+                "faults: 3 (trap 3)\nhostile clients: 0 ()\nasks: 0, answered 1 (cancelled 1), given up 0\n"
+            ),
             "{shown}"
         );
     }

@@ -1,12 +1,15 @@
 //! The host of one round, its actors, and what is known of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use pulsing_host::gateway::{Gateway, Options};
 use pulsing_host::{ActorRef, ActorSpec, ComponentSource, Host, SpawnError};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::REACHED;
 use super::fault::{self, Fault};
@@ -24,11 +27,15 @@ pub(super) const HOP: &str = "hop";
 pub(super) const TICKER: &str = "ticker";
 /// Whom the ticker tells.
 pub(super) const WITNESS: &str = "witness";
+/// Counts what clients of the gateway ask it to.
+pub(super) const WEB: &str = "web";
 
 /// All that the steps of a round work on.
 pub(super) struct World {
     /// The host.
     pub(super) host: Host,
+    /// Where its gateway listens.
+    pub(super) gateway: SocketAddr,
     /// What is counted and found.
     pub(super) tally: Arc<Tally>,
     /// Every fault.
@@ -36,6 +43,9 @@ pub(super) struct World {
     healthy: BTreeMap<Healthy, ActorRef>,
     ledgers: Mutex<BTreeMap<Healthy, Ledger>>,
     counter: Mutex<Counter>,
+    /// What [`WEB`] returned.
+    web: Mutex<BTreeSet<i64>>,
+    serving: Serving,
     watching: Mutex<JoinSet<()>>,
 }
 
@@ -46,8 +56,13 @@ impl World {
     ///
     /// Where a guest was not built, or does not start.
     pub(super) async fn begin(tally: Arc<Tally>) -> Result<Self> {
+        let host = crate::host()?;
+        let serving = Serving::begin(&host).await?;
         let mut world = Self {
-            host: crate::host()?,
+            host,
+            gateway: serving.address,
+            serving,
+            web: Mutex::default(),
             tally,
             faults: fault::all(),
             healthy: BTreeMap::new(),
@@ -64,6 +79,7 @@ impl World {
         world.spawn(ledger("ledger", HOP, &faults)?).await?;
         world.spawn(ledger("ledger", TICKER, &[WITNESS.to_owned()])?).await?;
         world.spawn(ledger("ledger", WITNESS, &[])?).await?;
+        world.spawn(ledger("counter", WEB, &[])?).await?;
         for actor in world.host.registry().list() {
             let ready = tokio::time::timeout(PATIENCE, actor.ready()).await;
             let ready = ready.with_context(|| format!("{} does not start", actor.id()))?;
@@ -90,6 +106,11 @@ impl World {
     /// What the counter was sent.
     pub(super) fn counter(&self) -> MutexGuard<'_, Counter> {
         self.counter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the actor that counts for clients of the gateway returned.
+    pub(super) fn web(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.web.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes what is known of what a ledger was sent.
@@ -139,9 +160,34 @@ impl World {
         while all.try_join_next().is_some() {}
     }
 
-    /// All that watch.
-    pub(super) fn into_parts(self) -> (Host, JoinSet<()>) {
-        (self.host, self.watching.into_inner().unwrap_or_else(PoisonError::into_inner))
+    /// The host, its gateway, and all that watch.
+    pub(super) fn into_parts(self) -> (Host, Serving, JoinSet<()>) {
+        (self.host, self.serving, self.watching.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The gateway of a host, which serves until it is ended.
+pub(super) struct Serving {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Serving {
+    async fn begin(host: &Host) -> Result<Self> {
+        let options = Options::new((Ipv4Addr::LOCALHOST, 0).into());
+        let gateway = Gateway::bind(options, Arc::clone(host.registry())).await?;
+        let (stop, stopped) = oneshot::channel();
+        let address = gateway.local_addr();
+        let serving = tokio::spawn(gateway.serve(async { drop(stopped.await) }));
+        Ok(Self { address, stop, serving })
+    }
+
+    /// Ends it in good order.
+    pub(super) async fn end(self) {
+        let Self { stop, serving, .. } = self;
+        drop(stop);
+        drop(serving.await);
     }
 }
 
