@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod client;
 mod compile;
+mod compiler;
 mod embedded;
 mod event_stream;
 pub mod exit_code;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::failure::Failure;
-use crate::engine::BuildError;
+use crate::engine::{BuildError, COMPILER_VERB};
 use crate::host::{Host, HostBuilder};
 
 /// Runs actors written in any language, each in its own WebAssembly sandbox.
@@ -33,7 +34,16 @@ use crate::host::{Host, HostBuilder};
 #[command(name = "pulsing-host", version, max_term_width = 100)]
 struct CommandLine {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Verb(Verb),
+    /// What this program starts itself with, to compile one component: not for people.
+    #[command(name = COMPILER_VERB, hide = true)]
+    Compiler(compiler::ServeArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,9 +96,10 @@ struct CacheArgs {
 }
 
 impl CacheArgs {
-    /// A host that keeps its compiled code there. Where nobody named a folder and the user's cannot be used, it
-    /// keeps none: it starts slower, and that is all.
+    /// A host that keeps its compiled code there, and compiles with this program. Where nobody named a folder and the user's
+    /// cannot be used, it keeps none: it starts slower, and that is all.
     fn host(&self, builder: HostBuilder) -> Result<Host, BuildError> {
+        let builder = builder.compiler(compiler::own_program()?);
         if let Some(dir) = &self.cache_dir {
             return builder.cache_dir(dir).build();
         }
@@ -109,9 +120,13 @@ impl CacheArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage is answered by clap, with its own exit code 2: see `exit_code::USAGE`.
-    let command_line = CommandLine::parse();
-    let done = runtime(&command_line.verb).and_then(|runtime| {
-        let done = runtime.block_on(carry_out(command_line.verb));
+    let verb = match CommandLine::parse().command {
+        Command::Verb(verb) => verb,
+        // Before there is anything that it would have to close, or to share its limits with.
+        Command::Compiler(args) => return compiler::serve(&args),
+    };
+    let done = runtime(&verb).and_then(|runtime| {
+        let done = runtime.block_on(carry_out(verb));
         // Nobody waits for a compilation that is not wanted any more.
         runtime.shutdown_background();
         done

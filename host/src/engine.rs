@@ -5,7 +5,9 @@
 //! engines' epochs; it ends with the last clone of [`Engines`]. Nothing here runs a guest.
 
 mod ahead;
+mod bounds;
 mod cache;
+mod compiler;
 mod component;
 mod error;
 mod preview;
@@ -21,9 +23,13 @@ use self::cache::CodeCache;
 use crate::wire::Lane;
 
 pub use self::ahead::{COMPILED_ENDING, compile_ahead};
+pub use self::bounds::{Measure, measure};
+pub(crate) use self::compiler::{
+    Compiler, Stop, StopOnDrop, VERB as COMPILER_VERB, serve as compile_for_parent,
+};
 pub use self::component::{CodeOrigin, ComponentSource, load};
 pub(crate) use self::component::{Digest, Loaded, compile};
-pub use self::error::{BuildError, LoadError};
+pub use self::error::{BuildError, CompilerEnd, LoadError};
 pub(crate) use self::preview::lane;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
@@ -38,6 +44,7 @@ pub struct Engines {
     overlapping: Engine,
     cache: Option<CodeCache>,
     trusts_compiled: bool,
+    compiler: Option<Arc<Compiler>>,
     /// Its end ends the ticker's thread.
     _ticker: Arc<mpsc::SyncSender<()>>,
 }
@@ -53,13 +60,24 @@ impl Engines {
         let engine = |lane| Engine::new(&config(lane)).map_err(BuildError::engine);
         let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
-        Ok(Self { serial, overlapping, cache, trusts_compiled: false, _ticker: Arc::new(ticker) })
+        let (trusts_compiled, compiler) = (false, None);
+        Ok(Self { serial, overlapping, cache, trusts_compiled, compiler, _ticker: Arc::new(ticker) })
     }
 
     /// Takes code that was compiled ahead, too. It is machine code, and no sandbox holds what another made of it.
     #[must_use]
     pub fn trust_compiled(self, trusts_compiled: bool) -> Self {
         Self { trusts_compiled, ..self }
+    }
+
+    /// Lets a process of its own compile components, which has limits. Without one, this process does, within what `bounds`
+    /// allows a component to cost.
+    pub(crate) fn compile_with(self, compiler: Compiler) -> Self {
+        Self { compiler: Some(Arc::new(compiler)), ..self }
+    }
+
+    fn compiler(&self) -> Option<&Compiler> {
+        self.compiler.as_deref()
     }
 
     fn trusts_compiled(&self) -> bool {

@@ -16,7 +16,9 @@ use crate::actor::Spawn;
 use crate::budget::Budget;
 use crate::delivery::{ActorRef, Directory};
 use crate::dispatch::{Behavior, Description};
-use crate::engine::{BuildError, CodeOrigin, ComponentSource, Engines, LoadError};
+use crate::engine::{
+    BuildError, CodeOrigin, Compiler, ComponentSource, Engines, LoadError, Stop, StopOnDrop,
+};
 use crate::execution::BackgroundPool;
 use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
@@ -35,6 +37,7 @@ use crate::wire::{Lane, Payload, RuntimeError};
 pub struct HostBuilder {
     cache_dir: Option<PathBuf>,
     trusts_compiled: bool,
+    compiler: Option<PathBuf>,
     limits: HostLimits,
     read_elsewhere: Vec<PathBuf>,
 }
@@ -63,6 +66,18 @@ impl HostBuilder {
         self
     }
 
+    /// Compiles components in processes of their own, each with a limit of memory and time ([`HostLimits`]), a low priority,
+    /// and nothing of this process: `program` is `pulsing-host` of this version, by its path. What it compiles is machine
+    /// code, which this host runs.
+    ///
+    /// Without a compiler, this process compiles. What a component may have of everything is bounded all the same; what it may
+    /// still cost within these bounds is a few GiB, and minutes.
+    #[must_use]
+    pub fn compiler(mut self, program: impl Into<PathBuf>) -> Self {
+        self.compiler = Some(program.into());
+        self
+    }
+
     /// Sets the ceilings for all actors together.
     #[must_use]
     pub fn limits(mut self, limits: HostLimits) -> Self {
@@ -76,7 +91,10 @@ impl HostBuilder {
     ///
     /// [`BuildError`] where the cache's folder cannot be used, or this machine cannot run the engine.
     pub fn build(self) -> Result<Host, BuildError> {
-        let engines = Engines::new(self.cache_dir)?.trust_compiled(self.trusts_compiled);
+        let mut engines = Engines::new(self.cache_dir)?.trust_compiled(self.trusts_compiled);
+        if let Some(program) = &self.compiler {
+            engines = engines.compile_with(Compiler::new(program, self.limits.compile()));
+        }
         let programs = Arc::new(Programs::new(engines)?);
         let pool = BackgroundPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         let reach = Reach::new(programs.cache_dir(), &self.read_elsewhere);
@@ -311,7 +329,8 @@ impl Host {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future spawns nothing; a compilation under way goes on, into the cache.
+    /// Dropping the future spawns nothing, and ends the compiler's process; without one ([`HostBuilder::compiler`]), a
+    /// compilation under way goes on, into the cache.
     pub async fn spawn(&self, spec: ActorSpec) -> Result<ActorRef, SpawnError> {
         // Before the component is read: from here on, nobody is granted to put another one there.
         let folders = self.claim(&spec).await?;
@@ -381,9 +400,11 @@ impl Host {
     async fn load(&self, source: ComponentSource) -> Result<Arc<Program>, LoadError> {
         let programs = Arc::clone(&self.programs);
         let permit = Arc::clone(&self.compiling).acquire_owned().await;
+        let stop = Stop::default();
+        let _with_this_future = StopOnDrop(stop.clone());
         let load = move || {
             let _permit = permit;
-            programs.load(&source)
+            programs.load_until(&source, &stop)
         };
         match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded,

@@ -57,7 +57,8 @@ pub use self::delivery::{
 };
 pub use self::description::{Description, DescriptionError};
 pub use self::engine::{
-    BuildError, COMPILED_ENDING, CodeOrigin, ComponentSource, EPOCH_TICK, LoadError, compile_ahead,
+    BuildError, COMPILED_ENDING, CodeOrigin, CompilerEnd, ComponentSource, EPOCH_TICK, LoadError,
+    compile_ahead,
 };
 pub use self::exit::{ExitReason, MemoryRefused, OperatorText, Overdue, StartFailure};
 pub use self::files::HostFile;
@@ -67,7 +68,7 @@ pub use self::host::{ActorSpec, Host, HostBuilder, Import, Report, SpawnError};
 pub use self::id::escape;
 pub use self::id::{ActorId, ActorName, Generation, InvalidActorId, InvalidKey, InvalidName, Key, KeyFault};
 pub use self::lifecycle::{LifeEnd, Missed, State, Status, Watch};
-pub use self::limits::{HostLimits, Limits, Overflow};
+pub use self::limits::{CompileLimits, HostLimits, Limits, Overflow};
 pub use self::mailbox::DeadLetter;
 pub use self::observe::Counted;
 pub use self::policy::{RestartPolicy, RestartSettings, RestartWish};

@@ -153,6 +153,21 @@ pub struct HostLimits {
     pub memory_max: Option<ByteSize>,
     /// How many actors there are; none for 10,000. One that has ended gives way to a new one.
     pub actors: Option<NonZeroUsize>,
+    /// The most bytes that compiling a component takes; none for 2 GiB. Where the host has a compiler.
+    pub compile_memory_max: Option<ByteSize>,
+    /// How long compiling a component takes at most, and how long it computes; none for 10 minutes. Where the host has a
+    /// compiler.
+    #[serde(with = "humantime_serde")]
+    pub compile_time_max: Option<Duration>,
+}
+
+/// What the compiler may take for one component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// The most bytes that it can write to.
+    pub memory_max: ByteSize,
+    /// How long it takes, and how long it computes on all processors together.
+    pub time_max: Duration,
 }
 
 impl HostLimits {
@@ -173,6 +188,18 @@ impl HostLimits {
         const DEFAULT: usize = 10_000;
         self.actors.map_or(DEFAULT, NonZeroUsize::get)
     }
+
+    /// What the compiler may take for one component. The largest that guest tools make today takes 0.4 GiB, and computes
+    /// for 20 s.
+    #[must_use]
+    pub fn compile(&self) -> CompileLimits {
+        const MEMORY_DEFAULT: ByteSize = ByteSize::gib(2);
+        const TIME_DEFAULT: Duration = Duration::from_secs(10 * 60);
+        CompileLimits {
+            memory_max: self.compile_memory_max.unwrap_or(MEMORY_DEFAULT),
+            time_max: self.compile_time_max.unwrap_or(TIME_DEFAULT),
+        }
+    }
 }
 
 /// The rest is for the host itself: compiled code, mailboxes, and what the system needs.
@@ -191,7 +218,15 @@ mod tests {
     fn a_host_that_nobody_set_limits_for_has_some() {
         let max = HostLimits::default().memory_max_bytes();
         assert!((1 << 20..usize::MAX / 2).contains(&max), "{max}");
-        let set = HostLimits { memory_max: Some(ByteSize::mib(1)), actors: NonZeroUsize::new(3) };
+        let set = HostLimits {
+            memory_max: Some(ByteSize::mib(1)),
+            actors: NonZeroUsize::new(3),
+            compile_memory_max: Some(ByteSize::mib(64)),
+            compile_time_max: Some(Duration::from_secs(5)),
+        };
         assert_eq!((set.memory_max_bytes(), set.actors_max()), (1 << 20, 3));
+        let (compile, default) = (set.compile(), HostLimits::default().compile());
+        assert_eq!((compile.memory_max, compile.time_max), (ByteSize::mib(64), Duration::from_secs(5)));
+        assert_eq!((default.memory_max, default.time_max), (ByteSize::gib(2), Duration::from_secs(600)));
     }
 }

@@ -1,5 +1,6 @@
 //! What tests with real guests have in common: where the guests are, and a host for each test.
 
+pub mod bombs;
 pub mod chaos;
 pub mod console;
 pub mod languages;
@@ -26,6 +27,22 @@ pub fn guest_file(name: &str) -> Result<PathBuf> {
     let file = guests_dir().join(name).with_extension("wasm");
     ensure!(file.is_file(), "{} is missing: run `cargo xtask test`, which builds it", file.display());
     Ok(file)
+}
+
+/// The files of all guests that were built, of whatever languages those are.
+///
+/// # Errors
+///
+/// Where their folder cannot be read.
+pub fn guest_files() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(guests_dir())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "wasm") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 /// The folder for compiled code that all tests share, so that each guest is compiled once.

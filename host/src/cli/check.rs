@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::compiler::CompilerArgs;
 use super::failure::Failure;
 use super::{CacheArgs, output};
 use crate::engine::ComponentSource;
 use crate::gateway::actors::RestartView;
 use crate::grants::Need;
 use crate::host::{Host, Import, Report};
+use crate::limits::HostLimits;
 use crate::policy::RestartWish;
 use crate::wire::Method;
 
@@ -23,11 +25,14 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    compiler: CompilerArgs,
+    #[command(flatten)]
     cache: CacheArgs,
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
-    let host = args.cache.host(Host::builder())?;
+    let limits = args.compiler.apply(HostLimits::default());
+    let host = args.cache.host(Host::builder().limits(limits))?;
     let report = host.check(ComponentSource::File(args.component.clone())).await?;
     host.shutdown().await;
     if args.json { print_json(&report) } else { print_text(&args, &report) }

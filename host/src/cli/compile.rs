@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::compiler::{CompilerArgs, own_program};
 use super::failure::Failure;
 use super::log::LogArgs;
 use super::output;
-use crate::engine::{COMPILED_ENDING, ComponentSource, Engines, compile_ahead};
+use crate::engine::{COMPILED_ENDING, Compiler, ComponentSource, Engines, compile_ahead};
+use crate::limits::HostLimits;
 
 #[derive(Debug, Args)]
 pub(super) struct CompileArgs {
@@ -18,6 +20,8 @@ pub(super) struct CompileArgs {
     /// Where the compiled code goes; beside the component, if this is not given, with the ending `.pulsing`.
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    compiler: CompilerArgs,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -35,8 +39,10 @@ pub(super) async fn compile(args: CompileArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{} would be overwritten; name another file", out.display())));
     }
     let source = ComponentSource::File(args.component);
+    let compiler = Compiler::new(&own_program()?, args.compiler.apply(HostLimits::default()).compile());
     let compiled = tokio::task::spawn_blocking(move || {
-        compile_ahead(&Engines::new(None)?, &source).map_err(Failure::from)
+        let engines = Engines::new(None)?.compile_with(compiler);
+        compile_ahead(&engines, &source).map_err(Failure::from)
     });
     let code = compiled.await.map_err(Failure::system)??;
     write_whole(&out, &code)?;

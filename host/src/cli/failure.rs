@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::exit_code;
-use crate::engine::{BuildError, LoadError};
+use crate::engine::{BuildError, CompilerEnd, LoadError};
 use crate::gateway::problem::Refusal;
 use crate::text::printable;
 use crate::wire::{ActorError, CallError};
@@ -88,6 +88,10 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         let hint = match &error {
             LoadError::Untrusted { .. } => "; where you compiled it yourself, run it with --trust-compiled",
+            LoadError::Uncompiled { end: CompilerEnd::Memory(_), .. } => "; --compile-memory-max sets that",
+            LoadError::Uncompiled { end: CompilerEnd::Time(_) | CompilerEnd::Processor(_), .. } => {
+                "; --compile-time-max sets that"
+            }
             _no_flag_helps => "",
         };
         Self::new(exit_code::REFUSED, format!("{error}{hint}"))

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use self::plan::Plan;
 use self::starting::WhenFailed;
+use super::compiler::CompilerArgs;
 use super::failure::Failure;
 use super::{CacheArgs, log, output};
 use crate::gateway::{BindError, Gateway};
@@ -59,6 +60,8 @@ pub(super) struct RunArgs {
     /// How many actors there may be. [default: 10000]
     #[arg(long, value_name = "N")]
     actors_max: Option<NonZeroUsize>,
+    #[command(flatten)]
+    compiler: CompilerArgs,
     #[command(flatten)]
     actors: ActorOptions,
     /// End the host when the first actor fails to start, also where others run.

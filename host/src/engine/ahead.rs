@@ -10,7 +10,9 @@
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 
-use super::component::{COMPONENT_MAX_BYTES, CodeOrigin, ComponentSource, Content, Digest, Loaded, compile};
+use super::bounds::COMPONENT_MAX_BYTES;
+use super::compiler::Stop;
+use super::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile};
 use super::{Engines, LoadError};
 use crate::wire::Lane;
 
@@ -66,7 +68,7 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
 pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
     let content = source.read()?;
     let digest = content.digest;
-    let Loaded { name, component, lane, imports, .. } = compile(engines, content)?;
+    let Loaded { name, component, lane, imports, .. } = compile(engines, content, &Stop::default())?;
     let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
     let code = component.serialize().map_err(|error| unfit(format!("{error:#}")))?;
     let head = Head {

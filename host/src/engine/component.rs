@@ -11,14 +11,13 @@ use wasmtime::component::Component;
 
 use super::Engines;
 use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
-use super::error::LoadError;
+use super::bounds::{COMPONENT_MAX_BYTES, measure};
+use super::compiler::{Compiler, Stop};
+use super::error::{CompilerEnd, LoadError};
 use super::preview::{Preview, preview};
 use super::progress::telling;
 use crate::files::{self, ReadError};
 use crate::wire::Lane;
-
-/// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
-pub(super) const COMPONENT_MAX_BYTES: u64 = 256 << 20;
 
 /// How often people are told that a component is still being compiled. Small ones are done before the first time.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -56,6 +55,10 @@ impl ComponentSource {
             Self::File(path) => Bytes::from(read(&name, path)?),
             Self::Bytes(bytes) => Bytes::from_owner(Arc::clone(bytes)),
         };
+        let length = bytes.len() as u64;
+        if length > COMPONENT_MAX_BYTES {
+            return Err(LoadError::TooLarge { name, bytes: length, max: COMPONENT_MAX_BYTES });
+        }
         let may_be_compiled = match self {
             Self::File(path) => path.extension().is_some_and(|ending| ending == COMPILED_ENDING),
             Self::Bytes(_) => true,
@@ -131,10 +134,10 @@ pub enum CodeOrigin {
 ///
 /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
 pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadError> {
-    compile(engines, source.read()?)
+    compile(engines, source.read()?, &Stop::default())
 }
 
-/// The same, for a component that was read already.
+/// The same, for a component that was read already; until `stop` says so, where it is compiled in a process of its own.
 ///
 /// # Errors
 ///
@@ -143,13 +146,13 @@ pub fn load(engines: &Engines, source: &ComponentSource) -> Result<Loaded, LoadE
 /// # Blocking
 ///
 /// As of [`load`].
-pub(crate) fn compile(engines: &Engines, content: Content) -> Result<Loaded, LoadError> {
+pub(crate) fn compile(engines: &Engines, content: Content, stop: &Stop) -> Result<Loaded, LoadError> {
     if is_compiled(&content.bytes) {
         return revive(engines, &content);
     }
     let Preview { lane, imports } = preview(&content.name, &content.bytes)?;
     let begun = Instant::now();
-    let (component, origin) = take_or_compile(engines, lane, &content)?;
+    let (component, origin) = take_or_compile(engines, lane, &content, stop)?;
     let Content { name, .. } = content;
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
     Ok(Loaded { name, component, lane, imports, origin })
@@ -159,23 +162,52 @@ fn take_or_compile(
     engines: &Engines,
     lane: Lane,
     content: &Content,
+    stop: &Stop,
 ) -> Result<(Component, CodeOrigin), LoadError> {
     let Content { name, bytes, digest, .. } = content;
     let engine = engines.of(lane);
     if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
         return Ok((component, CodeOrigin::Cache));
     }
+    measure(name, bytes)?;
+    if stop.is_unwanted() {
+        return Err(LoadError::Uncompiled { name: name.clone(), end: CompilerEnd::Unwanted });
+    }
     let begun = Instant::now();
     let tell = || {
         let so_far = begun.elapsed();
         tracing::info!(component = %name, ?so_far, "compiling, which takes seconds at a large component's first start");
     };
-    let component = telling(TOLD_EVERY, tell, || Component::from_binary(engine, bytes))
-        .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") })?;
+    let component = telling(TOLD_EVERY, tell, || match engines.compiler() {
+        Some(compiler) => compile_apart(compiler, engines, lane, content, stop),
+        None => Component::from_binary(engine, bytes)
+            .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") }),
+    })?;
     if let Some(cache) = engines.cache() {
         cache.keep(engine, digest, &component);
     }
     Ok((component, CodeOrigin::Compiled))
+}
+
+/// Compiles a component in a process of its own.
+fn compile_apart(
+    compiler: &Compiler,
+    engines: &Engines,
+    lane: Lane,
+    content: &Content,
+    stop: &Stop,
+) -> Result<Component, LoadError> {
+    let Content { name, bytes, .. } = content;
+    let code = compiler.compile(lane, bytes, stop).map_err(|failed| failed.of(name))?;
+    // SAFETY: it is what `Engine::precompile_component` gave, whole, in a process that was started with a program that
+    // whoever runs this host vouches for, and through a pipe that is ours alone. The engine itself refuses what other
+    // settings or other versions compiled.
+    #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
+    let component = unsafe { Component::deserialize(engines.of(lane), code.bytes()) };
+    component.map_err(|error| {
+        let end = CompilerEnd::Failed(format!("it is that of another host: {error:#}"));
+        LoadError::Uncompiled { name: name.clone(), end }
+    })
 }
 
 fn read(name: &str, path: &Path) -> Result<Vec<u8>, LoadError> {

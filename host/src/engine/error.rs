@@ -1,7 +1,9 @@
 //! Why a host cannot be made, and why a component cannot run on one. One clear line each.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use bytesize::ByteSize;
 use thiserror::Error;
 
 use crate::text::{one_line, printable};
@@ -29,6 +31,9 @@ pub enum BuildError {
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(String),
+    /// It is not known which program compiles.
+    #[error("cannot find this program, which compiles components: {0}")]
+    Compiler(String),
 }
 
 impl BuildError {
@@ -85,6 +90,26 @@ pub enum LoadError {
         name: String,
         /// Where and how, as the parser says.
         error: String,
+    },
+    /// There is more of something in it than in any component that is meant, and it would cost too much to compile.
+    #[error("{name}: costs too much to compile: it has {found} {what}, more than the {max} that it may have")]
+    TooCostly {
+        /// The file.
+        name: String,
+        /// Of what there is too much.
+        what: &'static str,
+        /// How much there is, at least.
+        found: u64,
+        /// The most there may be.
+        max: u64,
+    },
+    /// Compiling it took more than it may, or ended without code.
+    #[error("{name}: cannot be compiled: {end}")]
+    Uncompiled {
+        /// The file.
+        name: String,
+        /// What became of the compiler.
+        end: CompilerEnd,
     },
     /// It does not export what an actor exports.
     #[error("{name}: is no actor: it lacks the export `{serial}` (or `{overlapping}`); it exports {}", listed(.exports))]
@@ -159,6 +184,32 @@ pub enum LoadError {
         /// How it failed.
         error: String,
     },
+}
+
+/// How a process ended that was to compile a component, and gave no code.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CompilerEnd {
+    /// It wanted more memory than it may have.
+    #[error("it took more than {} of memory", .0.display().iec())]
+    Memory(ByteSize),
+    /// It was not done in time.
+    #[error("it took longer than {}", humantime::format_duration(*.0))]
+    Time(Duration),
+    /// It computed for longer than it may.
+    #[error("it took more than {} of processor time", humantime::format_duration(*.0))]
+    Processor(Duration),
+    /// What it was given is too deep.
+    #[error("it overflowed the compiler's stack")]
+    Stack,
+    /// The system ended it, or somebody did.
+    #[error("the compiler was ended by signal {0}")]
+    Signal(i32),
+    /// Nobody waits for it any more.
+    #[error("nobody waits for it any more")]
+    Unwanted,
+    /// It failed otherwise, or did not begin: in its own words, or the system's.
+    #[error("the compiler failed: {}", one_line(.0, ERROR_MAX_CHARS))]
+    Failed(String),
 }
 
 /// What to do about a component of another version.

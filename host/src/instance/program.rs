@@ -11,7 +11,9 @@ use super::bindings::serial::SerialPre;
 use super::imports::http::Network;
 use super::imports::{is_offered, linker};
 use super::store::Guest;
-use crate::engine::{BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, compile};
+use crate::engine::{
+    BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, Stop, compile,
+};
 use crate::wire::Lane;
 
 /// A component's code, linked to what the host offers.
@@ -80,6 +82,15 @@ impl Programs {
     ///
     /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
     pub fn load(&self, source: &ComponentSource) -> Result<Arc<Program>, LoadError> {
+        self.load_until(source, &Stop::default())
+    }
+
+    /// The same, until `stop` says that nobody waits for it.
+    pub(crate) fn load_until(
+        &self,
+        source: &ComponentSource,
+        stop: &Stop,
+    ) -> Result<Arc<Program>, LoadError> {
         let content = source.read()?;
         let digest = content.digest;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +98,7 @@ impl Programs {
             return Ok(program);
         }
         drop(loaded);
-        let program = Arc::new(self.link(compile(&self.engines, content)?)?);
+        let program = Arc::new(self.link(compile(&self.engines, content, stop)?)?);
         loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, program| program.strong_count() > 0);
         loaded.insert(digest, Arc::downgrade(&program));

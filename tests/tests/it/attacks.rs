@@ -2,6 +2,7 @@
 //! mechanism stands in `docs/security.md`.
 
 mod browsers;
+mod compile_bombs;
 mod connections;
 mod folders;
 mod host_files;

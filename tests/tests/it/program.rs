@@ -73,6 +73,15 @@ pub(crate) fn run_with(variable: (&str, &str), args: &[&str], bound: Duration) -
     run_command_for(command, bound)
 }
 
+/// The same, started by another program, whose command line ends with that of this one.
+pub(crate) fn run_under(program: &[&str], args: &[&str]) -> Left {
+    let plain = command(args);
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(plain.get_program()).args(plain.get_args()).stdin(Stdio::null());
+    command.env("PULSING_CACHE_DIR", cache_dir());
+    run_command(command)
+}
+
 fn run_command(command: Command) -> Left {
     run_command_for(command, PATIENCE)
 }

@@ -280,6 +280,6 @@ async fn a_start_that_asks_its_own_actor_back_fails_at_once() {
     let limits = Limits::default();
     let actor = actors.add("a", Lane::Serial, limits, config);
     let status = actor.wait_for(|status| status.last_exit.is_some()).await.unwrap();
-    let exit = status.last_exit.unwrap().to_string();
+    let exit = status.last_exit.unwrap().report();
     assert!(exit.contains("would wait for itself: `a` → `b` → `a`"), "{exit}");
 }

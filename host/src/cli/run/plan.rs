@@ -66,10 +66,11 @@ impl Plan {
         }
         let actors = actors.into_values().map(|(_, spec)| spec).collect::<Vec<_>>();
         actors.iter().try_for_each(check_dirs)?;
-        let limits = HostLimits {
+        let limits = args.compiler.apply(HostLimits {
             memory_max: args.host_memory_max.or(config.limits.memory_max),
             actors: args.actors_max.or(config.limits.actors),
-        };
+            ..config.limits
+        });
         Ok(Self { gateway, limits, files: files.0, actors })
     }
 }

@@ -59,8 +59,7 @@ pub(super) async fn announce_all(actors: Vec<ActorRef>, when_failed: WhenFailed)
     let mut later = FuturesUnordered::new();
     for actor in actors {
         // The first life alone: what comes of another is waited for beside the others.
-        let tried = |state| state != State::Starting;
-        match actor.wait_for(|status| tried(status.state)).await {
+        match actor.wait_for(|status| status.state != State::Starting).await {
             Ok(status) if status.state == State::Restarting => {
                 later.push(async move {
                     let started = start_of(&actor).await;

@@ -216,7 +216,7 @@ fn clients_whose_tells_fail_are_charged_for_the_lines_together() {
     });
     // Some may find no room.
     assert!(accepted > TELLS / 2, "{accepted}");
-    let failed = format!("pulsing_failed_tells_total{{actor=\"rogue\"}} {accepted}\n");
+    let failed = format!("pulsing_failed_tells_total{{actor=\"rogue\"}} {accepted}.");
     wait_until(|| host.host.get("/metrics").contains(&failed));
     host.ask("rogue", "say", &json!(["the actor is heard"]));
     let (log, ran) = host.end();

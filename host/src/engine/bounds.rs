@@ -1,0 +1,381 @@
+//! What a component may have, counted before anything of it is validated or compiled.
+//!
+//! Its size says little of what it costs to compile: a few bytes nest, branch or instantiate, and the compiler's time and
+//! memory grow with products of such counts, or faster; some of what reads components calls itself for each level. So every
+//! count that it may choose has a bound in one table here: far above what any SDK makes, and low enough that what is
+//! within all of them neither overflows a stack nor takes many GiB. What it takes beyond is for the limits of the process
+//! that compiles it (`engine/compiler.rs`).
+//!
+//! The count itself takes time and memory in proportion to the component's bytes, and calls nothing of itself.
+
+mod functions;
+mod inlining;
+mod types;
+
+use wasmparser::{
+    BinaryReader, ComponentExternalKind, ComponentInstance, ComponentTypeRef, CoreType, Encoding, Parser,
+    Payload,
+};
+
+use self::functions::Module;
+use self::inlining::{Component, Cost};
+use super::error::LoadError;
+
+/// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
+pub(super) const COMPONENT_MAX_BYTES: u64 = 256 << 20;
+
+/// What a component has at most of something.
+#[derive(Debug)]
+struct Bound {
+    /// In words, in the plural.
+    what: &'static str,
+    max: u64,
+}
+
+/// A component's parts, and those of their parts: what is done for each of them may be done again for each around it.
+const LEVELS: Bound = Bound { what: "levels of components and modules within each other", max: 32 };
+/// Their readers call themselves for each level.
+const TYPE_LEVELS: Bound = Bound { what: "levels of component types within each other", max: 32 };
+const MODULES: Bound = Bound { what: "core modules", max: 500 };
+const COMPONENTS: Bound = Bound { what: "components within it", max: 500 };
+/// A component is compiled as if all that it instantiates were written out, each time: thirty of them, each of which
+/// instantiates the one before it twice, would be a thousand million.
+const INLINED: Bound =
+    Bound { what: "definitions, once all that it instantiates is written out", max: 100_000 };
+/// How much these would be multiplied by cannot be told beforehand. No tool makes such.
+const GIVEN: Bound = Bound { what: "instances of components that it imports or takes out of others", max: 0 };
+/// Of the components themselves, as written.
+const DEFINITIONS: Bound = Bound { what: "definitions of components", max: 50_000 };
+const TYPES: Bound = Bound { what: "types", max: 50_000 };
+/// Each costs some 6 KiB until all of them are compiled.
+const FUNCTIONS: Bound = Bound { what: "core functions", max: 90_000 };
+/// Each that is a function is compiled, too, to be called from outside.
+const IMPORTS: Bound = Bound { what: "core imports", max: 20_000 };
+/// As of imports.
+const EXPORTS: Bound = Bound { what: "core exports", max: 40_000 };
+const GLOBALS: Bound = Bound { what: "core globals", max: 20_000 };
+const SEGMENTS: Bound = Bound { what: "segments of data and of elements", max: 60_000 };
+/// They are laid out beforehand, as far as a table's first size goes, whatever is in them.
+const ELEMENTS: Bound = Bound { what: "elements of tables", max: 500_000 };
+const CODE: Bound = Bound { what: "bytes of core functions", max: 64 << 20 };
+const BODY: Bound = Bound { what: "bytes of one core function", max: 2 << 20 };
+/// Where ways join, the compiler carries every local over each of them.
+const CARRIED: Bound = Bound { what: "locals times branches of one core function", max: 4_000_000 };
+const ALL_CARRIED: Bound = Bound { what: "locals times branches of all core functions", max: 100_000_000 };
+/// What waits on the stack is carried like locals; there is no more of it than bytes.
+const JUMPS: Bound = Bound { what: "bytes times branches of one core function", max: 10_000_000_000 };
+
+/// More of something than a component may have.
+#[derive(Debug)]
+struct Excess {
+    bound: &'static Bound,
+    /// At least.
+    found: u64,
+}
+
+/// Why a component is not compiled.
+#[derive(Debug)]
+enum Fault {
+    Malformed(wasmparser::Error),
+    Excess(Excess),
+}
+
+impl From<wasmparser::Error> for Fault {
+    fn from(error: wasmparser::Error) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Excess> for Fault {
+    fn from(excess: Excess) -> Self {
+        Self::Excess(excess)
+    }
+}
+
+/// How much of something there is so far.
+#[derive(Debug)]
+struct Count {
+    bound: &'static Bound,
+    found: u64,
+}
+
+impl Count {
+    const fn of(bound: &'static Bound) -> Self {
+        Self { bound, found: 0 }
+    }
+
+    fn add(&mut self, more: impl Into<u64>) -> Result<(), Excess> {
+        self.found = self.found.saturating_add(more.into());
+        check(self.bound, self.found)
+    }
+
+    /// That there are so many at once somewhere.
+    fn reach(&mut self, found: u64) -> Result<(), Excess> {
+        self.found = self.found.max(found);
+        check(self.bound, found)
+    }
+}
+
+fn check(bound: &'static Bound, found: u64) -> Result<(), Excess> {
+    if found > bound.max { Err(Excess { bound, found }) } else { Ok(()) }
+}
+
+/// Of each bound, how much of it there is.
+macro_rules! counts {
+    ($($name:ident: $bound:ident,)*) => {
+        #[derive(Debug)]
+        struct Counts { $($name: Count,)* }
+
+        impl Counts {
+            const NONE: Self = Self { $($name: Count::of(&$bound),)* };
+
+            fn all(self) -> impl Iterator<Item = Count> {
+                [$(self.$name,)*].into_iter()
+            }
+        }
+    };
+}
+
+counts! {
+    levels: LEVELS,
+    type_levels: TYPE_LEVELS,
+    modules: MODULES,
+    components: COMPONENTS,
+    inlined: INLINED,
+    given: GIVEN,
+    definitions: DEFINITIONS,
+    types: TYPES,
+    functions: FUNCTIONS,
+    imports: IMPORTS,
+    exports: EXPORTS,
+    globals: GLOBALS,
+    segments: SEGMENTS,
+    elements: ELEMENTS,
+    code: CODE,
+    body: BODY,
+    carried: CARRIED,
+    all_carried: ALL_CARRIED,
+    jumps: JUMPS,
+}
+
+/// How much a component has of something, and how much it may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    /// Of what, in words.
+    pub what: &'static str,
+    /// How much there is.
+    pub found: u64,
+    /// The most there may be.
+    pub max: u64,
+}
+
+/// Checks that a component called `name` is within all bounds, and returns how much it has of everything that has one.
+///
+/// # Errors
+///
+/// [`LoadError::TooCostly`] names the first bound that it is beyond. [`LoadError::Malformed`] where it cannot be read.
+pub fn measure(name: &str, bytes: &[u8]) -> Result<Vec<Measure>, LoadError> {
+    let name = || name.to_owned();
+    let measure = |Count { bound: Bound { what, max }, found }| Measure { what, found, max: *max };
+    match count(bytes) {
+        Ok(counts) => Ok(counts.all().map(measure).collect()),
+        Err(Fault::Malformed(error)) => Err(LoadError::Malformed { name: name(), error: error.to_string() }),
+        Err(Fault::Excess(Excess { bound, found })) => {
+            Err(LoadError::TooCostly { name: name(), what: bound.what, found, max: bound.max })
+        }
+    }
+}
+
+/// What is open while a component is read: a component, or a module in one.
+enum Part {
+    Component(Component),
+    Module(Module),
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    counts: Counts,
+    /// From the outermost to the innermost.
+    open: Vec<Part>,
+}
+
+fn count(bytes: &[u8]) -> Result<Counts, Fault> {
+    let mut reader = Reader { bytes, counts: Counts::NONE, open: Vec::new() };
+    // Parts come in one flat sequence with what is around them.
+    for payload in Parser::new(0).parse_all(bytes) {
+        reader.read(payload?)?;
+    }
+    Ok(reader.counts)
+}
+
+impl Reader<'_> {
+    fn read(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
+        match payload {
+            Payload::Version { encoding, .. } => self.begin(encoding)?,
+            Payload::End(_) => self.end()?,
+            of_either => match self.open.last_mut() {
+                Some(Part::Module(_)) => self.read_of_module(of_either)?,
+                Some(Part::Component(_)) => self.read_of_component(of_either)?,
+                // The parser gives nothing before a version.
+                None => {}
+            },
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, encoding: Encoding) -> Result<(), Fault> {
+        let part = match encoding {
+            Encoding::Module => {
+                self.counts.modules.add(1_u8)?;
+                Part::Module(Module::default())
+            }
+            Encoding::Component => {
+                // The outermost is not within itself.
+                self.counts.components.add(u8::from(!self.open.is_empty()))?;
+                Part::Component(Component::default())
+            }
+        };
+        self.open.push(part);
+        Ok(self.counts.levels.reach(self.open.len() as u64)?)
+    }
+
+    fn end(&mut self) -> Result<(), Fault> {
+        if let Some(Part::Component(ended)) = self.open.pop() {
+            self.counts.inlined.reach(ended.cost())?;
+            if let Some(Part::Component(around)) = self.open.last_mut() {
+                around.add(Cost::Known(ended.cost()));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_of_module(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
+        let (counts, Some(Part::Module(module))) = (&mut self.counts, self.open.last_mut()) else {
+            return Ok(());
+        };
+        match payload {
+            Payload::TypeSection(groups) => {
+                for group in groups {
+                    counts.types.add(module.types(&group?))?;
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    import?;
+                    counts.imports.add(1_u8)?;
+                }
+            }
+            Payload::FunctionSection(section) => counts.functions.add(section.count())?,
+            Payload::TableSection(section) => {
+                for table in section {
+                    counts.elements.add(table?.ty.initial.saturating_add(1))?;
+                }
+            }
+            Payload::MemorySection(section) => counts.globals.add(section.count())?,
+            Payload::TagSection(section) => counts.types.add(section.count())?,
+            Payload::GlobalSection(section) => counts.globals.add(section.count())?,
+            Payload::ExportSection(section) => counts.exports.add(section.count())?,
+            Payload::ElementSection(section) => counts.segments.add(section.count())?,
+            Payload::DataSection(section) => counts.segments.add(section.count())?,
+            Payload::CodeSectionEntry(body) => {
+                counts.code.add(body.range().len() as u64)?;
+                counts.body.reach(body.range().len() as u64)?;
+                let cost = module.cost(&body)?;
+                counts.carried.reach(cost.carried)?;
+                counts.all_carried.add(cost.carried)?;
+                counts.jumps.reach(cost.jumps)?;
+            }
+            // Of components, which the parser does not find in a module; or of no cost beyond their bytes.
+            _of_no_interest => {}
+        }
+        Ok(())
+    }
+
+    fn read_of_component(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
+        match payload {
+            Payload::ComponentTypeSection(section) => {
+                let bytes = self.bytes.get(section.range()).unwrap_or_default();
+                let reader = BinaryReader::new(bytes, section.range().start);
+                types::count(reader, &mut self.counts.types, &mut self.counts.type_levels)?;
+                self.define(section.count())
+            }
+            Payload::CoreTypeSection(section) => {
+                for of_core in section {
+                    let types = match of_core? {
+                        CoreType::Rec(group) => group.types().len(),
+                        CoreType::Module(declarations) => declarations.len(),
+                    };
+                    self.counts.types.add(types as u64)?;
+                    self.define(types as u64)?;
+                }
+                Ok(())
+            }
+            Payload::ComponentCanonicalSection(section) => self.define(section.count()),
+            Payload::ComponentStartSection { .. } => self.define(1_u8),
+            Payload::InstanceSection(section) => self.define(section.count()),
+            Payload::ComponentInstanceSection(section) => {
+                self.define(section.count())?;
+                section.into_iter().try_for_each(|instance| self.instance(&instance?))
+            }
+            Payload::ComponentAliasSection(section) => {
+                self.define(section.count())?;
+                section.into_iter().try_for_each(|alias| {
+                    inlining::alias(&mut self.open, &alias?);
+                    Ok(())
+                })
+            }
+            Payload::ComponentImportSection(section) => {
+                self.define(section.count())?;
+                section.into_iter().try_for_each(|import| {
+                    if matches!(import?.ty, ComponentTypeRef::Component(_)) {
+                        self.innermost().map(Component::give);
+                    }
+                    Ok(())
+                })
+            }
+            Payload::ComponentExportSection(section) => {
+                self.define(section.count())?;
+                section.into_iter().try_for_each(|export| {
+                    let export = export?;
+                    if export.kind == ComponentExternalKind::Component {
+                        self.innermost().map(|component| component.name_again(export.index));
+                    }
+                    Ok(())
+                })
+            }
+            // Of modules; or of no cost beyond their bytes.
+            _of_no_interest => Ok(()),
+        }
+    }
+
+    fn innermost(&mut self) -> Option<&mut Component> {
+        match self.open.last_mut() {
+            Some(Part::Component(component)) => Some(component),
+            Some(Part::Module(_)) | None => None,
+        }
+    }
+
+    /// So many definitions of the innermost component.
+    fn define(&mut self, count: impl Into<u64>) -> Result<(), Fault> {
+        let count = count.into();
+        self.counts.definitions.add(count)?;
+        self.innermost().map(|component| component.pay(count));
+        Ok(())
+    }
+
+    fn instance(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Fault> {
+        let ComponentInstance::Instantiate { component_index, .. } = instance else { return Ok(()) };
+        match self.innermost().and_then(|component| component.find(*component_index)) {
+            Some(Cost::Known(cost)) => {
+                self.innermost().map(|component| component.pay(cost));
+            }
+            Some(Cost::Unknown) => self.counts.given.add(1_u8)?,
+            // There is none of this number, which is told when it is validated.
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
