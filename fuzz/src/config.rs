@@ -4,13 +4,15 @@
 //! |---|---|
 //! | begins with `--` | the words after `pulsing-host run x.wasm`, one a line |
 //! | begins with `http` and has a line break | a URL, and grants, one a line |
-//! | any other text | a configuration file, with an actor that runs under the limits it sets |
+//! | any other text | a file of tokens; a configuration file, with an actor that runs under the limits it sets |
 //!
 //! A short text is each of the words, too.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pulsing_host::config::HostConfig;
+use pulsing_host::gateway::keys::Keys;
 use pulsing_host::gateway::token::Token;
 use pulsing_host::internals;
 use pulsing_host::internals::{Denied, Reach, reach};
@@ -76,6 +78,10 @@ fn can_be_granted(url: &Url) -> bool {
 }
 
 fn check_file(text: &str) {
+    if let Err(error) = Keys::parse(text, Path::new("tokens.toml")) {
+        assert_one_line(&error.to_string());
+        assert_at_most(WORD_ERROR_MAX_CHARS, &error.to_string());
+    }
     match internals::config(text) {
         Ok(config) => check_config(config),
         Err(error) => {
@@ -135,7 +141,7 @@ fn check_word(word: &str) {
         Err(error) => assert_word_error(&error.to_string()),
     }
     if let Some(token) = Token::new(word) {
-        assert!(token.matches(word.as_bytes()), "a token is not itself");
+        assert_eq!(token.expose(), word, "a token is not itself");
         assert!(!format!("{token:?}").contains(word), "a token shows itself");
     }
 }

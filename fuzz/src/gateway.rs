@@ -14,6 +14,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use futures::TryStreamExt;
+use pulsing_host::gateway::keyring::Keyring;
+use pulsing_host::gateway::keys::Keys;
 use pulsing_host::gateway::problem::{CONTENT_TYPE_PROBLEM, Problem};
 use pulsing_host::gateway::token::Token;
 use pulsing_host::internals;
@@ -41,12 +43,12 @@ pub fn run(data: &[u8]) {
         check_reading(events);
         return;
     }
-    let (token, sent) = match data.split_first() {
-        Some((b'!', rest)) => (Token::new(TOKEN), rest),
+    let (tokens, sent) = match data.split_first() {
+        Some((b'!', rest)) => (Some(keyring()), rest),
         _ => (None, data),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let answered = runtime.expect("the system gives what a runtime needs").block_on(converse(token, sent));
+    let answered = runtime.expect("the system gives what a runtime needs").block_on(converse(tokens, sent));
     assert!(answered.len() < ANSWER_MAX_BYTES, "{} bytes answer {}", answered.len(), sent.len());
     assert!(answered.is_empty() || answered.starts_with(b"HTTP/1."), "an answer begins in another way");
 }
@@ -58,12 +60,19 @@ fn check_reading(bytes: &[u8]) {
     assert!(whole.is_none_or(|events| events.len() <= bytes.len()), "events come from nothing");
 }
 
-async fn converse(token: Option<Token>, sent: &[u8]) -> Vec<u8> {
+fn keyring() -> Keyring {
+    let mut keys = Keys::default();
+    let token = Token::new(TOKEN).expect("it is long enough");
+    keys.insert_only(&token).expect("it is the first");
+    Keyring::new(keys)
+}
+
+async fn converse(tokens: Option<Keyring>, sent: &[u8]) -> Vec<u8> {
     let registry = Registry::default();
     let actor = double::spawn(&registry, Limits::default(), RestartSettings::default());
     actor.ready().await.expect("the double starts");
     let granted = vec![ORIGIN.parse().expect("it is an origin")];
-    let router: Router = internals::router(Arc::new(registry), token, granted).layer(from_fn(checked));
+    let router: Router = internals::router(Arc::new(registry), tokens, granted).layer(from_fn(checked));
     let (client, server) = tokio::io::duplex(PIPE_BYTES);
     let serving = tokio::spawn(internals::connection(server, router));
     let mut answered = Vec::new();

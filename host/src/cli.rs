@@ -18,6 +18,7 @@ mod new;
 mod output;
 mod project;
 mod run;
+mod token;
 mod verbs;
 
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ enum Verb {
     Restart(verbs::ActorArgs),
     /// Print an actor's last messages that came to nothing.
     DeadLetters(verbs::DeadLettersArgs),
+    /// Make, list and remove the tokens that let clients in.
+    Token(token::TokenArgs),
     /// Say what a component is and what it asks of a host, or why it cannot run.
     Check(check::CheckArgs),
     /// Begin a project: an actor to change, with its SDK.
@@ -85,6 +88,9 @@ struct HostArgs {
     /// A file with the token that the host wants to be shown.
     #[arg(long, value_name = "FILE", env = "PULSING_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+    /// A file with the certificates that vouch for the host's, PEM; those of the system, if this is not given.
+    #[arg(long, value_name = "FILE", env = "PULSING_CA_CERT")]
+    ca_cert: Option<PathBuf>,
 }
 
 /// Where compiled code is kept.
@@ -171,6 +177,7 @@ async fn carry_out(verb: Verb) -> Result<(), Failure> {
         Verb::Stop(args) => verbs::stop(args).await,
         Verb::Restart(args) => verbs::restart(args).await,
         Verb::DeadLetters(args) => verbs::dead_letters(args).await,
+        Verb::Token(args) => token::token(args),
         Verb::Check(args) => check::check(args).await,
         Verb::New(args) => new::new(&args),
         Verb::Build(args) => build::build(args),

@@ -38,8 +38,14 @@ const MESSAGE_MAX_CHARS: usize = 1000;
 pub struct HostConfig {
     /// Where the gateway listens.
     pub listen: Option<SocketAddr>,
-    /// The file with the token that clients show.
+    /// The file with the hashes of the tokens that clients show.
+    pub tokens: Option<PathBuf>,
+    /// The file with the one token that clients show.
     pub token_file: Option<PathBuf>,
+    /// The file with the certificate of the gateway.
+    pub tls_cert: Option<PathBuf>,
+    /// The file with its private key.
+    pub tls_key: Option<PathBuf>,
     /// Whose pages in browsers may send requests and read the answers.
     pub origins: Vec<PageOrigin>,
     /// How many requests the gateway serves at once.
@@ -118,7 +124,10 @@ impl HostConfig {
             ConfigError::Wrong { file: file.to_owned(), line, message }
         })?;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
-        config.token_file = config.token_file.map(|path| folder.join(path));
+        let HostConfig { tokens, token_file, tls_cert, tls_key, .. } = &mut config;
+        for path in [tokens, token_file, tls_cert, tls_key].into_iter().flatten() {
+            *path = folder.join(&path);
+        }
         for actor in config.actors.values_mut() {
             actor.component = folder.join(&actor.component);
             for dir in &mut actor.grants.dirs {
@@ -150,6 +159,9 @@ mod tests {
             token_file = "token"
             origins = ["http://localhost:3000", "https://APP.example/"]
             connections_max = 100
+            tokens = "/etc/tokens.toml"
+            tls_cert = "cert.pem"
+            tls_key = "../key.pem"
             limits = { memory_max = "4GiB", actors = 100 }
             [actors.counter]
             component = "counter.wasm"
@@ -175,10 +187,12 @@ mod tests {
         assert_eq!(actor.limits.memory_max, ByteSize::mib(64));
         assert_eq!(actor.limits.ask_timeout, Duration::from_secs(5));
         assert_eq!((config.limits.memory_max_bytes(), config.limits.actors_max()), (4 << 30, 100));
-        assert_eq!(config.token_file.as_deref(), Some(Path::new("etc/token")));
         let origins: Vec<_> = config.origins.iter().map(PageOrigin::as_str).collect();
         assert_eq!(origins, ["http://localhost:3000", "https://app.example"]);
         assert_eq!(config.connections_max.map(NonZeroUsize::get), Some(100));
+        let files = [config.token_file, config.tokens, config.tls_cert, config.tls_key];
+        let seen = ["etc/token", "/etc/tokens.toml", "etc/cert.pem", "etc/../key.pem"];
+        assert_eq!(files, seen.map(|path| Some(path.into())));
     }
 
     #[test]

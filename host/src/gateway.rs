@@ -4,19 +4,55 @@
 //! and errors by one table, in [`problem`]. A request that fails, or panics, ends its own connection at most.
 //! Pages in browsers are kept out in `origin`. Bounds: of connections and slow clients in `serve`, of requests in `request`, of streams in `sse`.
 //!
-//! Does not speak TLS: a token over a network belongs behind a proxy that does.
+//! Who may send which requests, `routes` and `access` say; who that is, a [`Keyring`], which can change while the gateway
+//! runs, as [`Tls`] can:
+//!
+//! ```no_run
+//! use pulsing_host::Host;
+//! use pulsing_host::gateway::keyring::Keyring;
+//! use pulsing_host::gateway::keys::{Key, Keys};
+//! use pulsing_host::gateway::scope::{Scope, Scopes};
+//! use pulsing_host::gateway::tls::Tls;
+//! use pulsing_host::gateway::token::Token;
+//! use pulsing_host::gateway::{Gateway, Options};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let token = Token::random();
+//! let mut keys = Keys::default();
+//! let scopes = Scopes::new([Scope::Read, Scope::Send])?;
+//! keys.insert("ci".parse()?, Key { sha256: token.hash(), scopes })?;
+//! let keyring = Keyring::new(keys);
+//! let tls = Tls::new(&std::fs::read("cert.pem")?, &std::fs::read("key.pem")?)?;
+//!
+//! let host = Host::builder().build()?;
+//! let options = Options { tokens: Some(keyring.clone()), tls: Some(tls), ..Options::new("0.0.0.0:7433".parse()?) };
+//! let gateway = Gateway::bind(options, host.registry().clone()).await?;
+//! tokio::spawn(gateway.serve(std::future::pending()));
+//! println!("{}", token.expose());
+//! // From now on nobody is let in.
+//! keyring.replace(Keys::default());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod actors;
 pub mod json;
+pub mod keyring;
+pub mod keys;
 pub mod problem;
 pub mod request;
+pub mod scope;
+pub mod tls;
 pub mod token;
+pub mod token_files;
 
 mod access;
 mod authority;
 mod calls;
+mod follow;
 mod metrics;
 mod origin;
+mod routes;
 mod serve;
 mod sse;
 mod trace_context;
@@ -31,18 +67,22 @@ use axum::http::StatusCode;
 use axum::http::uri::Scheme;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tower::util::option_layer;
 use tracing::{Instrument, Span};
 
+use self::access::Sender;
+use self::keyring::Keyring;
 use self::origin::{Names, Pages};
 use self::problem::Refusal;
+pub use self::routes::Route;
+use self::routes::Routes;
+use self::scope::Scope::{Control, Read, Send};
 pub(crate) use self::serve::connection;
 use self::serve::{Purpose, Served};
-use self::token::Token;
+use self::tls::Tls;
 use crate::grants::PageOrigin;
 use crate::registry::Registry;
 use crate::text::printable;
@@ -52,8 +92,10 @@ use crate::text::printable;
 pub struct Options {
     /// Where it listens. Port 0 is any free one.
     pub listen: SocketAddr,
-    /// What clients must send. An address that others can reach needs one.
-    pub token: Option<Token>,
+    /// What lets clients in. An address that others can reach needs it.
+    pub tokens: Option<Keyring>,
+    /// With what connections are encrypted, if they are.
+    pub tls: Option<Tls>,
     /// Whose pages in browsers may send requests and read the answers, besides those of the host itself.
     pub origins: Vec<PageOrigin>,
     /// How many requests are served at once; those for the host's health and of operators have a reserve.
@@ -64,10 +106,10 @@ pub struct Options {
 const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(2048).expect("it is not zero");
 
 impl Options {
-    /// A gateway without a token, for no page, with the usual number of connections.
+    /// A gateway without tokens and encryption, for no page, with the usual number of connections.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, token: None, origins: Vec::new(), connections_max: CONNECTIONS_MAX }
+        Self { listen, tokens: None, tls: None, origins: Vec::new(), connections_max: CONNECTIONS_MAX }
     }
 }
 
@@ -115,15 +157,16 @@ impl Gateway {
     ///
     /// [`BindError`] names the address, and what to do.
     pub async fn bind(options: Options, registry: Arc<Registry>) -> Result<Self, BindError> {
-        let Options { listen, token, origins, connections_max } = options;
-        if token.is_none() && !listen.ip().to_canonical().is_loopback() {
+        let Options { listen, tokens, tls, origins, connections_max } = options;
+        if tokens.is_none() && !listen.ip().to_canonical().is_loopback() {
             return Err(BindError::NeedsToken { listen });
         }
         let refused = |error| BindError::Refused { listen, error };
         let listener = serve::listen(listen).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        let router = router(registry, token, origins);
-        let served = Served { router, requests_max: connections_max.get(), purpose };
+        let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+        let router = router(registry, tokens, scheme, origins);
+        let served = Served { router, tls, requests_max: connections_max.get(), purpose };
         Ok(Self { listener, local_addr, served })
     }
 
@@ -145,24 +188,39 @@ impl Gateway {
     }
 }
 
-pub(crate) fn router(registry: Arc<Registry>, token: Option<Token>, origins: Vec<PageOrigin>) -> Router {
-    let names = if token.is_some() { Names::Any } else { Names::OfMachines };
-    let pages = Pages::new(Scheme::HTTP, origins, names);
-    Router::new()
-        .route(access::HEALTH_PATH, get(health))
-        .route("/metrics", get(metrics::metrics))
-        .route("/v1/actors", get(actors::list))
-        .route("/v1/actors/{name}", get(actors::inspect))
-        .route("/v1/actors/{name}/dead-letters", get(actors::dead_letters))
-        .route("/v1/actors/{name}/dead-letters/requeue", post(actors::requeue))
-        .route("/v1/actors/{name}/stop", post(actors::stop))
-        .route("/v1/actors/{name}/restart", post(actors::restart))
-        .route("/v1/actors/{name}/ask/{method}", post(calls::ask))
-        .route("/v1/actors/{name}/tell/{method}", post(calls::tell))
-        .route("/v1/actors/{name}/stream/{method}", post(calls::stream))
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(wrong_verb)
-        .layer(from_fn_with_state(token, guarded))
+/// The routes, and what a sender needs for each.
+fn table() -> Routes {
+    Routes::default()
+        .open("/healthz", health)
+        .get(Read, "/metrics", metrics::metrics)
+        .get(Read, "/v1/actors", actors::list)
+        .get(Read, "/v1/actors/{name}", actors::inspect)
+        .get(Read, "/v1/actors/{name}/dead-letters", actors::dead_letters)
+        .post(Control, "/v1/actors/{name}/dead-letters/requeue", actors::requeue)
+        .post(Control, "/v1/actors/{name}/stop", actors::stop)
+        .post(Control, "/v1/actors/{name}/restart", actors::restart)
+        .post(Send, "/v1/actors/{name}/ask/{method}", calls::ask)
+        .post(Send, "/v1/actors/{name}/tell/{method}", calls::tell)
+        .post(Send, "/v1/actors/{name}/stream/{method}", calls::stream)
+}
+
+/// Each route, and what a sender needs for it.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    table().listed().to_vec()
+}
+
+pub(crate) fn router(
+    registry: Arc<Registry>,
+    tokens: Option<Keyring>,
+    scheme: Scheme,
+    origins: Vec<PageOrigin>,
+) -> Router {
+    let names = if tokens.is_some() { Names::Any } else { Names::OfMachines };
+    let pages = Pages::new(scheme, origins, names);
+    let routes = table().or_else(no_such_route, wrong_verb);
+    routes
+        .layer(from_fn_with_state(tokens, guarded))
         .layer(option_layer(pages.cors()))
         .layer(from_fn_with_state(pages, origin::let_in))
         .with_state(registry)
@@ -205,14 +263,13 @@ async fn wrong_verb(request: Request) -> Refusal {
     Refusal::Request { status: StatusCode::METHOD_NOT_ALLOWED, message }
 }
 
-/// Answers a request, if its sender may send any.
-async fn guarded(State(token): State<Option<Token>>, request: Request, next: Next) -> Response {
-    let span = span(&request);
+/// Answers a request, once it is known whose it is.
+async fn guarded(State(tokens): State<Option<Keyring>>, mut request: Request, next: Next) -> Response {
+    let sender = Sender::of(request.headers(), tokens.as_ref());
+    let span = span(&request, &sender);
     let answer = async {
-        let response = match access::check(token.as_ref(), &request) {
-            Ok(()) => next.run(request).await,
-            Err(response) => response,
-        };
+        request.extensions_mut().insert(sender);
+        let response = next.run(request).await;
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     };
@@ -220,18 +277,17 @@ async fn guarded(State(token): State<Option<Token>>, request: Request, next: Nex
     if span.is_disabled() { answer.await } else { answer.instrument(span).await }
 }
 
-/// The span of a request: it carries its caller's trace (W3C Trace Context), but not what a later version of that adds,
-/// which may be as long as a head. Requests without one have none, unless
-/// the log is to be detailed.
-fn span(request: &Request) -> Span {
+/// The span of a request: it says who sends it, and carries its caller's trace (W3C Trace Context), but not what a later
+/// version of that adds, which may be as long as a head. Requests without one have none, unless the log is to be detailed.
+fn span(request: &Request, sender: &Sender) -> Span {
     let parent = trace_context::parent(request.headers()).map(trace_context::known_part);
     let path = || printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
-    let verb = || printable(request.method().as_str(), VERB_SHOWN_MAX_CHARS);
+    let (verb, who) = (|| printable(request.method().as_str(), VERB_SHOWN_MAX_CHARS), sender.name());
     match parent {
         Some(parent) => {
-            tracing::info_span!("request", verb = verb(), path = path(), traceparent = parent)
+            tracing::info_span!("request", verb = verb(), path = path(), who, traceparent = parent)
         }
-        None => tracing::debug_span!("request", verb = verb(), path = path()),
+        None => tracing::debug_span!("request", verb = verb(), path = path(), who),
     }
 }
 

@@ -19,6 +19,13 @@ pub use self::actor_id::{ActorId, InvalidActorId};
 pub use self::key::{InvalidKey, Key, KeyFault};
 use crate::text::printable;
 
+/// Whether a text is safe as a name wherever names are shown: see [`ActorName`].
+pub(crate) fn is_name(text: &str) -> bool {
+    let first_fits = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let rest_fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    first_fits && rest_fits && text.len() <= ActorName::LENGTH_MAX
+}
+
 /// The name under which an actor is reached. Cheap to clone.
 ///
 /// One to 64 ASCII letters, digits, `-`, `_` and `.`, the first a letter or a digit: safe in a URL path, a
@@ -51,13 +58,7 @@ impl ActorName {
     }
 
     fn check(name: &str) -> Result<(), InvalidName> {
-        let first_fits = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let rest_fits = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if first_fits && rest_fits && name.len() <= Self::LENGTH_MAX {
-            Ok(())
-        } else {
-            Err(InvalidName(name.to_owned()))
-        }
+        if is_name(name) { Ok(()) } else { Err(InvalidName(name.to_owned())) }
     }
 
     /// The name as text.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::uri::Scheme;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use crate::actor::Spawn;
@@ -19,7 +20,7 @@ pub use crate::id::{CallId, StreamId};
 pub use crate::instance::{Program, Programs};
 pub use crate::wire::METHOD_MAX_BYTES;
 
-use crate::gateway::token::Token;
+use crate::gateway::keyring::Keyring;
 use crate::grants::PageOrigin;
 use crate::registry::Registry;
 
@@ -47,8 +48,8 @@ pub fn events<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<(Str
 }
 
 /// What answers requests, without a socket.
-pub fn router(registry: Arc<Registry>, token: Option<Token>, origins: Vec<PageOrigin>) -> Router {
-    crate::gateway::router(registry, token, origins)
+pub fn router(registry: Arc<Registry>, tokens: Option<Keyring>, origins: Vec<PageOrigin>) -> Router {
+    crate::gateway::router(registry, tokens, Scheme::HTTP, origins)
 }
 
 /// Serves one connection, to its end.

@@ -137,19 +137,29 @@ impl Account {
     /// Logs a line, unless its cause has no allowance left for it.
     pub(crate) fn write(&self, entry: Entry<'_>) {
         let now = Instant::now();
+        match self.take_room(entry, now) {
+            Some(line) => {
+                let due = self.allowance().due(now);
+                self.say(due);
+                self.emit(entry, &line);
+            }
+            None => self.allowance().leave_out(),
+        }
+    }
+
+    /// The line of an entry, or a shorter one that will do, where there is an allowance for it.
+    fn take_room(&self, entry: Entry<'_>, now: Instant) -> Option<Line> {
+        let share = entry.share();
         // A flood is not even looked at.
-        if !self.allowance().has_room(entry.least_bytes(), entry.share(), now) {
-            return;
+        if !self.allowance().has_room(entry.least_bytes(), share, now) {
+            return None;
         }
         let line = Line::of(entry);
-        let taken = {
-            let mut allowance = self.allowance();
-            allowance.take(self.cost(&line), entry.share(), now).then(|| allowance.due(now))
-        };
-        if let Some(due) = taken {
-            self.say(due);
-            self.emit(entry, &line);
+        if self.allowance().take(self.cost(&line), share, now) {
+            return Some(line);
         }
+        let brief = line.brief(entry)?;
+        self.allowance().take(self.cost(&brief), share, now).then_some(brief)
     }
 
     /// Says how many lines were left out, if any were.
@@ -252,6 +262,19 @@ impl Line {
             Entry::Note { text } => [word(text), none(), none()],
         };
         Self { texts }
+    }
+}
+
+impl Line {
+    /// The same without what an actor wrote, where that is not what it is about: `inspect` has it.
+    fn brief(self, entry: Entry<'_>) -> Option<Self> {
+        let Self { texts: [text, _words, _backtrace] } = self;
+        match entry {
+            Entry::Ended { .. } => Some(Self { texts: [text, String::new(), String::new()] }),
+            Entry::Output { .. } | Entry::Running { .. } | Entry::DeadLetter { .. } | Entry::Note { .. } => {
+                None
+            }
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! Requests to a host.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Request, RequestBuilder, Response, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Request, RequestBuilder, Response, Url};
+use tokio_rustls::rustls;
 
 use super::HostArgs;
 use super::failure::Failure;
+use crate::files;
 use crate::gateway::problem::Problem;
 use crate::gateway::token::Token;
 
@@ -14,6 +18,8 @@ use crate::gateway::token::Token;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much later than the host a client gives up that was given a timeout.
 const TIMEOUT_SLACK: Duration = Duration::from_secs(5);
+/// The most bytes of a file with certificates: those of a system have some 200 KB.
+const CERTIFICATES_MAX_BYTES: u64 = 4 << 20;
 
 /// A host, as its clients see it.
 pub(super) struct HostClient {
@@ -32,13 +38,18 @@ impl HostClient {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let client = Client::builder()
+        let mut client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| Failure::system(format!("cannot make requests: {error}")))?;
+            .no_proxy();
+        if let Some(file) = &args.ca_cert {
+            client = roots(file)?
+                .into_iter()
+                .fold(client.tls_built_in_root_certs(false), ClientBuilder::add_root_certificate);
+        }
+        let client =
+            client.build().map_err(|error| Failure::system(format!("cannot make requests: {error}")))?;
         Ok(Self { client, base })
     }
 
@@ -76,6 +87,12 @@ impl HostClient {
 
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let base = &self.base;
+        if is_of_tls(error) {
+            return Failure::unreachable(format!(
+                "{base} does not prove who it is, or does not speak TLS: {}; `--ca-cert` says who vouches for it",
+                innermost(error)
+            ));
+        }
         if error.is_connect() {
             return Failure::unreachable(format!(
                 "no host answers at {base}; start one with `pulsing-host run ACTOR.wasm`, or name one with --host"
@@ -95,13 +112,38 @@ pub(super) fn with_timeout(request: RequestBuilder, timeout: Option<Duration>) -
     request.timeout(timeout.saturating_add(TIMEOUT_SLACK))
 }
 
+/// The certificates that alone vouch for a host.
+fn roots(file: &Path) -> Result<Vec<Certificate>, Failure> {
+    let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("--ca-cert {}: {why}", file.display()));
+    let pem = files::read(file, CERTIFICATES_MAX_BYTES).map_err(|error| wrong(&error))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&innermost(&error)))?;
+    if roots.is_empty() {
+        return Err(wrong(&"it has no certificate: a line `-----BEGIN CERTIFICATE-----` begins one"));
+    }
+    Ok(roots)
+}
+
+/// Whether a connection was made, and came to nothing by its handshake.
+fn is_of_tls(error: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(carries_tls))
+}
+
+/// An error of the system's kind that carries another is not its cause, but in its place.
+fn carries_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|carried| {
+        carried.is::<rustls::Error>() || carried.downcast_ref::<io::Error>().is_some_and(carries_tls)
+    })
+}
+
 fn base_url(host: &str) -> Result<Url, Failure> {
     let text = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
-    let wrong = |why: &str| Failure::usage(format!("--host {host}: {why}; give http://ADDRESS:PORT"));
+    let wrong = |why: &str| {
+        Failure::usage(format!("--host {host}: {why}; give http://ADDRESS:PORT or https://NAME:PORT"))
+    };
     let url = Url::parse(&text).map_err(|error| wrong(&error.to_string()))?;
     match (url.scheme(), url.has_host()) {
-        ("http", true) => Ok(url),
-        ("https", _) => Err(wrong("https is not spoken here")),
+        ("http" | "https", true) => Ok(url),
         _other => Err(wrong("this is no address of a host")),
     }
 }
@@ -123,14 +165,15 @@ mod tests {
     fn a_host_is_named_with_or_without_its_scheme() {
         assert_eq!(base_url("127.0.0.1:80").unwrap().as_str(), "http://127.0.0.1/");
         assert_eq!(base_url("http://[::1]:7433").unwrap().as_str(), "http://[::1]:7433/");
-        for bad in ["", "https://x", "ftp://x", "http://", "a b"] {
+        assert_eq!(base_url("https://a.example").unwrap().as_str(), "https://a.example/");
+        for bad in ["", "ftp://x", "http://", "a b"] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn whatever_a_name_holds_it_stays_one_segment() {
-        let args = HostArgs { host: "127.0.0.1:1".to_owned(), token_file: None };
+        let args = HostArgs { host: "127.0.0.1:1".to_owned(), token_file: None, ca_cert: None };
         let client = HostClient::new(&args).unwrap();
         let request = client.request(Method::GET, &["../x?y#z", "a/b"]).build().unwrap();
         assert_eq!(request.url().as_str(), "http://127.0.0.1:1/v1/actors/..%2Fx%3Fy%23z/a%2Fb");

@@ -58,6 +58,16 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 ///
 /// What is there is replaced only where it is a plain file: a link is followed, and a device is left alone.
 pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    // As every other file that a tool makes: what the user's mask leaves of this.
+    write_whole_with(out, bytes, 0o666)
+}
+
+/// The same, of a file that is its owner's alone.
+pub(super) fn write_private(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_whole_with(out, bytes, 0o600)
+}
+
+fn write_whole_with(out: &Path, bytes: &[u8], permissions: u32) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| Failure::system(format!("cannot write {}: {error}", out.display()));
     let out = match out.canonicalize() {
         Ok(there) if !there.is_file() => {
@@ -71,9 +81,10 @@ pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     };
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
-    // As every other file that a tool makes: what the user's mask leaves of this.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(permissions));
+    #[cfg(not(unix))]
+    let _ = permissions;
     let mut unfinished = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
     unfinished.write_all(bytes).map_err(cannot)?;
     unfinished.persist(&out).map(drop).map_err(|failed| cannot(failed.error))

@@ -42,9 +42,18 @@ pub(super) struct RunArgs {
     /// Where to listen; port 0 for a free one. [default: 127.0.0.1:7433]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// A file with the token that clients must show.
+    /// A file with the hashes of the tokens that clients must show, each with its scopes: see `pulsing-host token`.
+    #[arg(long, value_name = "FILE", env = "PULSING_TOKENS")]
+    tokens: Option<PathBuf>,
+    /// A file with one token, which has all scopes.
     #[arg(long, value_name = "FILE", env = "PULSING_TOKEN_FILE")]
     token_file: Option<PathBuf>,
+    /// Encrypt connections (TLS), with the certificate in this file, PEM. Needs --tls-key.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Where pages in browsers come from that may use the host: SCHEME://HOST[:PORT].
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<PageOrigin>,
@@ -122,23 +131,34 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     open_files::raise();
     let (cache, trusts_compiled) = (args.cache.clone(), args.trust_compiled);
     let when_failed = if args.fail_fast { WhenFailed::End } else { WhenFailed::GoOn };
-    let Plan { gateway, limits, files, actors } = Plan::new(args)?;
+    let Plan { gateway, tokens, tls, limits, files, actors } = Plan::new(args)?;
     let mut signals = signals::Signals::listen().map_err(Failure::system)?;
     let builder = Host::builder().limits(limits).trust_compiled(trusts_compiled);
     let host = cache.host(files.into_iter().fold(builder, HostBuilder::reads))?;
     let gateway = Gateway::bind(gateway, Arc::clone(host.registry())).await;
     let gateway = gateway.map_err(|error| match error {
-        BindError::NeedsToken { .. } => Failure::usage(format!("{error}; `--token-file` gives one")),
+        BindError::NeedsToken { .. } => {
+            Failure::usage(format!("{error}; `--tokens` and `--token-file` give some"))
+        }
         BindError::Refused { .. } => Failure::usage(error),
     })?;
     let address = gateway.local_addr();
+    if tls.is_none() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            "tokens and messages are not encrypted on their way here: see `--tls-cert`, or let a proxy do it"
+        );
+    }
+    let url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    // They end with the process.
+    tokens.map(|tokens| tokio::spawn(tokens.follow()));
+    tls.map(|tls| tokio::spawn(tls.follow()));
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(gateway.serve(async {
         // Its other end is dropped only with this function.
         drop(stopped.await);
     }));
     let served = tokio::select! {
-        served = serve(&host, address, actors, when_failed) => served,
+        served = serve(&host, &url, actors, when_failed) => served,
         () = signals.next() => Ok(()),
     };
     if served.is_ok() {
@@ -160,11 +180,11 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
 /// Starts the actors, says so, and goes on until it is dropped.
 async fn serve(
     host: &Host,
-    address: SocketAddr,
+    url: &str,
     specs: Vec<ActorSpec>,
     when_failed: WhenFailed,
 ) -> Result<(), Failure> {
-    announce(&format!("listening http://{address}"));
+    announce(&format!("listening {url}"));
     let mut actors = Vec::new();
     for spec in specs {
         actors.push(host.spawn(spec).await.map_err(|error| match error {

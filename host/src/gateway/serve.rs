@@ -3,6 +3,7 @@
 //! | wait | bound |
 //! |---|---|
 //! | for a place among the connections | in [`places`]: the connection that is of least use gives way |
+//! | for a handshake, where connections are encrypted | [`HANDSHAKE_TIMEOUT`] |
 //! | for the head of a request, and between two requests | [`HEAD_TIMEOUT`] |
 //! | for a body | in `request` |
 //! | for a client that does not read | [`WRITE_TIMEOUT`] |
@@ -35,6 +36,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -42,6 +44,7 @@ pub(super) use self::places::Purpose;
 use self::places::{Places, Seat, Unserved};
 use self::watched::{Arriving, Leaving, Watched};
 use super::problem::Refusal;
+use super::tls::{HANDSHAKE_TIMEOUT, Tls};
 
 /// How long a client has to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -76,6 +79,8 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// What answers requests, and how many at once.
 pub(super) struct Served {
     pub(super) router: Router,
+    /// With what connections are encrypted, if they are.
+    pub(super) tls: Option<Tls>,
     /// How many requests are served at once, but for those of [`Purpose`]s that have a reserve.
     pub(super) requests_max: usize,
     /// What a request for this path is for.
@@ -138,7 +143,37 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 async fn accepted(stream: TcpStream, served: Arc<Served>, closing: CancellationToken, seat: Seat) {
     // An item of a stream is not to wait for the next.
     let _ = stream.set_nodelay(true);
-    seated(stream, served, closing, seat).await;
+    let Some(tls) = served.tls.clone() else { return seated(stream, served, closing, seat).await };
+    // Apart: connections without it are not to take its room.
+    Box::pin(async move {
+        let stream = tokio::select! {
+            stream = handshake(&tls, stream, &closing) => stream,
+            () = seat.given_away() => {
+                tracing::debug!("a handshake gave way to another connection");
+                None
+            }
+        };
+        if let Some(stream) = stream {
+            seated(stream, served, closing, seat).await;
+        }
+    })
+    .await;
+}
+
+/// The encrypted connection, if its client does its part in time, and before the end, which nobody waits for it with.
+async fn handshake(tls: &Tls, stream: TcpStream, ending: &CancellationToken) -> Option<TlsStream<TcpStream>> {
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+    match ending.run_until_cancelled(handshake).await? {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a handshake failed");
+            None
+        }
+        Err(_late) => {
+            tracing::debug!("a handshake took too long");
+            None
+        }
+    }
 }
 
 /// Serves a connection for as long as it has its place.
@@ -161,7 +196,7 @@ async fn seated(
 ///
 /// Dropping the future closes it.
 pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + 'static, router: Router) {
-    let served = Served { router, requests_max: 1, purpose: |_path| Purpose::Message };
+    let served = Served { router, tls: None, requests_max: 1, purpose: |_path| Purpose::Message };
     let seat = Places::new(1).take().await;
     converse(stream, Arc::new(served), CancellationToken::new(), Arc::new(seat)).await;
 }

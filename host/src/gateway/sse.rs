@@ -51,20 +51,32 @@ impl AsRef<[u8]> for Chunk {
     }
 }
 
-/// Answers with the items of `reader` as they come.
-pub(super) fn response(reader: StreamReader) -> Response {
-    let chunks = futures::stream::unfold(Some(reader), |reader| async {
-        let (chunk, reader) = next_chunk(reader?).await;
-        Some((Ok::<_, Infallible>(Bytes::from_owner(chunk)), reader))
+/// Answers with the items of `reader` as they come, until `refused` says why its client may have no more.
+pub(super) fn response(
+    reader: StreamReader,
+    refused: impl Future<Output = CallError> + Send + 'static,
+) -> Response {
+    let state = Some((reader, Box::pin(refused)));
+    let chunks = futures::stream::unfold(state, |state| async {
+        let (reader, mut refused) = state?;
+        let (chunk, reader) = next_chunk(reader, &mut refused).await;
+        Some((Ok::<_, Infallible>(Bytes::from_owner(chunk)), reader.map(|reader| (reader, refused))))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(chunks)).into_response()
 }
 
 /// The next bytes to send, and the reader unless it has ended.
-async fn next_chunk(mut reader: StreamReader) -> (Chunk, Option<StreamReader>) {
-    let next = reader.next_held(BATCH_ITEMS, CHUNK_MAX_BYTES);
-    let Ok(next) = tokio::time::timeout(KEEP_ALIVE, next).await else {
+async fn next_chunk(
+    mut reader: StreamReader,
+    refused: &mut (impl Future<Output = CallError> + Unpin),
+) -> (Chunk, Option<StreamReader>) {
+    let next = tokio::select! {
+        biased;
+        error = refused => Ok(Err(error)),
+        next = tokio::time::timeout(KEEP_ALIVE, reader.next_held(BATCH_ITEMS, CHUNK_MAX_BYTES)) => next,
+    };
+    let Ok(next) = next else {
         return (Chunk { bytes: b":\n\n".to_vec(), _held: None }, Some(reader));
     };
     let (batch, _held) = next.map_or_else(|error| (Err(error), None), |(batch, held)| (Ok(batch), held));

@@ -15,7 +15,9 @@ use tower::ServiceExt;
 
 use self::double::Double;
 use super::*;
+use crate::gateway::keys::Keys;
 use crate::gateway::problem::Problem;
+use crate::gateway::token::Token;
 
 /// Waits until `wanted`, and not for ever.
 async fn until(wanted: impl AsyncFn() -> bool) {
@@ -38,7 +40,7 @@ struct Fixture {
 impl Fixture {
     async fn new(double: Double) -> Self {
         double.actor.ready().await.unwrap();
-        Self { router: router(double.registry(), None, Vec::new()), double }
+        Self { router: router(double.registry(), None, Scheme::HTTP, Vec::new()), double }
     }
 
     async fn send(&self, request: Builder, body: impl Into<Body>) -> Answer {

@@ -185,7 +185,9 @@ impl Session {
         shell.current_dir(&self.place).envs(&self.variables);
         let of_build = self.build_variables.iter().flatten().filter(|_| is_build(command));
         shell.envs(of_build.map(|(name, value)| (name, value)));
-        shell.env_remove("PULSING_LOG").env_remove("PULSING_TOKEN_FILE");
+        for variable in ["PULSING_LOG", "PULSING_TOKEN_FILE", "PULSING_TOKENS", "PULSING_CA_CERT"] {
+            shell.env_remove(variable);
+        }
         // Of the cargo that started the tests, not of whoever types these commands.
         shell.env_remove("LD_LIBRARY_PATH").env_remove("CARGO");
         shell

@@ -9,4 +9,6 @@ mod host_files;
 mod logs;
 mod raw;
 mod starts;
+mod tls;
+mod tokens;
 mod words;

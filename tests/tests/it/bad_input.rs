@@ -116,7 +116,8 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_host_that_others_can_reach_needs_a_token() {
     let counter = guest_file("counter").unwrap();
-    run(&["run", text(&counter), "--listen", "0.0.0.0:0"]).assert_failed(2, &["0.0.0.0:0", "--token-file"]);
+    run(&["run", text(&counter), "--listen", "0.0.0.0:0"])
+        .assert_failed(2, &["0.0.0.0:0", "--tokens", "--token-file"]);
 }
 
 #[test]
@@ -127,7 +128,9 @@ fn an_unreachable_host_is_named() {
         run(&[verb, "counter", "--host", &free]).assert_failed(8, &[&free, "pulsing-host run"]);
     }
     run(&["ask", "counter", "get", "--host", &free]).assert_failed(8, &[&free]);
-    run(&["ls", "--host", "https://127.0.0.1:1"]).assert_failed(2, &["https"]);
+    run(&["ls", "--host", "https://127.0.0.1:1"])
+        .assert_failed(8, &["no host answers", "https://127.0.0.1:1"]);
+    run(&["ls", "--host", "ftp://127.0.0.1:1"]).assert_failed(2, &["give http://ADDRESS:PORT or https://"]);
 }
 
 #[test]

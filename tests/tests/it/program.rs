@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use pulsing_tests::cache_dir;
@@ -56,7 +56,10 @@ impl Left {
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env_remove("PULSING_HOST").env_remove("PULSING_LOG").stdin(Stdio::null());
+    command.args(args).stdin(Stdio::null());
+    for variable in ["HOST", "LOG", "TOKENS", "TOKEN_FILE", "CA_CERT"] {
+        command.env_remove(format!("PULSING_{variable}"));
+    }
     command.env("PULSING_CACHE_DIR", cache_dir());
     command
 }
@@ -150,6 +153,20 @@ impl RunningHost {
         Self::of(command, 0)
     }
 
+    /// The same, and the lines of its log as they come.
+    pub(crate) fn start_with_log(args: &[&str], actors: usize) -> (Self, Log) {
+        let mut host = Self::start_with_unread_log(args, actors);
+        let stderr = host.process.0.stderr.take().expect("it is piped");
+        let log = Log::default();
+        let lines = Arc::clone(&log.0);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        (host, log)
+    }
+
     fn of(mut command: Command, actors: usize) -> Self {
         let mut process = Ended(command.stdout(Stdio::piped()).spawn().unwrap());
         let stdout = process.0.stdout.take().unwrap();
@@ -235,6 +252,17 @@ impl RunningHost {
         let mut log = String::new();
         self.process.0.stderr.take().expect("it is piped").read_to_string(&mut log).unwrap();
         log
+    }
+}
+
+/// What a host has logged until now.
+#[derive(Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// How many lines there are with this.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|line| line.contains(text)).count()
     }
 }
 

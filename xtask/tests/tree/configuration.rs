@@ -31,7 +31,7 @@ fn names_key(section: &str, key: &str) -> bool {
             return false;
         }
         after.trim_start_matches(' ').starts_with('=')
-            || (before.ends_with('.') && after.starts_with(']'))
+            || (before.ends_with('.') && after.starts_with([']', '`']))
             || (before.ends_with('[') && after.starts_with('.'))
             || (before.ends_with('`') && after.starts_with('`'))
     })

@@ -11,11 +11,12 @@ const OPENING: [[&str; 2]; 5] =
     [["File", "open"], ["File", "options"], ["OpenOptions", "new"], ["fs", "read"], ["fs", "read_to_string"]];
 
 /// The modules that may, and why.
-const MAY: [(&str, &str); 5] = [
+const MAY: [(&str, &str); 6] = [
     ("files", "is the room for it"),
     ("instance::shortage", "the system's own files, in /proc"),
     ("cli::run::signals", "the system's own files, in /proc"),
     ("cli::arguments", "a person's arguments may be in a pipe, and are waited for"),
+    ("cli::token", "a folder, to take turns by its lock"),
     ("cli::build::c", "what the compiler has just written"),
 ];
 

@@ -9,7 +9,8 @@ use crate::cli::failure::Failure;
 use crate::config::{ActorConfig, HostConfig};
 use crate::engine::ComponentSource;
 use crate::gateway::Options;
-use crate::gateway::token::Token;
+use crate::gateway::tls::{TlsFiles, TlsOfFiles};
+use crate::gateway::token_files::{KeyringOfFiles, TokenFiles};
 use crate::grants::check_variable;
 use crate::host::ActorSpec;
 use crate::id::ActorName;
@@ -22,6 +23,8 @@ const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 /// What is to be run.
 pub(super) struct Plan {
     pub(super) gateway: Options,
+    pub(super) tokens: Option<KeyringOfFiles>,
+    pub(super) tls: Option<TlsOfFiles>,
     pub(super) limits: HostLimits,
     /// What was read for this: no actor may write there.
     pub(super) files: Vec<PathBuf>,
@@ -40,10 +43,19 @@ impl Plan {
         let config = config.transpose().map_err(Failure::usage)?;
         let config = config.unwrap_or_default();
         let token_file = args.token_file.or(config.token_file);
-        let token = token_file.as_deref().map(|file| Token::read(files.noted(file)));
-        let token = token.transpose().map_err(Failure::usage)?;
+        let tokens = TokenFiles { tokens: args.tokens.or(config.tokens), token_file };
+        let (certificate, key) = (args.tls_cert.or(config.tls_cert), args.tls_key.or(config.tls_key));
+        for file in [&tokens.tokens, &tokens.token_file, &certificate, &key].into_iter().flatten() {
+            files.noted(file);
+        }
+        let tokens = tokens.open().map_err(Failure::usage)?;
+        let tls = tls(certificate, key)?;
         let listen = args.listen.or(config.listen).unwrap_or(LISTEN_DEFAULT);
-        let mut gateway = Options { token, ..Options::new(listen) };
+        let mut gateway = Options {
+            tokens: tokens.as_ref().map(KeyringOfFiles::keyring),
+            tls: tls.as_ref().map(TlsOfFiles::tls),
+            ..Options::new(listen)
+        };
         gateway.origins.extend(config.origins.into_iter().chain(args.origins));
         gateway.connections_max =
             args.connections_max.or(config.connections_max).unwrap_or(gateway.connections_max);
@@ -71,7 +83,7 @@ impl Plan {
             actors: args.actors_max.or(config.limits.actors),
             ..config.limits
         });
-        Ok(Self { gateway, limits, files: files.0, actors })
+        Ok(Self { gateway, tokens, tls, limits, files: files.0, actors })
     }
 }
 
@@ -83,6 +95,20 @@ impl Files {
     fn noted<'a>(&mut self, file: &'a Path) -> &'a Path {
         self.0.push(file.to_owned());
         file
+    }
+}
+
+/// The certificate and its key, where both are given.
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsOfFiles>, Failure> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            TlsFiles { certificate, key }.open().map(Some).map_err(Failure::usage)
+        }
+        (Some(_), None) => {
+            Err(Failure::usage("--tls-cert needs --tls-key, the private key of the certificate"))
+        }
+        (None, Some(_)) => Err(Failure::usage("--tls-key needs --tls-cert, the certificate of the key")),
     }
 }
 

@@ -22,7 +22,7 @@ impl Server {
             .route("/large", get(async || "x".repeat(LARGE_BYTES)))
             .route("/length", post(async |body: String| body.len().to_string()))
             .route("/refused", post(async || axum::http::StatusCode::FORBIDDEN));
-        let served = Served { router, requests_max: 1, purpose: |_path| Purpose::Message };
+        let served = Served { router, tls: None, requests_max: 1, purpose: |_path| Purpose::Message };
         Self { places: Places::new(1), served: Arc::new(served) }
     }
 
@@ -98,6 +98,27 @@ async fn requests_in_one_go_are_served_one_after_the_other() {
         let (mut client, _task) = server.connect(&(format!("{request}\r\n12").repeat(2) + &last)).await;
         let answered = rest(&mut client).await;
         assert_eq!(answered.matches("HTTP/1.1 200 OK").count(), 3, "{answered}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_waits_for_its_next_request_is_none_of_those_that_are_served() {
+    locally(async {
+        let server = Server::new();
+        let request = "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n12";
+        let (mut one, _task) = server.connect("").await;
+        let (mut other, _task) = server.connect("").await;
+        for _ in 0..3 {
+            for client in [&mut one, &mut other] {
+                client.write_all(request.as_bytes()).await.unwrap();
+                assert_eq!(status(client).await, "HTTP/1.1 200");
+                let mut rest = Vec::new();
+                while !rest.ends_with(b"\r\n\r\n2") {
+                    rest.push(client.read_u8().await.unwrap());
+                }
+            }
+        }
     })
     .await;
 }

@@ -26,7 +26,7 @@ impl Producer for Told {
 fn stream(resume_after: u64) -> (StreamWriter, Response, Arc<Told>) {
     let told = Arc::new(Told::default());
     let (writer, reader) = channel(32, CallId(1), resume_after, Arc::clone(&told) as Arc<dyn Producer>);
-    (writer, response(reader), told)
+    (writer, response(reader, std::future::pending()), told)
 }
 
 async fn text(response: Response) -> String {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::gateway::scope::Scope;
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_is_shown_with_exactly_these_fields() {
@@ -129,7 +130,7 @@ async fn without_a_token_pages_from_elsewhere_are_refused() {
 #[tokio::test(start_paused = true)]
 async fn with_a_token_every_route_but_health_needs_it() {
     let double = Double::spawn();
-    let router = router(double.registry(), Token::new("correct-horse-battery"), Vec::new());
+    let router = router(double.registry(), Some(keyring()), Scheme::HTTP, Vec::new());
     let fixture = Fixture { router, double };
     for path in ["/v1/actors", "/v1/actors/double", "/metrics", "/nowhere"] {
         let answer = fixture.get(path).await;
@@ -148,10 +149,16 @@ async fn with_a_token_every_route_but_health_needs_it() {
 const BEARER: &str = "Bearer correct-horse-battery";
 const PAGE: &str = "https://page.example";
 
-async fn granted(token: Option<Token>) -> Fixture {
+fn keyring() -> Keyring {
+    let mut keys = Keys::default();
+    keys.insert_only(&Token::new("correct-horse-battery").unwrap()).unwrap();
+    Keyring::new(keys)
+}
+
+async fn granted(tokens: Option<Keyring>) -> Fixture {
     let double = Double::spawn();
     double.actor.ready().await.unwrap();
-    Fixture { router: router(double.registry(), token, vec![PAGE.parse().unwrap()]), double }
+    Fixture { router: router(double.registry(), tokens, Scheme::HTTP, vec![PAGE.parse().unwrap()]), double }
 }
 
 /// What tells a browser that the page may read the answer.
@@ -186,7 +193,7 @@ async fn a_page_that_was_granted_may_read_answers_streams_and_errors() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_was_granted_asks_beforehand_without_a_token() {
-    let fixture = granted(Token::new("correct-horse-battery")).await;
+    let fixture = granted(Some(keyring())).await;
     let asked = |origin: &str| {
         let request = request_to("OPTIONS", "/v1/actors/double/ask/echo").header("Origin", origin);
         let request = request.header("Access-Control-Request-Method", "POST");
@@ -236,5 +243,17 @@ fn every_route_but_for_messages_has_a_reserve() {
         ("*", Message),
     ] {
         assert_eq!(purpose(path), for_what, "{path}");
+    }
+}
+
+#[test]
+fn what_a_request_is_for_follows_from_what_its_route_needs() {
+    for route in routes() {
+        let expected = match route.scope {
+            None => Purpose::Health,
+            Some(Scope::Send) => Purpose::Message,
+            Some(Scope::Read | Scope::Control | Scope::Deploy) => Purpose::Operation,
+        };
+        assert_eq!(purpose(route.path), expected, "{}", route.path);
     }
 }

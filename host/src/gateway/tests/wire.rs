@@ -137,7 +137,7 @@ async fn an_address_that_cannot_be_had_says_why() {
         let error = refused(open.parse().unwrap()).await;
         assert!(error.contains("needs a token; or listen on 127.0.0.1"), "{error}");
     }
-    let token = Token::new("correct-horse-battery");
-    let options = Options { token, ..Options::new("0.0.0.0:0".parse().unwrap()) };
+    let tokens = Some(Keyring::new(Keys::default()));
+    let options = Options { tokens, ..Options::new("0.0.0.0:0".parse().unwrap()) };
     assert!(Gateway::bind(options, Arc::default()).await.is_ok());
 }
