@@ -337,8 +337,10 @@ impl Reader<'_> {
                 self.define(section.count())?;
                 section.into_iter().try_for_each(|export| {
                     let export = export?;
-                    if export.kind == ComponentExternalKind::Component {
-                        self.innermost().map(|component| component.name_again(export.index));
+                    if export.kind == ComponentExternalKind::Component
+                        && let Some(component) = self.innermost()
+                    {
+                        component.name_again(export.index);
                     }
                     Ok(())
                 })
@@ -359,7 +361,9 @@ impl Reader<'_> {
     fn define(&mut self, count: impl Into<u64>) -> Result<(), Fault> {
         let count = count.into();
         self.counts.definitions.add(count)?;
-        self.innermost().map(|component| component.pay(count));
+        if let Some(component) = self.innermost() {
+            component.pay(count);
+        }
         Ok(())
     }
 
@@ -367,7 +371,9 @@ impl Reader<'_> {
         let ComponentInstance::Instantiate { component_index, .. } = instance else { return Ok(()) };
         match self.innermost().and_then(|component| component.find(*component_index)) {
             Some(Cost::Known(cost)) => {
-                self.innermost().map(|component| component.pay(cost));
+                if let Some(component) = self.innermost() {
+                    component.pay(cost);
+                }
             }
             Some(Cost::Unknown) => self.counts.given.add(1_u8)?,
             // There is none of this number, which is told when it is validated.

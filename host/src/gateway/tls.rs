@@ -1,7 +1,7 @@
 //! Encryption of connections: TLS 1.2 and 1.3, with a certificate that can change while the gateway runs.
 //!
 //! Only the host shows a certificate; clients show tokens. A handshake is a part of its connection: bounded by
-//! [`HANDSHAKE_TIMEOUT`], and one that fails ends that connection alone. What is left unencrypted: nothing.
+//! `HANDSHAKE_TIMEOUT`, and one that fails ends that connection alone. What is left unencrypted: nothing.
 
 use std::fmt;
 use std::path::PathBuf;

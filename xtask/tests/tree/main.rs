@@ -14,6 +14,7 @@ mod markdown;
 mod modules;
 mod opening;
 mod rooms;
+mod security;
 mod semantics;
 mod snippets;
 mod source;

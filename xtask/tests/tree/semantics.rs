@@ -114,7 +114,7 @@ fn is_separator(line: &str) -> bool {
 }
 
 /// What stands in backticks and could be the name of a function.
-fn names(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.filter(|name| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -136,6 +136,15 @@ fn test_functions(rust: &str) -> impl Iterator<Item = &str> {
         let name = function_name(line)?;
         std::mem::take(&mut marked).then_some(name)
     })
+}
+
+/// The names of all tests of the tree.
+pub(crate) fn all_tests() -> Result<BTreeSet<String>> {
+    let mut tests = BTreeSet::new();
+    for path in files::rust_files(&files::root()?)? {
+        tests.extend(test_functions(&files::read(&path)?).map(str::to_owned));
+    }
+    Ok(tests)
 }
 
 fn function_name(line: &str) -> Option<&str> {
@@ -187,11 +196,7 @@ fn missing_tests(document: &str, tests: &BTreeSet<String>) -> Vec<String> {
 #[test]
 fn every_clause_names_a_test_that_exists() -> Result<()> {
     let document = files::read(&files::root()?.join(DOCUMENT))?;
-    let mut tests = BTreeSet::new();
-    for path in files::rust_files(&files::root()?)? {
-        tests.extend(test_functions(&files::read(&path)?).map(str::to_owned));
-    }
-    let found = complaints(&document, &tests);
+    let found = complaints(&document, &all_tests()?);
     assert!(found.is_empty(), "every clause names a test that exists:\n{}", found.join("\n"));
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) fn length(bytes: &[u8]) -> [u8; LENGTH_BYTES] {
 }
 
 /// The head and the body of a reply.
-pub(super) fn parts<'a>(compiled: &'a Compiled) -> ([u8; HEAD_BYTES], &'a [u8]) {
+pub(super) fn parts(compiled: &Compiled) -> ([u8; HEAD_BYTES], &[u8]) {
     let (kind, body) = match compiled {
         Compiled::Code(code) => (CODE, code.as_slice()),
         Compiled::Refused(error) => (REFUSED, error.as_bytes()),

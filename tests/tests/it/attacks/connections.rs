@@ -110,8 +110,16 @@ fn with_as_many_requests_as_there_may_be_operators_are_served_and_messages_are_t
 #[test]
 fn bodies_that_trickle_give_way_to_messages_the_oldest_first() {
     let host = host(4);
-    let nap = nap(&host, "");
-    let mut trickling: Vec<_> = (0..4).map(|_| send(&host, &nap[..nap.len() - 1])).collect();
+    let nap = nap(&host, "Expect: 100-continue\r\n");
+    let trickle = || {
+        let mut connection = send(&host, &nap[..nap.len() - 1]);
+        // The host has read its head.
+        let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+        connection.read_exact(&mut go_on).unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        connection
+    };
+    let mut trickling: Vec<_> = (0..4).map(|_| trickle()).collect();
     assert_eq!(get(&host, "/healthz"), 200);
     assert_eq!(get(&host, "/v1/actors/waiter"), 200);
     let mut seen = Vec::new();
