@@ -22,7 +22,7 @@ use crate::engine::{
 use crate::execution::BackgroundPool;
 use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
-use crate::id::ActorId;
+use crate::id::{ActorId, ActorName};
 use crate::instance::{Program, Programs, WasmBehavior, need};
 use crate::journal::Journal;
 use crate::limits::{HostLimits, Limits};
@@ -223,7 +223,7 @@ pub enum SpawnError {
     },
     /// It could change what the host reads.
     #[error(
-        "the folder {} is granted, and {} is in it or on the way through it, which {what}: grant another folder{}, or keep the file elsewhere", dir.display(), file.display(), reading_helps(*what)
+        "the folder {} is granted, and {} is in it or on the way through it, which {what}: grant another folder{}", dir.display(), file.display(), what_helps(*what)
     )]
     HostFileGranted {
         /// The folder that was granted.
@@ -270,8 +270,12 @@ pub enum SpawnError {
 }
 
 /// A folder through which the host could be read is not granted for reading either.
-fn reading_helps(what: HostFile) -> &'static str {
-    if what == HostFile::Processes { "" } else { ", or this one for reading only" }
+fn what_helps(what: HostFile) -> &'static str {
+    if what == HostFile::Processes {
+        ""
+    } else {
+        ", or this one for reading only, or keep the file elsewhere"
+    }
 }
 
 impl From<Conflict> for SpawnError {
@@ -422,7 +426,13 @@ impl Host {
     /// [`LoadError`] says why it cannot run, in one line.
     pub async fn check(&self, component: ComponentSource) -> Result<Report, LoadError> {
         let name = component.name();
-        let program = self.load(component).await?;
+        let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
+        // As for an actor: code that another actor may write is not run here either.
+        let id = ActorName::new("check").map_err(|error| unfit(error.to_string()))?;
+        let spec = ActorSpec::new(id, component);
+        let claimed = self.claim(&spec).await.map_err(|conflict| unfit(conflict.to_string()))?;
+        let program = self.load(spec.component).await?;
+        drop(claimed);
         let origin = program.origin;
         let import = |name: &String| Import { name: name.clone(), need: need(name) };
         let imports = program.imports.iter().map(import).collect();

@@ -1,6 +1,8 @@
 //! `compile`: a component's code, compiled ahead of the host that will run it.
 
+use std::fs::{File, Permissions};
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -59,15 +61,32 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 /// What is there is replaced only where it is a plain file: a link is followed, and a device is left alone.
 pub(super) fn write_whole(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
     // As every other file that a tool makes: what the user's mask leaves of this.
-    write_whole_with(out, bytes, 0o666)
+    write_whole_with(out, bytes, 0o666, |_| Ok(()))
 }
 
-/// The same, of a file that is its owner's alone.
+/// The same, of a file that is its owner's alone where it is new, and whose owner and permissions stay where it is not:
+/// a host that reads it runs as another user, perhaps.
 pub(super) fn write_private(out: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    write_whole_with(out, bytes, 0o600)
+    let before = std::fs::metadata(out).ok();
+    let keep = |file: &File| match &before {
+        None => Ok(()),
+        Some(before) => {
+            let now = file.metadata()?;
+            if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+                std::os::unix::fs::fchown(file, Some(before.uid()), Some(before.gid()))?;
+            }
+            file.set_permissions(before.permissions())
+        }
+    };
+    write_whole_with(out, bytes, 0o600, keep)
 }
 
-fn write_whole_with(out: &Path, bytes: &[u8], permissions: u32) -> Result<(), Failure> {
+fn write_whole_with(
+    out: &Path,
+    bytes: &[u8],
+    permissions: u32,
+    finish: impl FnOnce(&File) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| Failure::system(format!("cannot write {}: {error}", out.display()));
     let out = match out.canonicalize() {
         Ok(there) if !there.is_file() => {
@@ -81,12 +100,10 @@ fn write_whole_with(out: &Path, bytes: &[u8], permissions: u32) -> Result<(), Fa
     };
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(permissions));
-    #[cfg(not(unix))]
-    let _ = permissions;
+    builder.permissions(Permissions::from_mode(permissions));
     let mut unfinished = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
     unfinished.write_all(bytes).map_err(cannot)?;
+    finish(unfinished.as_file()).map_err(cannot)?;
     unfinished.persist(&out).map(drop).map_err(|failed| cannot(failed.error))
 }
 
@@ -95,6 +112,26 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_private_file_keeps_its_owner_and_permissions_when_it_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("tokens");
+        write_private(&out, b"one").unwrap();
+        assert_eq!(fs::metadata(&out).unwrap().mode() & 0o777, 0o600);
+        fs::set_permissions(&out, Permissions::from_mode(0o640)).unwrap();
+        // Only root may give files away.
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            std::os::unix::fs::chown(&out, Some(1), Some(2)).unwrap();
+        }
+        let before = fs::metadata(&out).unwrap();
+        write_private(&out, b"two").unwrap();
+        let after = fs::metadata(&out).unwrap();
+        assert_eq!(fs::read_to_string(&out).unwrap(), "two");
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+        assert_eq!(after.mode() & 0o777, 0o640);
+    }
 
     #[test]
     fn a_file_is_written_whole_and_nothing_but_a_file_is_replaced() {

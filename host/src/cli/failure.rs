@@ -42,7 +42,12 @@ impl Failure {
         Self::new(exit_code::UNREACHABLE, line.to_string())
     }
 
-    /// Says it, and answers the code to exit with.
+    /// What it says, for where it does not end the program.
+    pub(super) fn told(self) -> String {
+        self.line.unwrap_or_default()
+    }
+
+    /// Says it, and returns the code to exit with.
     pub(super) fn report(self) -> ExitCode {
         if let Some(line) = self.line {
             // Whoever does not read it sees the exit code.

@@ -24,6 +24,8 @@ use self::starting::WhenFailed;
 use super::compiler::CompilerArgs;
 use super::failure::Failure;
 use super::{CacheArgs, log, output};
+use crate::engine::LoadError;
+use crate::files::HostFile;
 use crate::gateway::{BindError, Gateway};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant, PageOrigin};
@@ -185,23 +187,39 @@ async fn serve(
     when_failed: WhenFailed,
 ) -> Result<(), Failure> {
     announce(&format!("listening {url}"));
-    let mut actors = Vec::new();
+    let (count, mut actors) = (specs.len(), Vec::new());
     for spec in specs {
-        actors.push(host.spawn(spec).await.map_err(|error| match error {
-            SpawnError::Load(error) => error.into(),
-            SpawnError::NameTaken { .. } => Failure::usage(error),
-            SpawnError::TooMany { .. } => Failure::usage(format!("{error}; `--actors-max` sets that")),
-            SpawnError::CacheGranted { .. } => {
-                Failure::usage(format!("{error}; see `:ro` of `--dir`, and `--cache-dir`"))
+        let id = spec.id.clone();
+        match host.spawn(spec).await {
+            Ok(actor) => actors.push(actor),
+            // Its compiler met a limit or was ended, perhaps because the machine is busy: no reason to end the others.
+            Err(SpawnError::Load(error @ LoadError::Uncompiled { .. }))
+                if count > 1 && when_failed == WhenFailed::GoOn =>
+            {
+                starting::announce_failed(&id, &Failure::from(error).told());
             }
-            SpawnError::HostFileGranted { .. } | SpawnError::GrantWithinGrant { .. } => {
-                Failure::usage(format!("{error}; see `:ro` of `--dir`"))
-            }
-            SpawnError::FolderUnusable { .. } => Failure::usage(error),
-        })?);
+            Err(error) => return Err(unspawned(error)),
+        }
     }
-    starting::announce_all(actors, when_failed).await?;
+    starting::announce_all(actors, count, when_failed).await?;
     std::future::pending().await
+}
+
+fn unspawned(error: SpawnError) -> Failure {
+    match error {
+        SpawnError::Load(error) => error.into(),
+        SpawnError::NameTaken { .. } => Failure::usage(error),
+        SpawnError::TooMany { .. } => Failure::usage(format!("{error}; `--actors-max` sets that")),
+        SpawnError::CacheGranted { .. } => {
+            Failure::usage(format!("{error}; see `:ro` of `--dir`, and `--cache-dir`"))
+        }
+        // Not for reading either.
+        SpawnError::HostFileGranted { what: HostFile::Processes, .. } => Failure::usage(error),
+        SpawnError::HostFileGranted { .. } | SpawnError::GrantWithinGrant { .. } => {
+            Failure::usage(format!("{error}; see `:ro` of `--dir`"))
+        }
+        SpawnError::FolderUnusable { .. } => Failure::usage(error),
+    }
 }
 
 /// Says something on stdout. A host goes on when nobody listens to it any more.

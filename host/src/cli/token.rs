@@ -126,6 +126,8 @@ fn change(
     file: &Path,
     edit: impl FnOnce(Keys, &mut DocumentMut) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    // Where a link leads to, there the file is replaced, and there is its turn.
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let _turn = turn(file)?;
     let text = match read_text(file) {
         Err(KeysError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => String::new(),

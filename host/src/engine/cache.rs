@@ -76,6 +76,11 @@ impl CodeCache {
                 Some(component)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // The system's own, such as that no more files may be open: it says nothing of the file.
+            Err(error) if error.raw_os_error().is_some() => {
+                tracing::warn!(path = %path.display(), "kept code cannot be read: {error}");
+                None
+            }
             Err(error) => {
                 tracing::warn!(path = %path.display(), "kept code is not used, and made anew: {error}");
                 let _no_matter = fs::remove_file(&path);

@@ -2,7 +2,8 @@
 //!
 //! Looks at what the system knows of the files every [`LOOK_EVERY`]: that works wherever files do, also on network
 //! file systems and for links that are exchanged. A change is taken up once the files have stayed as they are from one
-//! look to the next, so that nothing is read half-written.
+//! look to the next, so that nothing is read half-written. One that could not be read is read again at each look, since
+//! what was wrong may not have been the file: whoever takes up all descriptors of the host must not keep a token valid.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,25 +66,40 @@ impl Followed {
         Self { files, read }
     }
 
-    /// Calls `reread` after each change, on a thread that may block. Does not return.
+    /// Calls `reread` after each change, and again until it succeeds, on a thread that may block; logs what it returns,
+    /// but not the same failure twice in a row. Does not return.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends it; a `reread` that has begun goes on.
-    pub(super) async fn follow(self, reread: impl Fn() + Send + Sync + 'static) {
+    pub(super) async fn follow(self, reread: impl Fn() -> Result<String, String> + Send + Sync + 'static) {
         let Self { files, mut read } = self;
         let reread = Arc::new(reread);
         let mut before = read.clone();
+        let mut failed: Option<String> = None;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let looked_at = Arc::clone(&files);
             // A look that panics, as none does, has seen no change.
             let look = tokio::task::spawn_blocking(move || Seen::now(&looked_at));
             let Ok(now) = look.await else { continue };
-            if now != read && now == before {
+            if now == before && (now != read || failed.is_some()) {
+                let is_another = now != read;
                 read = now.clone();
                 let reread = Arc::clone(&reread);
-                drop(tokio::task::spawn_blocking(move || reread()).await);
+                let outcome = tokio::task::spawn_blocking(move || reread()).await;
+                match outcome.unwrap_or_else(|panicked| Err(panicked.to_string())) {
+                    Ok(done) => {
+                        tracing::info!("{done}");
+                        failed = None;
+                    }
+                    Err(error) => {
+                        if is_another || failed.as_ref() != Some(&error) {
+                            tracing::warn!("{error}");
+                        }
+                        failed = Some(error);
+                    }
+                }
             }
             before = now;
         }
@@ -111,6 +127,7 @@ mod tests {
         let read = link.clone();
         let following = tokio::spawn(followed.follow(move || {
             sender.try_send(std::fs::read_to_string(&read).unwrap_or_default()).unwrap();
+            Ok(String::new())
         }));
         // The same length, another file in its place, a link to another, none at all.
         std::fs::write(&file, "3").unwrap();
@@ -127,6 +144,28 @@ mod tests {
         std::fs::remove_file(&link).unwrap();
         assert_eq!(changes.recv().await.unwrap(), "");
         assert!(changes.try_recv().is_err(), "one for each change");
+        following.abort();
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_is_read_again_without_another_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        std::fs::write(&file, "1").unwrap();
+        let (sender, mut tries) = mpsc::channel(10);
+        let failures = std::sync::atomic::AtomicUsize::new(0);
+        let followed = Followed::new([file.clone()]);
+        let following = tokio::spawn(followed.follow(move || {
+            let number = failures.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            sender.try_send(number).unwrap();
+            if number < 2 { Err("too many open files".to_owned()) } else { Ok(String::new()) }
+        }));
+        std::fs::write(&file, "22").unwrap();
+        for number in 0..3 {
+            assert_eq!(tries.recv().await, Some(number));
+        }
+        tokio::time::sleep(LOOK_EVERY * 3).await;
+        assert!(tries.try_recv().is_err(), "once it is read, it is not read again");
         following.abort();
     }
 }

@@ -240,8 +240,8 @@ impl TlsOfFiles {
     pub async fn follow(self) {
         let Self { files, followed, tls } = self;
         let reread = move || match files.reread(&tls) {
-            Ok(()) => tracing::info!("the certificate has been read again"),
-            Err(error) => tracing::warn!("{error}; the certificate stays as it is"),
+            Ok(()) => Ok("the certificate has been read again".to_owned()),
+            Err(error) => Err(format!("{error}; the certificate stays as it is")),
         };
         followed.follow(reread).await;
     }

@@ -103,9 +103,9 @@ impl KeyringOfFiles {
             Ok(keys) => {
                 let tokens = keys.iter().count();
                 keyring.replace(keys);
-                tracing::info!(tokens, "the tokens have been read again");
+                Ok(format!("the tokens have been read again: {tokens}"))
             }
-            Err(error) => tracing::warn!("{error}; the tokens stay as they are"),
+            Err(error) => Err(format!("{error}; the tokens stay as they are")),
         };
         followed.follow(reread).await;
     }

@@ -12,7 +12,7 @@ use crate::source::parse;
 const SOURCES: &str = "host/src";
 
 /// The files that write lines, and why no guest or client causes any number of them.
-const WRITERS: [(&str, &str); 15] = [
+const WRITERS: [(&str, &str); 14] = [
     ("host/src/journal.rs", "each line has a cause, with an allowance"),
     ("host/src/cli.rs", "once, when a host is made"),
     ("host/src/cli/run.rs", "once, when a host stops"),
@@ -31,8 +31,7 @@ const WRITERS: [(&str, &str); 15] = [
         "for each request that controls an actor: whoever may send one is an operator",
     ),
     ("host/src/gateway/origin.rs", "at debug alone: an operator who wants that wants each request"),
-    ("host/src/gateway/tls.rs", "once for each change of the operator's files"),
-    ("host/src/gateway/token_files.rs", "once for each change of the operator's files"),
+    ("host/src/gateway/follow.rs", "once for each change of the operator's files"),
     ("host/src/gateway/serve.rs", "at most ten a second where no socket is left; else at debug alone"),
 ];
 /// A bug in the host, which is to be heard.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::LogFormat;
 
@@ -15,6 +15,8 @@ use super::LogFormat;
 const LINES_WAITING_MAX: usize = 4096;
 /// How many bytes of each kind wait.
 const BYTES_WAITING_MAX: usize = 16 << 20;
+/// How often it is said at most how many lines were lost, while others wait.
+const LOST_SAID_EVERY: Duration = Duration::from_secs(1);
 /// How long the end waits for what is still to be written.
 const END_MAX: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,8 @@ pub(super) struct Queue {
 struct Waiting {
     host: Lines,
     caused: Lines,
+    /// When it was last said how many were lost.
+    lost_said: Option<Instant>,
     /// Nobody adds any more.
     ends: bool,
     /// All is written, after that.
@@ -91,10 +95,13 @@ impl Lines {
 
 impl Waiting {
     fn next(&mut self) -> Option<Next> {
-        // Said before the next line: where lines were lost, others wait.
+        // Said before the next line, but not before each: a reader that is too slow would read of little else.
         let lost = Lost { host: self.host.lost, caused: self.caused.lost };
-        if lost != Lost::default() {
+        let is_due = self.lost_said.is_none_or(|said| said.elapsed() >= LOST_SAID_EVERY);
+        let nothing_waits = self.host.lines.is_empty() && self.caused.lines.is_empty();
+        if lost != Lost::default() && (is_due || nothing_waits) {
             (self.host.lost, self.caused.lost) = (0, 0);
+            self.lost_said = Some(Instant::now());
             return Some(Next::Lost(lost));
         }
         let line = self.host.pop().or_else(|| self.caused.pop()).map(Next::Line);

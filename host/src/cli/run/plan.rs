@@ -168,7 +168,7 @@ impl ActorOptions {
     }
 }
 
-/// A folder that is not there would only show at the actor's start.
+/// Before anything is loaded, which may take long.
 fn check_dirs(spec: &ActorSpec) -> Result<(), Failure> {
     match spec.grants.dirs.iter().find(|dir| !dir.host.is_dir()) {
         None => Ok(()),

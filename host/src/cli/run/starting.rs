@@ -12,6 +12,7 @@ use super::announce;
 use crate::cli::failure::Failure;
 use crate::delivery::{ActorRef, ControlError};
 use crate::exit::ExitReason;
+use crate::id::ActorId;
 use crate::lifecycle::State;
 use crate::text::one_line;
 
@@ -36,21 +37,24 @@ enum Started {
     Failed(String),
 }
 
-/// Says of each actor whether it is ready or has failed.
+/// Says of each actor whether it is ready or has failed. There are `count` in all, with those that could not be spawned.
 ///
 /// # Errors
 ///
 /// Why an actor did not start, where its host is to end with that; or that none did.
-pub(super) async fn announce_all(actors: Vec<ActorRef>, when_failed: WhenFailed) -> Result<(), Failure> {
-    let count = actors.len();
+pub(super) async fn announce_all(
+    actors: Vec<ActorRef>,
+    count: usize,
+    when_failed: WhenFailed,
+) -> Result<(), Failure> {
     let ends_at_first = count == 1 || when_failed == WhenFailed::End;
-    let mut failed = 0;
+    let mut failed = count.saturating_sub(actors.len());
     let mut announce_one = |actor: &ActorRef, started| match started {
         Started::Failed(why) if ends_at_first => {
             Err(Failure::system(format!("`{}` did not start: it {why}", actor.id())))
         }
         Started::Failed(why) => {
-            announce(&format!("failed {} {why}", actor.id()));
+            announce_failed(actor.id(), &why);
             failed += 1;
             Ok(())
         }
@@ -76,6 +80,11 @@ pub(super) async fn announce_all(actors: Vec<ActorRef>, when_failed: WhenFailed)
         return Err(Failure::system(format!("none of the {count} actors started")));
     }
     Ok(())
+}
+
+/// Says why an actor does not run.
+pub(super) fn announce_failed(actor: &ActorId, why: &str) {
+    announce(&format!("failed {actor} {}", one_line(why, REASON_MAX_CHARS)));
 }
 
 /// Waits for an actor to be ready, and says so.

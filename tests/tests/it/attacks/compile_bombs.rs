@@ -56,13 +56,19 @@ fn actor(name: &str, component: Vec<u8>) -> ActorSpec {
 /// A file with a component, in a folder of its own.
 fn file(component: &[u8]) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bomb.wasm");
+    // Behind all others, by its name: actors are started in that order.
+    let file = folder.path().join("zip-bomb.wasm");
     fs::write(&file, component).unwrap();
     let name = text(&file).to_owned();
     (folder, name)
 }
 
-/// The processes that compile within this limit of memory, which each test chooses for itself.
+/// A limit of memory that no other test has, nor any that ran before: its compilers are known by it.
+fn own_limit(mib: u64) -> ByteSize {
+    ByteSize::b((mib << 20) + u64::from(std::process::id()))
+}
+
+/// The processes that compile within this limit of memory.
 fn compilers(memory_max: ByteSize) -> Vec<Pid> {
     let memory_max = memory_max.as_u64().to_string();
     let id = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse().ok();
@@ -75,11 +81,22 @@ fn compilers(memory_max: ByteSize) -> Vec<Pid> {
 }
 
 /// Waits until a component is being compiled, and holds the process: it is ended by others, or not at all.
-fn hold_compiler(memory_max: ByteSize) -> Pid {
-    wait_until(|| !compilers(memory_max).is_empty());
-    let held = compilers(memory_max)[0];
+fn hold_compiler(memory_max: ByteSize) -> Held {
+    let ready = || compilers(memory_max).into_iter().find(|id| has_its_limits(*id, memory_max));
+    wait_until(|| ready().is_some());
+    let held = ready().expect("it takes long");
     kill(held, Signal::SIGSTOP).unwrap();
-    held
+    Held(held)
+}
+
+/// A process that is held, and does not outlive the test.
+struct Held(Pid);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It has ended, if all is well.
+        let _has_ended = kill(self.0, Signal::SIGKILL);
+    }
 }
 
 /// A host that compiles with the program, within this limit of memory, and keeps its code in a folder of its own.
@@ -154,18 +171,17 @@ fn a_component_that_takes_too_much_of_the_compiler_is_refused_with_the_limit() {
 
 #[test]
 fn a_host_serves_and_stays_small_while_a_component_takes_all_that_the_compiler_may_have() {
-    let memory_max = ByteSize::mib(301);
+    let memory_max = own_limit(301);
     let (folder, file) = file(&dear());
     let echo = guest_file("echo").unwrap();
-    let limit = memory_max.as_u64().to_string();
-    let args = ["--cache-dir", text(folder.path()), "--compile-memory-max", &limit, text(&echo), &file]
-        .map(str::to_owned);
-    let host = RunningHost::start(&args.each_ref().map(String::as_str), 0);
-    let is_served = || host.client(&["ask", "echo", "told"]).stdout == "0\n";
-    wait_until(is_served);
+    let (cache, limit) = (text(folder.path()), memory_max.as_u64().to_string());
+    // From now on, it is not compiled any more: there is one compiler, and it comes before the other by its name.
+    assert_eq!(run(&["check", "--cache-dir", cache, text(&echo)]).code, Some(0));
+    let args = ["--cache-dir", cache, "--compile-memory-max", &limit, text(&echo), &file];
+    let host = RunningHost::start(&args, 0);
     let held = hold_compiler(memory_max);
-    assert!(is_served());
-    kill(held, Signal::SIGCONT).unwrap();
+    wait_until(|| host.client(&["ask", "echo", "told"]).stdout == "0\n");
+    kill(held.0, Signal::SIGCONT).unwrap();
     let mut peak = 0;
     // Until it is refused, and the host perhaps with it.
     wait_until(|| {
@@ -184,14 +200,14 @@ fn peak_bytes(id: u32) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compiler_that_is_ended_refuses_its_component_and_nothing_else() {
-    let memory_max = ByteSize::mib(1_001);
+    let memory_max = own_limit(1_001);
     let folder = tempfile::tempdir().unwrap();
     let host = host(folder.path(), Path::new(PROGRAM), memory_max);
     let echo = spawn(&host, spec("echo").unwrap()).await.unwrap();
     let end = async {
         let held = tokio::task::spawn_blocking(move || hold_compiler(memory_max)).await.unwrap();
         assert_eq!(bounded(echo.ask::<u64>("told", &()).into_future()).await.unwrap(), 0);
-        kill(held, Signal::SIGKILL).unwrap();
+        kill(held.0, Signal::SIGKILL).unwrap();
     };
     let (refused, ()) = tokio::join!(bounded(host.spawn(actor("bomb", dear()))), end);
     assert_eq!(refused.err().unwrap(), uncompiled(CompilerEnd::Signal(9)));
@@ -203,13 +219,13 @@ async fn a_compiler_that_is_ended_refuses_its_component_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_nobody_waits_for_any_more_ends_its_compiler() {
-    let memory_max = ByteSize::mib(1_002);
+    let memory_max = own_limit(1_002);
     let folder = tempfile::tempdir().unwrap();
     let host = host(folder.path(), Path::new(PROGRAM), memory_max);
-    tokio::select! {
+    let _held = tokio::select! {
         loaded = host.spawn(actor("bomb", dear())) => panic!("{:?}", loaded.map(drop)),
-        held = tokio::task::spawn_blocking(move || hold_compiler(memory_max)) => drop(held.unwrap()),
-    }
+        held = tokio::task::spawn_blocking(move || hold_compiler(memory_max)) => held.unwrap(),
+    };
     eventually(async || compilers(memory_max), Vec::is_empty).await;
     // There is one compilation at a time: this one has the place of the other.
     spawn(&host, spec("echo").unwrap()).await.unwrap();
@@ -218,14 +234,13 @@ async fn a_load_that_nobody_waits_for_any_more_ends_its_compiler() {
 
 #[test]
 fn a_compiler_ends_with_its_host_however_that_ends() {
-    for (signal, memory_max, code) in
-        [("TERM", ByteSize::mib(1_003), Some(0)), ("KILL", ByteSize::mib(1_004), None)]
+    for (signal, memory_max, code) in [("TERM", own_limit(1_003), Some(0)), ("KILL", own_limit(1_004), None)]
     {
         let (folder, file) = file(&dear());
         let limit = memory_max.as_u64().to_string();
         let args = ["--cache-dir", text(folder.path()), "--compile-memory-max", &limit, &file];
         let mut host = RunningHost::start(&args, 0);
-        hold_compiler(memory_max);
+        let _held = hold_compiler(memory_max);
         host.signal(signal);
         assert_eq!(host.wait(), code, "{signal}");
         wait_until(|| compilers(memory_max).is_empty());
@@ -234,7 +249,7 @@ fn a_compiler_ends_with_its_host_however_that_ends() {
 
 #[test]
 fn a_compiler_has_limits_and_nothing_of_its_host() {
-    let memory_max = ByteSize::mib(1_005);
+    let memory_max = own_limit(1_005);
     let (folder, file) = file(&dear());
     let mut check = Command::new("sh");
     // A descriptor that the host does not know of, as of a shell that started it.
@@ -248,8 +263,8 @@ fn a_compiler_has_limits_and_nothing_of_its_host() {
     ]);
     check.env("SECRET", "of the host").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let check = Ended(check.spawn().unwrap());
-    wait_until(|| compilers(memory_max).first().is_some_and(|id| has_its_limits(*id, memory_max)));
-    let id = hold_compiler(memory_max);
+    let held = hold_compiler(memory_max);
+    let id = held.0;
     assert_eq!(fs::read(format!("/proc/{id}/environ")).unwrap(), b"");
     let open = fs::read_dir(format!("/proc/{id}/fd")).unwrap();
     let mut open: Vec<_> = open.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -270,13 +285,13 @@ fn a_compiler_has_limits_and_nothing_of_its_host() {
 
 /// Whether a process has gone so far that it reads its component: its niceness is what it sets last.
 fn has_its_limits(id: Pid, memory_max: ByteSize) -> bool {
-    const NICENESS: usize = 18;
+    const NICENESS: usize = 19;
     let read = |file: &str| fs::read_to_string(format!("/proc/{id}/{file}")).unwrap_or_default();
     let limits = read("limits");
     let data = limits.lines().find_map(|line| line.strip_prefix("Max data size")).unwrap_or_default();
-    // The fields are counted from the one after the name, which has blanks perhaps.
+    // The second field is the name, which has blanks perhaps.
     let stat = read("stat");
-    let niceness = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(NICENESS - 2));
+    let niceness = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(NICENESS - 3));
     data.contains(&memory_max.as_u64().to_string()) && niceness.is_some_and(|niceness| niceness != "0")
 }
 
@@ -291,7 +306,7 @@ async fn a_program_that_is_no_compiler_of_this_host_is_told_of() {
             "cannot be compiled: the compiler failed: /nowhere/pulsing-host: No such file",
         ),
     ] {
-        let host = host(folder.path(), Path::new(program), ByteSize::mib(1_006));
+        let host = host(folder.path(), Path::new(program), own_limit(1_006));
         let refused = bounded(host.spawn(spec("echo").unwrap())).await.err().unwrap();
         assert!(refused.to_string().contains(says), "{refused}");
         host.shutdown().await;
@@ -301,7 +316,7 @@ async fn a_program_that_is_no_compiler_of_this_host_is_told_of() {
 #[tokio::test]
 async fn a_damaged_component_is_refused_by_the_compiler_in_the_words_of_the_engine() {
     let folder = tempfile::tempdir().unwrap();
-    let host = host(folder.path(), Path::new(PROGRAM), ByteSize::mib(1_007));
+    let host = host(folder.path(), Path::new(PROGRAM), own_limit(1_007));
     // A core module whose function lacks its end, within an actor.
     let mut damaged = bombs::functions(1);
     let end = damaged.pop().unwrap();
@@ -310,5 +325,5 @@ async fn a_damaged_component_is_refused_by_the_compiler_in_the_words_of_the_engi
     assert!(matches!(&refused, SpawnError::Load(LoadError::Malformed { .. })), "{refused:?}");
     assert!(!refused.to_string().contains('\n'), "{refused}");
     host.shutdown().await;
-    assert_eq!(compilers(ByteSize::mib(1_007)), []);
+    assert_eq!(compilers(own_limit(1_007)), []);
 }

@@ -91,6 +91,31 @@ fn a_host_none_of_whose_actors_start_ends_with_an_error() {
 }
 
 #[test]
+fn an_actor_whose_compiler_meets_a_limit_is_failed_and_the_others_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("heavy.wasm");
+    std::fs::write(&file, pulsing_tests::bombs::functions(80_000)).unwrap();
+    let good = guest_file("counter").unwrap();
+    // It is in the cache, and compiled no more.
+    assert_eq!(run(&["check", text(&good)]).code, Some(0));
+    let host = RunningHost::start(&["--compile-memory-max", "100MiB", text(&file), text(&good)], 0);
+    assert_eq!(
+        host.line(),
+        format!(
+            "failed heavy {}: cannot be compiled: it took more than 100.0 MiB of memory; --compile-memory-max sets that",
+            file.display()
+        )
+    );
+    assert_eq!(host.line(), "ready counter serial 6 methods");
+    assert_eq!(host.client(&["ask", "counter", "increment"]).stdout, "1\n");
+    host.stop();
+    let args = ["run", "--listen", "127.0.0.1:0", "--fail-fast", "--compile-memory-max", "100MiB"];
+    let ended = run(&[args.as_slice(), &[text(&good), text(&file)]].concat());
+    assert_eq!(ended.code, Some(9), "{ended:?}");
+    assert!(ended.stderr.contains("it took more than 100.0 MiB of memory"), "{ended:?}");
+}
+
+#[test]
 fn a_component_that_cannot_be_loaded_is_an_error_of_the_configuration() {
     let (dir, path) = config(&[("good", "counter", "")]);
     let none = dir.path().join("none.wasm");
