@@ -63,8 +63,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::uri::Scheme;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::{Json, Router};
@@ -73,7 +73,7 @@ use tokio::net::TcpListener;
 use tower::util::option_layer;
 use tracing::{Instrument, Span};
 
-use self::access::Sender;
+use self::access::{PATH_SHOWN_MAX_CHARS, Sender};
 use self::keyring::Keyring;
 use self::origin::{Names, Pages};
 use self::problem::Refusal;
@@ -84,6 +84,7 @@ pub(crate) use self::serve::connection;
 use self::serve::{Purpose, Served};
 use self::tls::Tls;
 use crate::grants::PageOrigin;
+use crate::journal::Account;
 use crate::registry::Registry;
 use crate::text::printable;
 
@@ -165,8 +166,10 @@ impl Gateway {
         let listener = serve::listen(listen).map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
         let scheme = if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-        let router = router(registry, tokens, scheme, origins);
-        let served = Served { router, tls, requests_max: connections_max.get(), purpose };
+        let pages = pages(tokens.as_ref(), scheme, origins);
+        let busy = only_from(pages.clone(), Router::new().fallback(async || Refusal::busy()));
+        let router = only_from(pages, answering(registry, tokens.clone()));
+        let served = Served { router, busy, tokens, tls, requests_max: connections_max.get(), purpose };
         Ok(Self { listener, local_addr, served })
     }
 
@@ -210,24 +213,37 @@ pub fn routes() -> Vec<Route> {
     table().listed().to_vec()
 }
 
+/// All that answers a request, but for its connection.
 pub(crate) fn router(
     registry: Arc<Registry>,
     tokens: Option<Keyring>,
     scheme: Scheme,
     origins: Vec<PageOrigin>,
 ) -> Router {
-    let names = if tokens.is_some() { Names::Any } else { Names::OfMachines };
-    let pages = Pages::new(scheme, origins, names);
-    let routes = table().or_else(no_such_route, wrong_verb);
-    routes
-        .layer(from_fn_with_state(tokens, guarded))
-        .layer(option_layer(pages.cors()))
-        .layer(from_fn_with_state(pages, origin::let_in))
-        .with_state(registry)
+    only_from(pages(tokens.as_ref(), scheme, origins), answering(registry, tokens))
 }
 
-/// What a request for this path is for: all but messages is the operators'.
-fn purpose(path: &str) -> Purpose {
+fn pages(tokens: Option<&Keyring>, scheme: Scheme, origins: Vec<PageOrigin>) -> Pages {
+    let names = if tokens.is_some() { Names::Any } else { Names::OfMachines };
+    Pages::new(scheme, origins, names)
+}
+
+fn answering(registry: Arc<Registry>, tokens: Option<Keyring>) -> Router {
+    let routes = table().or_else(no_such_route, wrong_verb);
+    let guard = Guard { tokens, log: registry.journal().of_sender(None) };
+    routes.layer(from_fn_with_state(guard, guarded)).with_state(registry)
+}
+
+/// Lets in what is of no page, or of one that may, which can read what comes of it.
+fn only_from(pages: Pages, router: Router) -> Router {
+    router.layer(option_layer(pages.cors())).layer(from_fn_with_state(pages, origin::let_in))
+}
+
+/// What a request is for: all but messages is the operators'. A browser's question beforehand asks for nothing.
+fn purpose(method: &Method, path: &str) -> Purpose {
+    if method == Method::OPTIONS {
+        return Purpose::Health;
+    }
     let segments: Vec<_> = path.split('/').skip(1).take(6).collect();
     match segments.as_slice() {
         ["healthz"] => Purpose::Health,
@@ -242,8 +258,6 @@ async fn health() -> Json<serde_json::Value> {
     Json(serde_json::json!({"status": "ok"}))
 }
 
-/// How much of a path is shown.
-const PATH_SHOWN_MAX_CHARS: usize = 200;
 /// How much of a verb is shown: clients may make up their own.
 const VERB_SHOWN_MAX_CHARS: usize = 20;
 
@@ -263,12 +277,21 @@ async fn wrong_verb(request: Request) -> Refusal {
     Refusal::Request { status: StatusCode::METHOD_NOT_ALLOWED, message }
 }
 
-/// Answers a request, once it is known whose it is.
-async fn guarded(State(tokens): State<Option<Keyring>>, mut request: Request, next: Next) -> Response {
-    let sender = Sender::of(request.headers(), tokens.as_ref());
+/// What is asked who sends a request, and where the lines of the log go that clients cause.
+#[derive(Clone)]
+struct Guard {
+    tokens: Option<Keyring>,
+    log: Arc<Account>,
+}
+
+/// Answers a request, once it is known whose it is: its connection has found that out, if it has one.
+async fn guarded(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let sender = request.extensions_mut().remove();
+    let sender = sender.unwrap_or_else(|| Sender::of(request.headers(), guard.tokens.as_ref()));
     let span = span(&request, &sender);
     let answer = async {
         request.extensions_mut().insert(sender);
+        request.extensions_mut().insert(guard.log);
         let response = next.run(request).await;
         tracing::debug!(status = response.status().as_u16(), "answered");
         response

@@ -1,5 +1,5 @@
 //! The lines of the log that somebody else than the operator can cause: what guests write, how their lives go, what becomes
-//! of messages.
+//! of messages, which commands clients send.
 //!
 //! Every such line goes through here, by an [`Account`]: that of its *cause*. An actor has one account for all its lives,
 //! for what it writes, for what the host says of it, and for what its messages do to others; all clients together have one.
@@ -68,6 +68,8 @@ pub(crate) enum Entry<'a> {
     Ended { generation: Generation, exit: &'a ExitReason, next: Next },
     /// An actor's message came to nothing: it was for `actor`.
     DeadLetter { actor: &'a ActorId, method: &'a str, reason: &'a str },
+    /// A client that may do so, who is named, sends a request by which an actor is controlled or code is changed.
+    Command { who: &'a str, scope: &'a str, verb: &'a str, path: &'a str },
     /// Something that the operator should know of what the actor does, in the host's words.
     Note { text: &'a str },
 }
@@ -224,6 +226,7 @@ impl Account {
                 let (method, reason, to) = (text.as_str(), more.as_str(), last.as_str());
                 tracing::warn!(actor = to, from = actor, method, reason, "dead letter");
             }
+            Entry::Command { .. } => tracing::info!(actor, who = more.as_str(), scope = %last, "{text}"),
             Entry::Note { .. } => tracing::warn!(actor, "{text}"),
         }
     }
@@ -259,6 +262,9 @@ impl Line {
                 [word(&exit.in_host_words()), words, printable(&frames, TEXT_MAX_CHARS)]
             }
             Entry::DeadLetter { actor, method, reason } => [word(method), word(reason), shown(actor)],
+            Entry::Command { who, scope, verb, path } => {
+                [format!("{} {}", word(verb), word(path)), word(who), word(scope)]
+            }
             Entry::Note { text } => [word(text), none(), none()],
         };
         Self { texts }
@@ -271,9 +277,11 @@ impl Line {
         let Self { texts: [text, _words, _backtrace] } = self;
         match entry {
             Entry::Ended { .. } => Some(Self { texts: [text, String::new(), String::new()] }),
-            Entry::Output { .. } | Entry::Running { .. } | Entry::DeadLetter { .. } | Entry::Note { .. } => {
-                None
-            }
+            Entry::Output { .. }
+            | Entry::Running { .. }
+            | Entry::DeadLetter { .. }
+            | Entry::Command { .. }
+            | Entry::Note { .. } => None,
         }
     }
 }
@@ -283,7 +291,11 @@ impl Entry<'_> {
     fn least_bytes(self) -> usize {
         let text = match self {
             Entry::Output { text, .. } => text.len().min(TEXT_MAX_CHARS),
-            Entry::Running { .. } | Entry::Ended { .. } | Entry::DeadLetter { .. } | Entry::Note { .. } => 0,
+            Entry::Running { .. }
+            | Entry::Ended { .. }
+            | Entry::DeadLetter { .. }
+            | Entry::Command { .. }
+            | Entry::Note { .. } => 0,
         };
         LINE_OVERHEAD_BYTES.saturating_add(text)
     }
@@ -292,7 +304,9 @@ impl Entry<'_> {
     fn share(self) -> Share {
         match self {
             Entry::Output { .. } | Entry::DeadLetter { .. } => Share::ThreeQuarters,
-            Entry::Running { .. } | Entry::Ended { .. } | Entry::Note { .. } => Share::Whole,
+            Entry::Running { .. } | Entry::Ended { .. } | Entry::Command { .. } | Entry::Note { .. } => {
+                Share::Whole
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ const HOST: &str = "debug/pulsing-host-under-test";
 pub(crate) fn run(tree: &Tree, filter: &[String], without: &[Language]) -> Result<()> {
     guests::build(tree)?;
     languages::get_tools(tree, without)?;
-    browser::get();
+    browser::get(filter)?;
     step("build the tests", || {
         process::run(process::cargo(&tree.root).args(["test", "--no-run", "--quiet"]))
     })?;

@@ -5,6 +5,8 @@
 //!
 //! [`Sender`] says once who it is, before anything else; [`admit`] stands before each route, and asks what it needs.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,10 +16,11 @@ use axum::response::{IntoResponse, Response};
 use super::keyring::{Holder, Keyring};
 use super::problem::{Problem, Refusal};
 use super::scope::{Scope, Scopes};
+use crate::journal::{Account, Entry};
 use crate::text::printable;
 
-/// How much of a path is logged.
-const PATH_SHOWN_MAX_CHARS: usize = 200;
+/// How much of a path is shown and logged.
+pub(super) const PATH_SHOWN_MAX_CHARS: usize = 200;
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
@@ -57,6 +60,14 @@ impl Sender {
         }
     }
 
+    /// Whether it may do anything at all.
+    pub(super) fn is_known(&self) -> bool {
+        match self {
+            Self::Local | Self::Holder(_) => true,
+            Self::Unknown(_) => false,
+        }
+    }
+
     /// Waits until it may no longer do this: for ever, as long as its token is not taken away.
     ///
     /// # Cancel safety
@@ -88,10 +99,17 @@ pub(super) async fn admit(State(need): State<Need>, request: Request, next: Next
         return *refusal;
     }
     if let Need::Scope(scope @ (Scope::Control | Scope::Deploy)) = need {
-        let path = printable(request.uri().path(), PATH_SHOWN_MAX_CHARS);
-        tracing::info!(who = sender.name(), %scope, "{} {path}", request.method());
+        log(sender, scope, &request);
     }
     next.run(request).await
+}
+
+/// Logs a command. Whoever may send them may send any number, so they count as what clients cause.
+fn log(sender: &Sender, scope: Scope, request: &Request) {
+    let Some(log) = request.extensions().get::<Arc<Account>>() else { return };
+    let (who, scope) = (sender.name(), scope.as_str());
+    let (verb, path) = (request.method().as_str(), request.uri().path());
+    log.write(Entry::Command { who, scope, verb, path });
 }
 
 fn check(sender: &Sender, need: Need, request: &Request) -> Result<(), Box<Response>> {
@@ -101,7 +119,7 @@ fn check(sender: &Sender, need: Need, request: &Request) -> Result<(), Box<Respo
         (Need::Scope(scope), Sender::Local) => (scope, None),
         (Need::Scope(scope), Sender::Holder(holder)) => (scope, Some(holder)),
     };
-    if holder.map_or(&Scopes::local(), |holder| &holder.scopes).contains(scope) {
+    if holder.map_or(Scopes::LOCAL, |holder| holder.scopes).contains(scope) {
         return Ok(());
     }
     let whose = match holder {

@@ -42,7 +42,7 @@ impl Keyring {
         let hash = TokenHash::of(given);
         let keys = self.0.borrow();
         let (name, key) = keys.find(&hash)?;
-        Some(Holder { name: name.clone(), scopes: key.scopes.clone(), hash, keyring: self.clone() })
+        Some(Holder { name: name.clone(), scopes: key.scopes, hash, keyring: self.clone() })
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a token lets its holder do.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,6 +28,11 @@ pub struct InvalidScope;
 impl Scope {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Read, Self::Send, Self::Control, Self::Deploy];
+
+    /// Its place in a set.
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
 
     /// The word for it, in files and on the command line.
     #[must_use]
@@ -71,9 +75,9 @@ impl From<Scope> for String {
 }
 
 /// Scopes, each once. Those of a token are one or more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeSet<Scope>", into = "BTreeSet<Scope>")]
-pub struct Scopes(BTreeSet<Scope>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Scope>", into = "Vec<Scope>")]
+pub struct Scopes(u8);
 
 /// Why there is no set of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -81,49 +85,51 @@ pub struct Scopes(BTreeSet<Scope>);
 pub struct NoScopes;
 
 impl Scopes {
+    /// What a program of this machine may do where the host has no token.
+    pub(super) const LOCAL: Self = Self(Scope::Read.bit() | Scope::Send.bit() | Scope::Control.bit());
+
     /// Takes scopes, if there are any.
     ///
     /// # Errors
     ///
     /// [`NoScopes`]: a token that allows nothing is a mistake.
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Result<Self, NoScopes> {
-        Self::try_from(scopes.into_iter().collect::<BTreeSet<_>>())
+        match scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()) {
+            0 => Err(NoScopes),
+            bits => Ok(Self(bits)),
+        }
     }
 
     /// Every scope, of today and of later versions.
     #[must_use]
     pub fn all() -> Self {
-        Self(Scope::ALL.into())
-    }
-
-    /// What a program of this machine may do where the host has no token.
-    pub(super) fn local() -> Self {
-        Self([Scope::Read, Scope::Send, Scope::Control].into())
+        Self(Scope::ALL.into_iter().fold(0, |bits, scope| bits | scope.bit()))
     }
 
     /// Whether this scope is one of them.
     #[must_use]
     pub fn contains(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+        self.0 & scope.bit() != 0
     }
 
-    /// Each of them.
+    /// Each of them, in the order of [`Scope::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = Scope> {
-        self.0.iter().copied()
+        let scopes = *self;
+        Scope::ALL.into_iter().filter(move |scope| scopes.contains(*scope))
     }
 }
 
-impl TryFrom<BTreeSet<Scope>> for Scopes {
+impl TryFrom<Vec<Scope>> for Scopes {
     type Error = NoScopes;
 
-    fn try_from(scopes: BTreeSet<Scope>) -> Result<Self, NoScopes> {
-        if scopes.is_empty() { Err(NoScopes) } else { Ok(Self(scopes)) }
+    fn try_from(scopes: Vec<Scope>) -> Result<Self, NoScopes> {
+        Self::new(scopes)
     }
 }
 
-impl From<Scopes> for BTreeSet<Scope> {
+impl From<Scopes> for Vec<Scope> {
     fn from(scopes: Scopes) -> Self {
-        scopes.0
+        scopes.iter().collect()
     }
 }
 
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn who_has_no_token_may_not_deploy() {
-        let allowed: Vec<_> = Scopes::local().iter().collect();
+        let allowed: Vec<_> = Scopes::LOCAL.iter().collect();
         assert_eq!(allowed, [Scope::Read, Scope::Send, Scope::Control]);
         assert_eq!(Scopes::all().iter().collect::<Vec<_>>(), Scope::ALL);
         assert_eq!(Scopes::new([]), Err(NoScopes));

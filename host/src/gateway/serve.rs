@@ -26,8 +26,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, Method, Request};
+use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -43,7 +43,8 @@ use tower::ServiceExt;
 pub(super) use self::places::Purpose;
 use self::places::{Places, Seat, Unserved};
 use self::watched::{Arriving, Leaving, Watched};
-use super::problem::Refusal;
+use super::access::Sender;
+use super::keyring::Keyring;
 use super::tls::{HANDSHAKE_TIMEOUT, Tls};
 
 /// How long a client has to send the head of its next request.
@@ -79,12 +80,16 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// What answers requests, and how many at once.
 pub(super) struct Served {
     pub(super) router: Router,
+    /// What answers those that are one too many.
+    pub(super) busy: Router,
+    /// What lets clients in, if anything is needed.
+    pub(super) tokens: Option<Keyring>,
     /// With what connections are encrypted, if they are.
     pub(super) tls: Option<Tls>,
     /// How many requests are served at once, but for those of [`Purpose`]s that have a reserve.
     pub(super) requests_max: usize,
-    /// What a request for this path is for.
-    pub(super) purpose: fn(&str) -> Purpose,
+    /// What a request with this method, for this path is for.
+    pub(super) purpose: fn(&Method, &str) -> Purpose,
 }
 
 /// Serves until `shutdown`, and then until the requests that are under way have their answers.
@@ -196,7 +201,15 @@ async fn seated(
 ///
 /// Dropping the future closes it.
 pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + 'static, router: Router) {
-    let served = Served { router, tls: None, requests_max: 1, purpose: |_path| Purpose::Message };
+    let served = Served {
+        router,
+        // The only connection takes its share from nobody.
+        busy: Router::new(),
+        tokens: None,
+        tls: None,
+        requests_max: 1,
+        purpose: |_method, _path| Purpose::Message,
+    };
     let seat = Places::new(1).take().await;
     converse(stream, Arc::new(served), CancellationToken::new(), Arc::new(seat)).await;
 }
@@ -239,32 +252,45 @@ async fn converse(
     }
 }
 
+/// Answers a request. Who sends it is known before it takes a share from others.
 async fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     served: Arc<Served>,
     seat: Arc<Seat>,
 ) -> Result<Response<Leaving>, Unserved> {
+    let purpose = served.purpose(&mut request);
     let has_body = !request.body().is_end_stream();
-    let turn = match seat.begin((served.purpose)(request.uri().path()), has_body) {
-        Ok(turn) => Some(turn),
-        Err(Unserved::Full) => None,
+    let (router, turn) = match seat.begin(purpose, has_body) {
+        Ok(turn) => (&served.router, Some(turn)),
+        Err(Unserved::Full) => (&served.busy, None),
         Err(Unserved::Gone) => return Err(Unserved::Gone),
     };
     let request = request.map(|body| match has_body {
         true => Body::new(Arriving::new(body, Arc::clone(&seat))),
         false => Body::empty(),
     });
-    let mut response = if turn.is_some() {
-        served.router.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
-    } else {
-        drop(request);
-        Refusal::busy().into_response()
-    };
+    let mut response =
+        router.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {});
     // The server library reads as much of a body as it has room for, to keep the connection.
-    if seat.unread_bytes() > BUFFER_MAX_BYTES as u64 {
+    if purpose == Purpose::Refusal || seat.unread_bytes() > BUFFER_MAX_BYTES as u64 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Leaving::new(body, turn)))
+}
+
+impl Served {
+    /// What a request is for, of this sender, whom it names from now on where tokens say who that is.
+    fn purpose(&self, request: &mut Request<Incoming>) -> Purpose {
+        let purpose = (self.purpose)(request.method(), request.uri().path());
+        let Some(tokens) = &self.tokens else { return purpose };
+        let sender = Sender::of(request.headers(), Some(tokens));
+        let is_known = sender.is_known();
+        request.extensions_mut().insert(sender);
+        match purpose {
+            Purpose::Operation | Purpose::Message if !is_known => Purpose::Refusal,
+            Purpose::Health | Purpose::Refusal | Purpose::Operation | Purpose::Message => purpose,
+        }
+    }
 }
 
 #[cfg(test)]

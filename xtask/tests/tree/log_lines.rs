@@ -26,10 +26,6 @@ const WRITERS: [(&str, &str); 14] = [
     ),
     ("host/src/execution/background_pool.rs", "once, when a host is made"),
     ("host/src/gateway.rs", "at debug alone: an operator who wants that wants each request"),
-    (
-        "host/src/gateway/access.rs",
-        "for each request that controls an actor: whoever may send one is an operator",
-    ),
     ("host/src/gateway/origin.rs", "at debug alone: an operator who wants that wants each request"),
     ("host/src/gateway/follow.rs", "once for each change of the operator's files"),
     ("host/src/gateway/serve.rs", "at most ten a second where no socket is left; else at debug alone"),

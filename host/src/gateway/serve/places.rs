@@ -7,12 +7,16 @@
 //! |---|---|---|
 //! | a connection | [`RESERVE`] more than requests | of those that came [`FRESH`] ago and carry no request, the one that has waited for longest |
 //! | a request with a message | the maximum of requests | one whose body has been coming for longest, [`BODY_MIN`] at least; then one whose client has left something unread for longest, [`UNREAD_MIN`] at least; else it is refused |
-//! | one of an operator | the maximum, and half of [`RESERVE`] | none; it is refused |
-//! | one for the host's health | | it is served |
+//! | one of an operator | the maximum, and half of [`RESERVE`] | one whose client has left something unread for longest, [`UNREAD_MIN`] at least, of the reserve [`OPERATOR_UNREAD_MIN`]; else it is refused |
+//! | one for the host's health, and one that its sender may not make | | it is served, and carries nothing |
+//!
+//! Where the system has no socket left before, the first that may gives way: of those that carry nothing, then of those
+//! whose body is coming, then of those that leave something unread.
 //!
 //! So half of [`RESERVE`] never carries anything but requests for health, and whoever comes has a place within [`FRESH`],
-//! whatever the others do. A request that an actor has got is thrown out for another's sake only where its client
-//! leaves unread what came of it. What was thrown out before its body was whole has reached no actor.
+//! whatever the others do. Whoever may do nothing takes nothing from those who may. A request that an actor has got is
+//! thrown out for another's sake only where its client leaves unread what came of it. What was thrown out before its body
+//! was whole has reached no actor.
 //!
 //! Not by address: clients of one machine, and those behind one proxy, share one.
 
@@ -36,6 +40,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const BODY_MIN: Duration = Duration::from_secs(1);
 /// How long a client may leave something unread whoever comes. Longer: the message has been handled.
 const UNREAD_MIN: Duration = Duration::from_secs(10);
+/// How long that is in the reserve of operators, whose requests can be made again.
+const OPERATOR_UNREAD_MIN: Duration = Duration::from_secs(1);
 
 /// What a request is for, which decides when it is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub(in crate::gateway) enum Purpose {
     Operation,
     /// A message for an actor.
     Message,
+    /// What its sender may not do: it is told so, and no more.
+    Refusal,
 }
 
 /// Why a request is not served.
@@ -76,14 +84,16 @@ struct Table {
     operators: usize,
     places: HashMap<u64, Place>,
     next: u64,
-    /// Before then no request gives way to another: looking through all of them at each would be of use to nobody.
-    yields_from: Instant,
+    /// Before then no request gives way to a message: looking through all of them at each would be of use to nobody.
+    messages_from: Instant,
+    /// And none to one of an operator.
+    operations_from: Instant,
 }
 
 /// A connection, as the others see it.
 #[derive(Debug)]
 struct Place {
-    /// As what it is counted; none where it carries no request, or one for the host's health.
+    /// As what it is counted; none where it carries no request, or one that everybody may make.
     share: Option<Share>,
     stage: Stage,
     came: Instant,
@@ -121,8 +131,16 @@ enum Stage {
 impl Places {
     /// Places for so many requests at once.
     pub(super) fn new(requests_max: usize) -> Arc<Self> {
-        let (places, next, yields_from) = (HashMap::new(), 0, Instant::now());
-        let table = Table { requests_max, requests: 0, operators: 0, places, next, yields_from };
+        let now = Instant::now();
+        let table = Table {
+            requests_max,
+            requests: 0,
+            operators: 0,
+            places: HashMap::new(),
+            next: 0,
+            messages_from: now,
+            operations_from: now,
+        };
         Arc::new(Self { table: Mutex::new(table), freed: Notify::new() })
     }
 
@@ -149,16 +167,23 @@ impl Places {
         }
     }
 
-    /// Has the connection give way that waits for longest, where the system has no room for another, and waits for that
-    /// room, `max` at most. False where all are of use, or have just come.
+    /// Has a connection give way where the system has no room for another, and waits for that room, `max` at most. False
+    /// where all are of use, or have just come.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends the wait.
     pub(super) async fn spare_one(&self, max: Duration) -> bool {
-        let is_spared = self.table().idle_gives_way(Instant::now()).is_ok();
+        let is_spared = self.table().any_gives_way(Instant::now());
         drop(tokio::time::timeout(max, self.freed.notified()).await);
         is_spared
+    }
+
+    /// Whether none carries anything that counts.
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        let table = self.table();
+        (table.requests, table.operators) == (0, 0)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -236,18 +261,51 @@ impl Table {
     fn share(&mut self, purpose: Purpose, now: Instant) -> Result<Option<Share>, Unserved> {
         let is_full = self.requests >= self.requests_max;
         match purpose {
-            Purpose::Health => Ok(None),
+            Purpose::Health | Purpose::Refusal => Ok(None),
             Purpose::Operation | Purpose::Message if !is_full => Ok(Some(Share::Request)),
             Purpose::Operation if self.operators < OPERATORS_MAX => Ok(Some(Share::Operator)),
-            Purpose::Message if self.yields_from <= now => match self.request_gives_way(now) {
-                Ok(()) => Ok(Some(Share::Request)),
-                Err(from) => {
-                    self.yields_from = from;
-                    Err(Unserved::Full)
-                }
-            },
-            Purpose::Operation | Purpose::Message => Err(Unserved::Full),
+            Purpose::Message => self.take_over_for_message(now).map(Some),
+            Purpose::Operation => self.take_over_for_operation(now).map(Some),
         }
+    }
+
+    /// The share of a request that gives way to a message.
+    fn take_over_for_message(&mut self, now: Instant) -> Result<Share, Unserved> {
+        if now < self.messages_from {
+            return Err(Unserved::Full);
+        }
+        let is_request = |share| share == Share::Request;
+        let bodies = self.body_gives_way(now);
+        let given = bodies
+            .or_else(|bodies| self.unread_gives_way(now, is_request).map_err(|unread| [bodies, unread]));
+        given.map(|()| Share::Request).map_err(|next| {
+            // One that begins to wait from now on waits for that long.
+            self.messages_from = next.into_iter().flatten().fold(now + BODY_MIN, Instant::min);
+            Unserved::Full
+        })
+    }
+
+    /// The share of a request that gives way to one of an operator.
+    fn take_over_for_operation(&mut self, now: Instant) -> Result<Share, Unserved> {
+        if now < self.operations_from {
+            return Err(Unserved::Full);
+        }
+        match self.unread_gives_way(now, |_share| true) {
+            Ok(()) if self.requests < self.requests_max => Ok(Share::Request),
+            Ok(()) => Ok(Share::Operator),
+            Err(next) => {
+                let soonest = now + OPERATOR_UNREAD_MIN;
+                self.operations_from = next.map_or(soonest, |next| next.min(soonest));
+                Err(Unserved::Full)
+            }
+        }
+    }
+
+    /// Throws out whatever may be, the one that is of least use first.
+    fn any_gives_way(&mut self, now: Instant) -> bool {
+        self.idle_gives_way(now).is_ok()
+            || self.body_gives_way(now).is_ok()
+            || self.unread_gives_way(now, |_share| true).is_ok()
     }
 
     /// Throws a connection out that carries no request; else says when that can be at the earliest.
@@ -258,22 +316,28 @@ impl Table {
         })
     }
 
-    /// Throws a request out that waits for its client; else says when that can be at the earliest.
-    fn request_gives_way(&mut self, now: Instant) -> Result<(), Instant> {
-        let is_request = |place: &&Place| place.share == Some(Share::Request);
-        let body = |place: &Place| {
-            let place = Some(place).filter(is_request).filter(|place| place.stage == Stage::Body)?;
-            Some(Idleness { since: place.since, yields_from: place.since + BODY_MIN })
-        };
-        let unread = |place: &Place| {
-            let since = Some(place).filter(is_request)?.unread?;
-            Some(Idleness { since, yields_from: since + UNREAD_MIN })
-        };
-        self.give_way(now, body).or_else(|bodies| {
-            let unread = self.give_way(now, unread);
-            // One that begins to wait from now on waits for that long.
-            let next = [bodies, unread.err().flatten(), Some(now + BODY_MIN)];
-            unread.map_err(|_| next.into_iter().flatten().min().unwrap_or(now))
+    /// Throws a request out whose body is coming; else says when that can be at the earliest.
+    fn body_gives_way(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+        self.give_way(now, |place| {
+            let is_body = place.share == Some(Share::Request) && place.stage == Stage::Body;
+            is_body.then_some(Idleness { since: place.since, yields_from: place.since + BODY_MIN })
+        })
+    }
+
+    /// Throws a request of these shares out whose client leaves something unread; else says when that can be at the
+    /// earliest.
+    fn unread_gives_way(
+        &mut self,
+        now: Instant,
+        is_meant: impl Fn(Share) -> bool,
+    ) -> Result<(), Option<Instant>> {
+        self.give_way(now, |place| {
+            let (share, since) = (place.share.filter(|share| is_meant(*share))?, place.unread?);
+            let min = match share {
+                Share::Request => UNREAD_MIN,
+                Share::Operator => OPERATOR_UNREAD_MIN,
+            };
+            Some(Idleness { since, yields_from: since + min })
         })
     }
 }

@@ -5,6 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::gateway::keys::Keys;
+use crate::gateway::problem::Refusal;
 
 /// More than a pipe of these tests and the server's own buffer hold.
 const LARGE_BYTES: usize = 1 << 20;
@@ -18,11 +20,21 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
+        Self::for_those_with(None)
+    }
+
+    fn for_those_with(tokens: Option<Keyring>) -> Self {
         let router = Router::new()
             .route("/large", get(async || "x".repeat(LARGE_BYTES)))
+            .route("/list", get(async || "x".repeat(LARGE_BYTES)))
             .route("/length", post(async |body: String| body.len().to_string()))
             .route("/refused", post(async || axum::http::StatusCode::FORBIDDEN));
-        let served = Served { router, tls: None, requests_max: 1, purpose: |_path| Purpose::Message };
+        let busy = Router::new().fallback(async || Refusal::busy());
+        let purpose = |_method: &Method, path: &str| match path {
+            "/large" | "/length" | "/refused" => Purpose::Message,
+            _other => Purpose::Operation,
+        };
+        let served = Served { router, busy, tokens, tls: None, requests_max: 1, purpose };
         Self { places: Places::new(1), served: Arc::new(served) }
     }
 
@@ -140,6 +152,50 @@ async fn a_body_that_nobody_wants_is_read_so_that_the_answer_is() {
         let (mut client, task) = server.connect(&head).await;
         task.await.unwrap();
         assert!(rest(&mut client).await.starts_with("HTTP/1.1 403"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_whose_answers_nobody_reads_give_way_to_operators() {
+    const LIST: &str = "GET /list HTTP/1.1\r\nHost: x\r\n\r\n";
+    locally(async {
+        let server = Server::new();
+        let mut unread = Vec::new();
+        for _ in 0..33 {
+            let (mut client, task) = server.connect(LIST).await;
+            assert_eq!(status(&mut client).await, "HTTP/1.1 200");
+            unread.push((client, task));
+        }
+        let (mut refused, _task) = server.connect(LIST).await;
+        assert_eq!(status(&mut refused).await, "HTTP/1.1 503");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let (mut served, _task) = server.connect(LIST).await;
+        assert_eq!(status(&mut served).await, "HTTP/1.1 200");
+        let (_, oldest) = unread.remove(1);
+        oldest.await.unwrap();
+        assert!(unread.iter().all(|(_, task)| !task.is_finished()));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_has_one_answer_and_takes_no_place() {
+    locally(async {
+        let server = Server::for_those_with(Some(Keyring::new(Keys::default())));
+        for _ in 0..3 {
+            let (client, _task) = server.connect(GET).await;
+            // It leaves its answer unread.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(server.places.is_free(), "one that its sender may not make is counted");
+            drop(client);
+        }
+        let twice = "GET /refused HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
+        let (mut client, task) = server.connect(&twice).await;
+        let answered = rest(&mut client).await;
+        assert_eq!(answered.matches("HTTP/1.1 ").count(), 1, "{answered}");
+        assert!(answered.contains("connection: close\r\n"), "{answered}");
+        task.await.unwrap();
     })
     .await;
 }

@@ -16,6 +16,8 @@ use super::places::{Seat, Turn};
 const LINGER_MAX_BYTES: u64 = 1 << 30;
 /// How long that may take.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of it at once: many connections may do so.
+const LINGER_BUFFER_BYTES: usize = 8 << 10;
 /// How long its client may send nothing.
 const LINGER_PAUSE: Duration = Duration::from_secs(5);
 
@@ -35,7 +37,7 @@ impl<S: AsyncRead + AsyncWrite> Watched<S> {
     /// something unread, and what its client had not read yet is lost.
     pub(super) async fn linger(mut self) {
         let rest = async {
-            let (mut read_bytes, mut buffer) = (0, vec![0; 64 << 10]);
+            let (mut read_bytes, mut buffer) = (0, vec![0; LINGER_BUFFER_BYTES]);
             while read_bytes < LINGER_MAX_BYTES {
                 match tokio::time::timeout(LINGER_PAUSE, self.stream.read(&mut buffer)).await {
                     Ok(Ok(bytes)) if bytes > 0 => read_bytes += bytes as u64,

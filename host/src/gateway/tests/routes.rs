@@ -242,7 +242,8 @@ fn every_route_but_for_messages_has_a_reserve() {
         ("/", Message),
         ("*", Message),
     ] {
-        assert_eq!(purpose(path), for_what, "{path}");
+        assert_eq!(purpose(&Method::POST, path), for_what, "{path}");
+        assert_eq!(purpose(&Method::OPTIONS, path), Health, "{path}");
     }
 }
 
@@ -254,6 +255,7 @@ fn what_a_request_is_for_follows_from_what_its_route_needs() {
             Some(Scope::Send) => Purpose::Message,
             Some(Scope::Read | Scope::Control | Scope::Deploy) => Purpose::Operation,
         };
-        assert_eq!(purpose(route.path), expected, "{}", route.path);
+        let method = route.verb.parse().unwrap();
+        assert_eq!(purpose(&method, route.path), expected, "{}", route.path);
     }
 }

@@ -7,7 +7,7 @@ use pulsing_tests::guest_file;
 
 use super::raw::{address, answer, exchange, send, status};
 use crate::http::open;
-use crate::program::{RunningHost, text, wait_until};
+use crate::program::{RunningHost, run, text, wait_until};
 
 /// How many connections a host has beyond its requests.
 const RESERVE: usize = 64;
@@ -154,6 +154,75 @@ fn half_heads_give_way_also_where_the_system_has_no_socket_left() {
     wait_until(|| halves[..100].iter_mut().all(is_closed));
     let closed: Vec<_> = halves.iter_mut().map(is_closed).collect();
     assert!(closed.is_sorted_by(|before, after| before >= after), "the oldest first: {closed:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_bodies_give_way_where_the_system_has_no_socket_left() {
+    const SOCKETS: usize = 200;
+    let waiter = guest_file("waiter").unwrap();
+    let host =
+        RunningHost::start_under(&["sh", "-c", "ulimit -n 200 && exec \"$@\"", "sh"], &[text(&waiter)], 1);
+    let nap = nap(&host, "");
+    let mut halves: Vec<_> = (0..SOCKETS + 100).map(|_| send(&host, &nap[..nap.len() - 1])).collect();
+    assert_eq!(get(&host, "/healthz"), 200);
+    // Each without an answer, which those have that were waited for to the end.
+    wait_until(|| halves.iter_mut().filter_map(|half| is_closed(half).then_some(())).count() > 100);
+    assert_eq!(running(&host), "0\n");
+}
+
+#[test]
+fn a_client_without_a_token_throws_out_nobody_and_is_heard_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tokens, waiter) = (folder.path().join("tokens.toml"), guest_file("waiter").unwrap());
+    let made = run(&["token", "new", "ci", "--scope", "send", "--scope", "read", "--tokens", text(&tokens)]);
+    let bearer = format!("Authorization: Bearer {}\r\n", made.stdout.trim_end());
+    let host = RunningHost::start(&[text(&waiter), "--tokens", text(&tokens), "--connections-max", "1"], 1);
+    let known = nap(&host, &format!("{bearer}Connection: close\r\n")).replace("[3600000]", "[0000001]");
+    let begun = std::time::Instant::now();
+    let mut uploading = send(&host, &known[..known.len() - 1]);
+    let whole = nap(&host, "");
+    // For longer than a body has before it gives way.
+    while begun.elapsed() < std::time::Duration::from_secs(3) {
+        for stranger in [&whole, &whole[..whole.len() - 1]] {
+            let answered = answer(send(&host, stranger));
+            assert_eq!(status(&answered), 401, "{answered}");
+            assert!(answered.contains("connection: close\r\n"), "{answered}");
+        }
+        let busy = exchange(&host, &format!("GET /v1/actors HTTP/1.1\r\nHost: x\r\n{}", bearer.trim_end()));
+        assert_eq!(status(&busy), 200, "{busy}");
+    }
+    uploading.write_all(b"]").unwrap();
+    assert_eq!(status(&answer(uploading)), 200);
+}
+
+#[test]
+fn a_page_reads_that_the_host_is_busy_only_if_it_was_granted() {
+    let waiter = guest_file("waiter").unwrap();
+    let args = [text(&waiter), "--connections-max", "1", "--origin", "https://app.example"];
+    let host = RunningHost::start(&args, 1);
+    let _asking = send(&host, &nap(&host, ""));
+    wait_until(|| {
+        let actor: serde_json::Value = serde_json::from_str(&host.get("/v1/actors/waiter")).unwrap();
+        actor["in_flight"] == 1
+    });
+    let from = |origin: &str| {
+        answer(send(&host, &nap(&host, &format!("Origin: {origin}\r\nConnection: close\r\n"))))
+    };
+    let busy = from("https://app.example");
+    assert_eq!(status(&busy), 503, "{busy}");
+    for says in ["access-control-allow-origin: https://app.example\r\n", "retry-after: 1\r\n"] {
+        assert!(busy.contains(says), "{says} is missing in {busy}");
+    }
+    let refused = from("https://evil.example");
+    assert_eq!(status(&refused), 403, "{refused}");
+    let asked = format!(
+        "OPTIONS /v1/actors/waiter/ask/nap HTTP/1.1\r\nHost: {}\r\nOrigin: https://app.example\r\n\
+         Access-Control-Request-Method: POST",
+        address(&host)
+    );
+    let asked = exchange(&host, &asked);
+    assert_eq!(status(&asked), 200, "{asked}");
 }
 
 #[test]

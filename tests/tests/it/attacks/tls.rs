@@ -51,6 +51,13 @@ impl Files {
         self.folder.path().join("key.pem")
     }
 
+    /// Has a file hold this, all at once.
+    fn write(&self, file: &Path, text: &str) {
+        let staged = self.folder.path().join("staged");
+        std::fs::write(&staged, text).unwrap();
+        std::fs::rename(&staged, file).unwrap();
+    }
+
     /// A file that is none of the two.
     fn other(&self, text: &str) -> PathBuf {
         let file = self.folder.path().join("other");
@@ -150,14 +157,16 @@ fn an_expired_certificate_is_replaced_while_the_host_runs_and_a_wrong_one_is_not
     ask(&host, &files.certificate()).assert_failed(8, &["xpired"]);
     let (new, other) = (pair("127.0.0.1", false), pair("127.0.0.1", false));
     // One after the other: between the two they do not belong together.
-    std::fs::write(files.certificate(), &new.0).unwrap();
-    std::fs::write(files.key(), &new.1).unwrap();
+    files.write(&files.certificate(), &new.0);
+    files.write(&files.key(), &new.1);
     wait_until(|| ask(&host, &files.certificate()).code == Some(0));
     let roots = files.other(&new.0);
-    // The key in its place, half of it, that of another key.
+    // What was said between the two came before.
+    wait_until(|| log.count("the certificate has been read again") == 1);
     let mut refused = log.count("the certificate stays as it is");
+    // The key in its place, half of it, that of another key.
     for wrong in [new.1.as_str(), &new.0[..100], "", &other.0] {
-        std::fs::write(files.certificate(), wrong).unwrap();
+        files.write(&files.certificate(), wrong);
         refused += 1;
         wait_until(|| log.count("the certificate stays as it is") == refused);
         assert_eq!(ask(&host, &roots).stdout, "0\n");
@@ -165,10 +174,7 @@ fn an_expired_certificate_is_replaced_while_the_host_runs_and_a_wrong_one_is_not
     std::fs::remove_file(files.key()).unwrap();
     wait_until(|| log.count("the certificate stays as it is") == refused + 1);
     assert_eq!(ask(&host, &roots).stdout, "0\n");
-    // Renamed into place, as whoever is careful does.
-    let staged = files.folder.path().join("staged");
-    std::fs::write(&staged, &other.1).unwrap();
-    std::fs::rename(&staged, files.key()).unwrap();
+    files.write(&files.key(), &other.1);
     let roots = files.other(&other.0);
     wait_until(|| ask(&host, &roots).code == Some(0));
 }

@@ -39,6 +39,13 @@ impl Tokens {
         left.stdout.trim_end().to_owned()
     }
 
+    /// Has the file hold this, all at once.
+    fn write(&self, text: &str) {
+        let staged = self.folder.path().join("staged");
+        std::fs::write(&staged, text).unwrap();
+        std::fs::rename(&staged, self.file()).unwrap();
+    }
+
     fn remove(&self, name: &str) {
         let left = run(&["token", "remove", name, "--tokens", text(&self.file())]);
         assert_eq!((left.code, left.stdout.as_str()), (Some(0), ""), "{left:?}");
@@ -180,15 +187,16 @@ async fn a_request_that_was_let_in_is_answered_though_its_token_is_taken_away() 
         .post(format!("{}/v1/actors/waiter/ask/nap", host.url))
         .bearer_auth(&sender)
         .header("Pulsing-Timeout-Ms", "600000")
-        .body("[3000]");
+        .body("[10000]");
     let asked = tokio::spawn(async move { asked.send().await.unwrap().status().as_u16() });
     let running = async || {
         let actor = send(&host, "GET", "/v1/actors/waiter", Some(&other)).await;
         actor.json::<serde_json::Value>().await.unwrap()["in_flight"] == 1
     };
-    crate::eventually(running, |running| *running).await;
+    crate::eventually(&running, |running| *running).await;
     tokens.remove("sender");
     crate::eventually(|| status(&host, &sender), |status| *status == 401).await;
+    assert!(running().await, "it was under way all the while");
     assert_eq!(crate::bounded(asked).await.unwrap(), 200);
 }
 
@@ -204,7 +212,7 @@ fn a_file_of_tokens_that_is_wrong_changes_nothing_and_is_told_once() {
     let told = || log.count("the tokens stay as they are");
     let half = &good[..good.len() / 2];
     for (number, wrong) in (1..).zip([half, "[tokens.a]\nsecret = 1", "tokens = 5", "\0"]) {
-        std::fs::write(&file, wrong).unwrap();
+        tokens.write(wrong);
         wait_until(|| told() == number);
         assert_eq!(seen(&kept), 200, "{wrong}");
     }
@@ -212,11 +220,12 @@ fn a_file_of_tokens_that_is_wrong_changes_nothing_and_is_told_once() {
     wait_until(|| told() == 5);
     assert_eq!(seen(&kept), 200, "without the file");
     // No tokens are not the same as no file of tokens.
-    std::fs::write(&file, "").unwrap();
+    tokens.write("");
     wait_until(|| seen(&kept) == 401);
-    std::fs::write(&file, good).unwrap();
+    tokens.write(&good);
     wait_until(|| seen(&kept) == 200);
-    assert_eq!((told(), log.count("the tokens have been read again")), (5, 2));
+    wait_until(|| log.count("the tokens have been read again") == 2);
+    assert_eq!(told(), 5);
 }
 
 #[test]
@@ -250,7 +259,7 @@ fn neither_the_file_nor_the_log_holds_a_secret_and_the_log_says_who() {
         assert!(found, "no line has all of {all:?}:\n{log}");
     };
     line(&["DEBUG", "who=\"ci\"", "/v1/actors/counter/ask/get", "answered", "status=200"]);
-    line(&["INFO", "POST /v1/actors/counter/restart", "who=\"ci\"", "scope=control"]);
+    line(&["INFO", "POST /v1/actors/counter/restart", " who=ci ", "scope=control"]);
     line(&["DEBUG", "who=\"@unknown\"", "/v1/actors/counter/stop", "status=401"]);
     assert!(!log.contains("POST /v1/actors/counter/stop who"), "nobody was let in for it: {log}");
 }
@@ -263,10 +272,41 @@ fn who_controls_actors_is_in_the_log_also_without_tokens() {
     assert_eq!(host.client(&["dead-letters", "counter", "--requeue"]).code, Some(0));
     assert_eq!(host.client(&["ls"]).code, Some(0));
     let log = host.stop_and_read_log();
-    let told: Vec<_> = log.lines().filter(|line| line.contains("who=\"@local\"")).collect();
+    let told: Vec<_> = log.lines().filter(|line| line.contains(" who=@local ")).collect();
     assert_eq!(told.len(), 2, "{log}");
     assert!(told[0].contains("POST /v1/actors/counter/stop"), "{log}");
     assert!(told[1].contains("POST /v1/actors/counter/dead-letters/requeue"), "{log}");
+}
+
+#[test]
+fn commands_without_end_do_not_fill_the_log_and_are_counted() {
+    const COMMANDS: usize = 8000;
+    let guest = guest_file("counter").unwrap();
+    let mut host = RunningHost::start_with_unread_log(&[text(&guest)], 1);
+    let log = host.read_log();
+    let path = "x".repeat(2000);
+    let head = format!("POST /v1/actors/{path}/restart HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n");
+    let mut connection = TcpStream::connect(host.url.strip_prefix("http://").unwrap()).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answers = connection.try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        answers.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap().matches("HTTP/1.1 4").count()
+    });
+    let whole = format!("{head}\r\n");
+    (1..COMMANDS).for_each(|_| connection.write_all(whole.as_bytes()).unwrap());
+    connection.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).unwrap();
+    assert_eq!(reader.join().unwrap(), COMMANDS);
+    host.stop();
+    let log = log.join().unwrap();
+    let told = log.lines().filter(|line| line.contains("POST /v1/actors/xxx")).count();
+    let left_out =
+        log.lines().filter(|line| line.contains("lines of the log that clients caused are left out"));
+    let left_out: Vec<usize> =
+        left_out.map(|line| line.rsplit_once("left_out=").unwrap().1.trim().parse().unwrap()).collect();
+    assert!(told > 0 && !left_out.is_empty(), "{told} lines: {left_out:?}");
+    assert_eq!(told + left_out.iter().sum::<usize>(), COMMANDS);
 }
 
 #[test]

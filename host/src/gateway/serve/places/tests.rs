@@ -7,6 +7,7 @@ use super::*;
 const HEALTH: Purpose = Purpose::Health;
 const OPERATION: Purpose = Purpose::Operation;
 const MESSAGE: Purpose = Purpose::Message;
+const REFUSAL: Purpose = Purpose::Refusal;
 
 async fn seat(places: &Arc<Places>) -> Arc<Seat> {
     // Each a little later than the one before.
@@ -132,6 +133,61 @@ async fn operators_have_a_reserve_and_health_is_always_served() {
     assert_eq!(given_away(&all), [1], "the one that waits for longest");
     let _one_more = seat(&places).await;
     assert_eq!(given_away(&all), [1, OPERATORS_MAX + 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_request_takes_the_place_of_one_whose_answer_nobody_reads() {
+    let places = Places::new(1);
+    let all = seats(&places, 1 + RESERVE).await;
+    let _message = all[0].begin(MESSAGE, false).unwrap();
+    let mut turns: Vec<_> =
+        (1..=OPERATORS_MAX).map(|index| all[index].begin(OPERATION, false).unwrap()).collect();
+    all[0].set_unread(true);
+    all[7].set_unread(true);
+    let mut late = all[OPERATORS_MAX + 1..].iter();
+    let mut next = || late.next().unwrap().begin(OPERATION, false);
+    assert_eq!(next().unwrap_err(), Unserved::Full, "not at once");
+    tokio::time::advance(OPERATOR_UNREAD_MIN).await;
+    turns.push(next().unwrap());
+    assert_eq!(given_away(&all), [7], "in the reserve of operators");
+    assert_eq!(next().unwrap_err(), Unserved::Full, "those that are read stay");
+    tokio::time::advance(UNREAD_MIN - OPERATOR_UNREAD_MIN).await;
+    turns.push(next().unwrap());
+    assert_eq!(given_away(&all), [0, 7], "and a message, later");
+    let table = places.table();
+    assert_eq!((table.requests, table.operators), (1, OPERATORS_MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_its_sender_may_not_make_takes_nothing_from_others_and_gives_way() {
+    let places = Places::new(1);
+    let mut all = seats(&places, 1 + RESERVE).await;
+    let _uploads = all[0].begin(MESSAGE, true).unwrap();
+    tokio::time::advance(BODY_MIN + UNREAD_MIN).await;
+    let _refused: Vec<_> = all[1..].iter().map(|seat| seat.begin(REFUSAL, true).unwrap()).collect();
+    assert_eq!(given_away(&all), [] as [usize; 0]);
+    assert_eq!(places.table().operators, 0);
+    let operator = seat(&places).await;
+    assert_eq!(given_away(&all), [1]);
+    let _operation = operator.begin(OPERATION, false).unwrap();
+    all.push(operator);
+    assert_eq!(given_away(&all), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_socket_left_also_those_give_way_that_carry_a_request() {
+    let places = Places::new(8);
+    let all = seats(&places, 4).await;
+    let _turns =
+        [(0, false), (1, true), (2, false)].map(|(at, has_body)| all[at].begin(MESSAGE, has_body).unwrap());
+    all[2].set_unread(true);
+    assert!(!places.spare_one(Duration::ZERO).await, "they have just come");
+    tokio::time::advance(UNREAD_MIN).await;
+    for gone in [vec![3], vec![1, 3], vec![1, 2, 3]] {
+        assert!(places.spare_one(Duration::ZERO).await);
+        assert_eq!(given_away(&all), gone);
+    }
+    assert!(!places.spare_one(Duration::ZERO).await, "what an actor has got stays");
 }
 
 #[tokio::test(start_paused = true)]
