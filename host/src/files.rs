@@ -7,6 +7,7 @@
 //! A path is a promise of whoever may write to the folders on its way. [`Reach`] knows them all: those of the host's own
 //! files, those of granted folders, and where actors may write. It lets no actor write on the way to anything.
 
+mod mounts;
 mod reach;
 mod way;
 

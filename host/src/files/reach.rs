@@ -21,6 +21,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::mounts;
 use super::way::{FolderId, Way};
 use crate::grants::DirGrant;
 use crate::id::ActorId;
@@ -198,8 +199,12 @@ impl Reach {
         }
         let component = component.map(|file| Looked::up(HostFile::Component, file));
         let ways = Arc::new(Ways { of: of.clone(), folders, component });
+        // Looked for each time: more may have been mounted since the host was made.
+        let processes = if dirs.is_empty() { Vec::new() } else { mounts::of_processes() };
+        let processes: Vec<_> =
+            processes.iter().map(|folder| Looked::up(HostFile::Processes, folder)).collect();
         let mut state = self.lock();
-        self.of_host.iter().try_for_each(|file| ways.keep_from(file))?;
+        self.of_host.iter().chain(&processes).try_for_each(|file| ways.keep_from(file))?;
         state.check(&ways)?;
         let number = state.add(ways);
         drop(state);
@@ -216,6 +221,10 @@ fn opened(dir: &DirGrant) -> Result<(Granted, OpenFolder), Conflict> {
     let of_end = end.and_then(|file| Ok((FolderId::of(&file)?, file)));
     let (id, file) =
         of_end.map_err(|error| Conflict::Unusable { dir: dir.host.clone(), error: error.to_string() })?;
+    if mounts::shows_processes(&file).unwrap_or(true) {
+        let (dir, file) = (dir.host.clone(), dir.host.clone());
+        return Err(Conflict::HostFile { dir, file, what: HostFile::Processes });
+    }
     let looked = Looked { what: None, path: dir.host.clone(), way, end: Some(id) };
     let folder = OpenFolder { file, guest: dir.guest.clone(), read_only: dir.read_only };
     Ok((Granted { looked, id, read_only: dir.read_only }, folder))

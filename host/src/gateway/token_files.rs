@@ -1,6 +1,7 @@
 //! The files that say who is let in, read again when they change.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
@@ -34,8 +35,24 @@ pub struct TokenFiles {
 #[derive(Debug)]
 pub struct KeyringOfFiles {
     files: TokenFiles,
+    read: Read,
     followed: Followed,
     keyring: Keyring,
+}
+
+/// What the files held when each could last be read.
+#[derive(Debug, Clone, Default)]
+struct Read {
+    keys: Keys,
+    only: Option<Token>,
+}
+
+impl Read {
+    fn all(&self) -> Result<Keys, KeysError> {
+        let mut keys = self.keys.clone();
+        self.only.iter().try_for_each(|token| keys.insert_only(token))?;
+        Ok(keys)
+    }
 }
 
 impl TokenFiles {
@@ -53,16 +70,26 @@ impl TokenFiles {
         if self.tokens.is_none() && self.token_file.is_none() {
             return Ok(None);
         }
-        let keys = self.read()?;
-        Ok(Some(KeyringOfFiles { files: self, followed, keyring: Keyring::new(keys) }))
+        let mut read = Read::default();
+        self.read(&mut read).into_iter().try_for_each(Err::<(), _>)?;
+        let keyring = Keyring::new(read.all()?);
+        Ok(Some(KeyringOfFiles { files: self, read, followed, keyring }))
     }
 
-    fn read(&self) -> Result<Keys, TokenFilesError> {
-        let mut keys = self.tokens.as_deref().map(read_keys).transpose()?.unwrap_or_default();
-        if let Some(file) = &self.token_file {
-            keys.insert_only(&Token::read(file)?)?;
+    /// Reads each file for itself: what is wrong with one must not keep a token of the other valid. Returns what is wrong.
+    fn read(&self, read: &mut Read) -> Vec<TokenFilesError> {
+        let mut wrong = Vec::new();
+        match self.tokens.as_deref().map(read_keys) {
+            None => {}
+            Some(Ok(keys)) => read.keys = keys,
+            Some(Err(error)) => wrong.push(error.into()),
         }
-        Ok(keys)
+        match self.token_file.as_deref().map(Token::read) {
+            None => {}
+            Some(Ok(token)) => read.only = Some(token),
+            Some(Err(error)) => wrong.push(error.into()),
+        }
+        wrong
     }
 }
 
@@ -91,22 +118,56 @@ impl KeyringOfFiles {
         self.keyring.clone()
     }
 
-    /// Keeps the keyring as the files say, within a second of their last change. Files that cannot be read, or are
-    /// wrong, change nothing, and are logged once. Does not return.
+    /// Keeps the keyring as the files say, within a second of their last change. A file that cannot be read, or is wrong,
+    /// changes nothing of its own, and is logged once. Does not return.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends it.
     pub async fn follow(self) {
-        let Self { files, followed, keyring } = self;
-        let reread = move || match files.read() {
-            Ok(keys) => {
-                let tokens = keys.iter().count();
-                keyring.replace(keys);
-                Ok(format!("the tokens have been read again: {tokens}"))
+        let Self { files, read, followed, keyring } = self;
+        let read = Mutex::new(read);
+        let reread = move || {
+            let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+            let wrong = files.read(&mut read);
+            let keys = read.all().map_err(|error| format!("{error}; the tokens stay as they are"))?;
+            let tokens = keys.iter().count();
+            keyring.replace(keys);
+            match wrong.first() {
+                None => Ok(format!("the tokens have been read again: {tokens}")),
+                Some(error) => Err(format!("{error}; the tokens stay as they are there")),
             }
-            Err(error) => Err(format!("{error}; the tokens stay as they are")),
         };
         followed.follow(reread).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_keeps_no_token_of_the_other_valid() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, token_file) = (folder.path().join("tokens.toml"), folder.path().join("token"));
+        let line = format!("[tokens.ci]\nsha256 = \"{}\"\nscopes = [\"send\"]\n", "ab".repeat(32));
+        std::fs::write(&tokens, line).unwrap();
+        std::fs::write(&token_file, "correct-horse-battery").unwrap();
+        let files = TokenFiles { tokens: Some(tokens.clone()), token_file: Some(token_file.clone()) };
+        let mut read = Read::default();
+        let names = |read: &Read| -> Vec<String> {
+            read.all().unwrap().iter().map(|(name, _)| name.to_string()).collect()
+        };
+        assert!(files.read(&mut read).is_empty());
+        assert_eq!(names(&read), ["ci", "@token-file"]);
+        std::fs::remove_file(&token_file).unwrap();
+        std::fs::write(&tokens, "").unwrap();
+        assert_eq!(files.read(&mut read).len(), 1);
+        assert_eq!(names(&read), ["@token-file"], "the one whose file says nothing");
+        std::fs::write(&token_file, "another-horse-battery").unwrap();
+        std::fs::remove_file(&tokens).unwrap();
+        assert_eq!(files.read(&mut read).len(), 1);
+        assert_eq!(read.only.as_ref().map(Token::expose), Some("another-horse-battery"));
+        assert!(files.open().is_err(), "at the start both are needed");
     }
 }

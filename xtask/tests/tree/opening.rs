@@ -11,8 +11,9 @@ const OPENING: [[&str; 2]; 5] =
     [["File", "open"], ["File", "options"], ["OpenOptions", "new"], ["fs", "read"], ["fs", "read_to_string"]];
 
 /// The modules that may, and why.
-const MAY: [(&str, &str); 6] = [
+const MAY: [(&str, &str); 7] = [
     ("files", "is the room for it"),
+    ("files::mounts", "the system's own list of mounts, in /proc"),
     ("instance::shortage", "the system's own files, in /proc"),
     ("cli::run::signals", "the system's own files, in /proc"),
     ("cli::arguments", "a person's arguments may be in a pipe, and are waited for"),
