@@ -178,7 +178,7 @@ fn a_client_without_a_token_throws_out_nobody_and_is_heard_once() {
     let made = run(&["token", "new", "ci", "--scope", "send", "--scope", "read", "--tokens", text(&tokens)]);
     let bearer = format!("Authorization: Bearer {}\r\n", made.stdout.trim_end());
     let host = RunningHost::start(&[text(&waiter), "--tokens", text(&tokens), "--connections-max", "1"], 1);
-    let known = nap(&host, &format!("{bearer}Connection: close\r\n")).replace("[3600000]", "[0000001]");
+    let known = nap(&host, &format!("{bearer}Connection: close\r\n")).replace("[3600000]", "[1      ]");
     let begun = std::time::Instant::now();
     let mut uploading = send(&host, &known[..known.len() - 1]);
     let whole = nap(&host, "");
@@ -193,7 +193,8 @@ fn a_client_without_a_token_throws_out_nobody_and_is_heard_once() {
         assert_eq!(status(&busy), 200, "{busy}");
     }
     uploading.write_all(b"]").unwrap();
-    assert_eq!(status(&answer(uploading)), 200);
+    let answered = answer(uploading);
+    assert_eq!(status(&answered), 200, "{answered}");
 }
 
 #[test]
