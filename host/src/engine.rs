@@ -37,6 +37,11 @@ pub(crate) use self::preview::lane;
 /// Shorter slices cost more switches between guests, longer ones more waiting for the others.
 pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 
+/// How far apart the first contents of a memory may be and still be laid out as one image, zeros included, when a component is
+/// compiled. By default it is 16 MiB, for each memory that has two bytes that far apart. Contents that fill half of what they
+/// span are laid out however large they are: those of all guests that SDKs make. Others are copied when an instance is made.
+const SPARSE_IMAGE_MAX_BYTES: u64 = 1 << 20;
+
 /// An engine for each lane. Cheap to clone.
 #[derive(Clone)]
 pub struct Engines {
@@ -112,6 +117,7 @@ fn config(lane: Lane) -> Config {
     config.concurrency_support(lane == Lane::Overlapping);
     // File and line, where a component has debug info. By default the environment decides.
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config.memory_guaranteed_dense_image_size(SPARSE_IMAGE_MAX_BYTES);
     config
 }
 

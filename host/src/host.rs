@@ -70,8 +70,9 @@ impl HostBuilder {
     /// and nothing of this process: `program` is `pulsing-host` of this version, by its path. What it compiles is machine
     /// code, which this host runs.
     ///
-    /// Without a compiler, this process compiles. What a component may have of everything is bounded all the same; what it may
-    /// still cost within these bounds is a few GiB, and minutes.
+    /// Without a compiler, this process compiles. What a component may have of everything is bounded all the same, and more
+    /// closely; but neither the memory nor the time that the compiler takes within these bounds has a limit, and it cannot be
+    /// ended. Where strangers choose components, name one.
     #[must_use]
     pub fn compiler(mut self, program: impl Into<PathBuf>) -> Self {
         self.compiler = Some(program.into());

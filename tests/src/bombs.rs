@@ -40,6 +40,14 @@ fn actor(sections: &[u8]) -> Vec<u8> {
     [COMPONENT, &instance, &export, sections].concat()
 }
 
+/// A component that imports an empty instance, by a name that may be none.
+#[must_use]
+pub fn importing(name: &str) -> Vec<u8> {
+    let instance_type = section(7, &[1, 0x42, 0]);
+    let import = [&[1, 0], length(name.as_bytes()).as_slice(), name.as_bytes(), &[5, 0]].concat();
+    actor(&[instance_type, section(10, &import)].concat())
+}
+
 /// Components within each other.
 #[must_use]
 pub fn nested_components(levels: usize) -> Vec<u8> {
@@ -124,16 +132,27 @@ pub fn doubling(times: u32) -> Vec<u8> {
     actor(&[sections, last].concat())
 }
 
+/// A core module with so many imports, and so many instances of it.
+#[must_use]
+pub fn instances(imports: u32, instances: u32) -> Vec<u8> {
+    let count = |count: u32, each: &[u8]| {
+        [number(count), each.repeat(usize::try_from(count).expect("bombs are small"))].concat()
+    };
+    let imported = section(2, &count(imports, &[0, 0, 0, 0]));
+    let module = [MODULE, &section(1, &NO_TYPE), &imported].concat();
+    actor(&[section(1, &module), section(2, &count(instances, &[0, 0, 0]))].concat())
+}
+
+/// The operand of an `i32.const`, which is signed: the largest form, of five bytes.
+fn constant(number: u32) -> Vec<u8> {
+    let part = |at: u32| u8::try_from(number.checked_shr(7 * at).unwrap_or(0) & 0x7f).expect("seven bits");
+    (0..5).map(|at| if at < 4 { part(at) | 0x80 } else { part(at) }).collect()
+}
+
 /// Tables of so many elements, the last of which is set.
 #[must_use]
 pub fn tables(count: u8, elements: u32) -> Vec<u8> {
-    // An `i32.const` is signed, and as many bytes are enough: the largest five-byte form.
-    let last = elements - 1;
-    let last: Vec<u8> = (0..5_u32)
-        .map(|part| u8::try_from(last.checked_shr(7 * part).unwrap_or(0) & 0x7f).expect("seven bits") | 0x80)
-        .collect();
-    let last: Vec<u8> =
-        last.iter().enumerate().map(|(at, byte)| if at == 4 { byte & 0x7f } else { *byte }).collect();
+    let last = constant(elements - 1);
     let table = [&[0x70, 0], number(elements).as_slice()].concat();
     let segment = |table| [&[2, table, 0x41], last.as_slice(), &[0x0b, 0, 1, 0]].concat();
     let segments: Vec<u8> = (0..count).flat_map(segment).collect();
@@ -147,4 +166,18 @@ pub fn tables(count: u8, elements: u32) -> Vec<u8> {
         &section(10, &body),
     ];
     actor(&section(1, &module.concat()))
+}
+
+/// A module with so many memories, each of which has a byte at its begin and one so many bytes later.
+#[must_use]
+pub fn images(memories: u32, apart: u32) -> Vec<u8> {
+    let memory = [&[0], number(apart.div_ceil(1 << 16) + 1).as_slice()].concat();
+    let memories_section = [number(memories), memory.repeat(memories as usize)].concat();
+    let segment = |memory, place| {
+        [&[2], number(memory).as_slice(), &[0x41], &constant(place), &[0x0b, 1, b'x']].concat()
+    };
+    let segments: Vec<u8> =
+        (0..memories).flat_map(|memory| [segment(memory, 0), segment(memory, apart)].concat()).collect();
+    let data = [number(2 * memories), segments].concat();
+    actor(&section(1, &[MODULE, &section(5, &memories_section), &section(11, &data)].concat()))
 }

@@ -185,6 +185,7 @@ mod tests {
             Entry::Ended { generation, exit: &ExitReason::Stopped, next: Next::Rest },
             Entry::DeadLetter { actor: &name, method: &nasty, reason: &nasty },
             Entry::Note { text: &nasty },
+            Entry::Command { who: &nasty, scope: "control", verb: "POST", path: &nasty },
         ] {
             for format in [LogFormat::Text, LogFormat::Json] {
                 let bytes = written(format, || account.write(entry));

@@ -9,28 +9,26 @@
 //! The count itself takes time and memory in proportion to the component's bytes, and calls nothing of itself.
 
 mod functions;
+mod images;
 mod inlining;
+mod tally;
 mod types;
 
 use wasmparser::{
-    BinaryReader, ComponentExternalKind, ComponentInstance, ComponentTypeRef, CoreType, Encoding, Parser,
-    Payload,
+    BinaryReader, ComponentExternalKind, ComponentInstance, ComponentTypeRef, CoreType, Encoding, Instance,
+    Parser, Payload,
 };
 
 use self::functions::Module;
+use self::images::Images;
 use self::inlining::{Component, Cost};
+use self::tally::Bound;
 use super::error::LoadError;
+
+pub(super) use self::tally::{Count, Fault};
 
 /// The most bytes that a component has. The largest that guest tools make today is a tenth of it.
 pub(super) const COMPONENT_MAX_BYTES: u64 = 256 << 20;
-
-/// What a component has at most of something.
-#[derive(Debug)]
-struct Bound {
-    /// In words, in the plural.
-    what: &'static str,
-    max: u64,
-}
 
 /// A component's parts, and those of their parts: what is done for each of them may be done again for each around it.
 const LEVELS: Bound = Bound { what: "levels of components and modules within each other", max: 32 };
@@ -39,7 +37,7 @@ const TYPE_LEVELS: Bound = Bound { what: "levels of component types within each 
 const MODULES: Bound = Bound { what: "core modules", max: 500 };
 const COMPONENTS: Bound = Bound { what: "components within it", max: 500 };
 /// A component is compiled as if all that it instantiates were written out, each time: thirty of them, each of which
-/// instantiates the one before it twice, would be a thousand million.
+/// instantiates the one before it twice, would be a thousand million. And each instance of a core module has its imports.
 const INLINED: Bound =
     Bound { what: "definitions, once all that it instantiates is written out", max: 100_000 };
 /// How much these would be multiplied by cannot be told beforehand. No tool makes such.
@@ -57,68 +55,20 @@ const GLOBALS: Bound = Bound { what: "core globals", max: 20_000 };
 const SEGMENTS: Bound = Bound { what: "segments of data and of elements", max: 60_000 };
 /// They are laid out beforehand, as far as a table's first size goes, whatever is in them.
 const ELEMENTS: Bound = Bound { what: "elements of tables", max: 500_000 };
+/// They are laid out beforehand, as far as they are close to each other, with the zeros between them.
+const IMAGES: Bound = Bound { what: "bytes that the first contents of memories span", max: 256 << 20 };
 const CODE: Bound = Bound { what: "bytes of core functions", max: 64 << 20 };
+/// Each is set to zero, whatever is done with it: 50,000 are a few bytes.
+const LOCALS: Bound = Bound { what: "locals and parameters of all core functions", max: 20_000_000 };
 const BODY: Bound = Bound { what: "bytes of one core function", max: 2 << 20 };
+/// Where the compiler is a process that is limited, it may be given so many times as much of what only makes it slow: builds
+/// that are not optimised have functions with a local for each value, and branches for each that may be wrong.
+const APART_TIMES: u64 = 16;
 /// Where ways join, the compiler carries every local over each of them.
 const CARRIED: Bound = Bound { what: "locals times branches of one core function", max: 4_000_000 };
 const ALL_CARRIED: Bound = Bound { what: "locals times branches of all core functions", max: 100_000_000 };
 /// What waits on the stack is carried like locals; there is no more of it than bytes.
 const JUMPS: Bound = Bound { what: "bytes times branches of one core function", max: 10_000_000_000 };
-
-/// More of something than a component may have.
-#[derive(Debug)]
-struct Excess {
-    bound: &'static Bound,
-    /// At least.
-    found: u64,
-}
-
-/// Why a component is not compiled.
-#[derive(Debug)]
-enum Fault {
-    Malformed(wasmparser::Error),
-    Excess(Excess),
-}
-
-impl From<wasmparser::Error> for Fault {
-    fn from(error: wasmparser::Error) -> Self {
-        Self::Malformed(error)
-    }
-}
-
-impl From<Excess> for Fault {
-    fn from(excess: Excess) -> Self {
-        Self::Excess(excess)
-    }
-}
-
-/// How much of something there is so far.
-#[derive(Debug)]
-struct Count {
-    bound: &'static Bound,
-    found: u64,
-}
-
-impl Count {
-    const fn of(bound: &'static Bound) -> Self {
-        Self { bound, found: 0 }
-    }
-
-    fn add(&mut self, more: impl Into<u64>) -> Result<(), Excess> {
-        self.found = self.found.saturating_add(more.into());
-        check(self.bound, self.found)
-    }
-
-    /// That there are so many at once somewhere.
-    fn reach(&mut self, found: u64) -> Result<(), Excess> {
-        self.found = self.found.max(found);
-        check(self.bound, found)
-    }
-}
-
-fn check(bound: &'static Bound, found: u64) -> Result<(), Excess> {
-    if found > bound.max { Err(Excess { bound, found }) } else { Ok(()) }
-}
 
 /// Of each bound, how much of it there is.
 macro_rules! counts {
@@ -151,11 +101,18 @@ counts! {
     globals: GLOBALS,
     segments: SEGMENTS,
     elements: ELEMENTS,
+    images: IMAGES,
     code: CODE,
+    locals: LOCALS,
     body: BODY,
     carried: CARRIED,
     all_carried: ALL_CARRIED,
     jumps: JUMPS,
+}
+
+/// A count of definitions, for whoever reads some before all is counted.
+pub(super) const fn definitions() -> Count {
+    Count::of(&DEFINITIONS)
 }
 
 /// How much a component has of something, and how much it may have.
@@ -175,21 +132,27 @@ pub struct Measure {
 ///
 /// [`LoadError::TooCostly`] names the first bound that it is beyond. [`LoadError::Malformed`] where it cannot be read.
 pub fn measure(name: &str, bytes: &[u8]) -> Result<Vec<Measure>, LoadError> {
-    let name = || name.to_owned();
-    let measure = |Count { bound: Bound { what, max }, found }| Measure { what, found, max: *max };
-    match count(bytes) {
-        Ok(counts) => Ok(counts.all().map(measure).collect()),
-        Err(Fault::Malformed(error)) => Err(LoadError::Malformed { name: name(), error: error.to_string() }),
-        Err(Fault::Excess(Excess { bound, found })) => {
-            Err(LoadError::TooCostly { name: name(), what: bound.what, found, max: bound.max })
-        }
-    }
+    let measure = |Count { what, max, found }| Measure { what, found, max };
+    let counts = count(bytes, Counts::NONE).map_err(|fault| fault.of(name))?;
+    Ok(counts.all().map(measure).collect())
+}
+
+/// Checks that a component called `name` is within the bounds that hold where the process that compiles it is limited.
+///
+/// # Errors
+///
+/// As of [`measure`].
+pub(super) fn measure_apart(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+    let Counts { carried, all_carried, jumps, .. } = Counts::NONE;
+    let [carried, all_carried, jumps] = [carried, all_carried, jumps].map(|count| count.times(APART_TIMES));
+    let counts = Counts { carried, all_carried, jumps, ..Counts::NONE };
+    count(bytes, counts).map(drop).map_err(|fault| fault.of(name))
 }
 
 /// What is open while a component is read: a component, or a module in one.
 enum Part {
     Component(Component),
-    Module(Module),
+    Module(Module, Images),
 }
 
 struct Reader<'a> {
@@ -199,8 +162,8 @@ struct Reader<'a> {
     open: Vec<Part>,
 }
 
-fn count(bytes: &[u8]) -> Result<Counts, Fault> {
-    let mut reader = Reader { bytes, counts: Counts::NONE, open: Vec::new() };
+fn count(bytes: &[u8], counts: Counts) -> Result<Counts, Fault> {
+    let mut reader = Reader { bytes, counts, open: Vec::new() };
     // Parts come in one flat sequence with what is around them.
     for payload in Parser::new(0).parse_all(bytes) {
         reader.read(payload?)?;
@@ -214,7 +177,7 @@ impl Reader<'_> {
             Payload::Version { encoding, .. } => self.begin(encoding)?,
             Payload::End(_) => self.end()?,
             of_either => match self.open.last_mut() {
-                Some(Part::Module(_)) => self.read_of_module(of_either)?,
+                Some(Part::Module(..)) => self.read_of_module(of_either)?,
                 Some(Part::Component(_)) => self.read_of_component(of_either)?,
                 // The parser gives nothing before a version.
                 None => {}
@@ -227,7 +190,7 @@ impl Reader<'_> {
         let part = match encoding {
             Encoding::Module => {
                 self.counts.modules.add(1_u8)?;
-                Part::Module(Module::default())
+                Part::Module(Module::default(), Images::default())
             }
             Encoding::Component => {
                 // The outermost is not within itself.
@@ -240,17 +203,20 @@ impl Reader<'_> {
     }
 
     fn end(&mut self) -> Result<(), Fault> {
-        if let Some(Part::Component(ended)) = self.open.pop() {
+        let ended = self.open.pop();
+        if let Some(Part::Component(ended)) = &ended {
             self.counts.inlined.reach(ended.cost())?;
-            if let Some(Part::Component(around)) = self.open.last_mut() {
-                around.add(Cost::Known(ended.cost()));
-            }
+        }
+        match (ended, self.innermost()) {
+            (Some(Part::Component(ended)), Some(around)) => around.add(Cost::Known(ended.cost())),
+            (Some(Part::Module(ended, _)), Some(around)) => around.add_module(Cost::Known(ended.imports())),
+            (_, None) | (None, _) => {}
         }
         Ok(())
     }
 
     fn read_of_module(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
-        let (counts, Some(Part::Module(module))) = (&mut self.counts, self.open.last_mut()) else {
+        let (counts, Some(Part::Module(module, images))) = (&mut self.counts, self.open.last_mut()) else {
             return Ok(());
         };
         match payload {
@@ -263,6 +229,7 @@ impl Reader<'_> {
                 for import in section.into_imports() {
                     import?;
                     counts.imports.add(1_u8)?;
+                    module.import();
                 }
             }
             Payload::FunctionSection(section) => counts.functions.add(section.count())?,
@@ -276,11 +243,17 @@ impl Reader<'_> {
             Payload::GlobalSection(section) => counts.globals.add(section.count())?,
             Payload::ExportSection(section) => counts.exports.add(section.count())?,
             Payload::ElementSection(section) => counts.segments.add(section.count())?,
-            Payload::DataSection(section) => counts.segments.add(section.count())?,
+            Payload::DataSection(section) => {
+                counts.segments.add(section.count())?;
+                for segment in section {
+                    counts.images.add(images.add(&segment?)?)?;
+                }
+            }
             Payload::CodeSectionEntry(body) => {
                 counts.code.add(body.range().len() as u64)?;
                 counts.body.reach(body.range().len() as u64)?;
                 let cost = module.cost(&body)?;
+                counts.locals.add(cost.locals)?;
                 counts.carried.reach(cost.carried)?;
                 counts.all_carried.add(cost.carried)?;
                 counts.jumps.reach(cost.jumps)?;
@@ -312,7 +285,13 @@ impl Reader<'_> {
             }
             Payload::ComponentCanonicalSection(section) => self.define(section.count()),
             Payload::ComponentStartSection { .. } => self.define(1_u8),
-            Payload::InstanceSection(section) => self.define(section.count()),
+            Payload::InstanceSection(section) => {
+                self.define(section.count())?;
+                section.into_iter().try_for_each(|instance| {
+                    self.core_instance(&instance?);
+                    Ok(())
+                })
+            }
             Payload::ComponentInstanceSection(section) => {
                 self.define(section.count())?;
                 section.into_iter().try_for_each(|instance| self.instance(&instance?))
@@ -327,8 +306,11 @@ impl Reader<'_> {
             Payload::ComponentImportSection(section) => {
                 self.define(section.count())?;
                 section.into_iter().try_for_each(|import| {
-                    if matches!(import?.ty, ComponentTypeRef::Component(_)) {
-                        self.innermost().map(Component::give);
+                    let (kind, innermost) = (import?.ty, self.innermost());
+                    match (kind, innermost) {
+                        (ComponentTypeRef::Component(_), Some(innermost)) => innermost.add(Cost::Unknown),
+                        (ComponentTypeRef::Module(_), Some(innermost)) => innermost.add_module(Cost::Unknown),
+                        _not_instantiated => {}
                     }
                     Ok(())
                 })
@@ -337,10 +319,12 @@ impl Reader<'_> {
                 self.define(section.count())?;
                 section.into_iter().try_for_each(|export| {
                     let export = export?;
-                    if export.kind == ComponentExternalKind::Component
-                        && let Some(component) = self.innermost()
-                    {
-                        component.name_again(export.index);
+                    match (export.kind, self.innermost()) {
+                        (ComponentExternalKind::Component, Some(around)) => around.name_again(export.index),
+                        (ComponentExternalKind::Module, Some(around)) => {
+                            around.name_module_again(export.index)
+                        }
+                        _not_instantiated => {}
                     }
                     Ok(())
                 })
@@ -353,7 +337,7 @@ impl Reader<'_> {
     fn innermost(&mut self) -> Option<&mut Component> {
         match self.open.last_mut() {
             Some(Part::Component(component)) => Some(component),
-            Some(Part::Module(_)) | None => None,
+            Some(Part::Module(..)) | None => None,
         }
     }
 
@@ -365,6 +349,22 @@ impl Reader<'_> {
             component.pay(count);
         }
         Ok(())
+    }
+
+    /// What an instance of a core module takes of each import, or of each export that it is made of.
+    fn core_instance(&mut self, instance: &Instance<'_>) {
+        let Some(innermost) = self.innermost() else { return };
+        let cost = match instance {
+            Instance::FromExports(exports) => exports.len() as u64,
+            Instance::Instantiate { module_index, .. } => match innermost.find_module(*module_index) {
+                Some(Cost::Known(imports)) => imports,
+                // It is given one, and no tool makes such: as if that were the largest.
+                Some(Cost::Unknown) => IMPORTS.max,
+                // There is none of this number, which is told when it is validated.
+                None => 0,
+            },
+        };
+        innermost.pay(cost);
     }
 
     fn instance(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Fault> {

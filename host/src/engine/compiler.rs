@@ -91,20 +91,30 @@ impl Compiler {
             self.start(lane).map_err(|error| failed(&self.program.display().to_string(), error))?;
         let pipes = child.stdin.take().zip(child.stdout.take()).zip(child.stderr.take());
         // They were asked for.
-        let Some(((stdin, stdout), mut stderr)) = pipes else {
+        let Some(((stdin, stdout), stderr)) = pipes else {
             return Err(CompilerEnd::Failed("it has no pipes".to_owned()).into());
         };
         stop.take_over(child);
-        let bytes = self.watched(stop, || exchange(stdin, stdout, component));
-        let (cause, status) = stop.collect();
-        let complaint = complaint(&mut stderr);
-        let bytes = bytes.map_err(|error| failed("the system gives no thread", error))?;
+        let (bytes, complaint, (cause, status)) = thread::scope(|scope| {
+            let listening = thread::Builder::new().name("pulsing-compiler".to_owned());
+            let listening = listening.spawn_scoped(scope, || complaint(stderr));
+            let bytes = self.watched(stop, || exchange(stdin, stdout, component));
+            // From here on there is nobody who could still complain.
+            let end = stop.collect();
+            (bytes, listening.map(|complaint| complaint.join().unwrap_or_default()), end)
+        });
+        let no_thread = |error| failed("the system gives no thread", error);
+        let (bytes, complaint) = (bytes.map_err(no_thread)?, complaint.map_err(no_thread)?);
         match Reply::read(&bytes) {
             Some(Reply::Code) => Ok(Code(bytes)),
-            Some(Reply::Refused(error) | Reply::Failed(error)) if is_about_memory(error) => {
+            Some(Reply::TooLarge(bytes)) => {
+                Err(CompilerEnd::Code { bytes, max: reply::CODE_MAX_BYTES }.into())
+            }
+            // It quotes what the component chose: nothing is concluded from its words.
+            Some(Reply::Refused(error)) => Err(NoCode::Refused(error.to_owned())),
+            Some(Reply::Failed(error)) if is_about_memory(error) => {
                 Err(CompilerEnd::Memory(self.limits.memory_max).into())
             }
-            Some(Reply::Refused(error)) => Err(NoCode::Refused(error.to_owned())),
             Some(Reply::Failed(error)) => Err(CompilerEnd::Failed(error.to_owned()).into()),
             None => Err(self.end(cause, status, &complaint).into()),
         }
@@ -179,10 +189,11 @@ fn exchange(mut stdin: ChildStdin, stdout: ChildStdout, component: &[u8]) -> Vec
     bytes
 }
 
-/// What the compiler said when it failed. It has ended: this does not wait.
-fn complaint(stderr: &mut ChildStderr) -> String {
+/// What the compiler says until it ends. All of it is read, so that it never waits for somebody to listen.
+fn complaint(mut stderr: ChildStderr) -> String {
     let mut bytes = Vec::new();
-    drop(stderr.take(COMPLAINT_MAX_BYTES).read_to_end(&mut bytes));
+    drop(stderr.by_ref().take(COMPLAINT_MAX_BYTES).read_to_end(&mut bytes));
+    drop(io::copy(&mut stderr, &mut io::sink()));
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -11,7 +11,7 @@ use wasmtime::component::Component;
 
 use super::Engines;
 use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
-use super::bounds::{COMPONENT_MAX_BYTES, measure};
+use super::bounds::{COMPONENT_MAX_BYTES, measure, measure_apart};
 use super::compiler::{Compiler, Stop};
 use super::error::{CompilerEnd, LoadError};
 use super::preview::{Preview, preview};
@@ -169,7 +169,10 @@ fn take_or_compile(
     if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
         return Ok((component, CodeOrigin::Cache));
     }
-    measure(name, bytes)?;
+    match engines.compiler() {
+        Some(_limited) => measure_apart(name, bytes)?,
+        None => drop(measure(name, bytes)?),
+    }
     if stop.is_unwanted() {
         return Err(LoadError::Uncompiled { name: name.clone(), end: CompilerEnd::Unwanted });
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::text::{one_line, printable};
@@ -202,14 +203,27 @@ pub enum CompilerEnd {
     #[error("it overflowed the compiler's stack")]
     Stack,
     /// The system ended it, or somebody did.
-    #[error("the compiler was ended by signal {0}")]
+    #[error("the compiler was ended by signal {}{}", .0, hint(*.0))]
     Signal(i32),
+    /// Its code is too large.
+    #[error("its code has {bytes} bytes, more than the {max} that there may be")]
+    Code {
+        /// Its length.
+        bytes: u64,
+        /// The most there may be.
+        max: u64,
+    },
     /// Nobody waits for it any more.
     #[error("nobody waits for it any more")]
     Unwanted,
     /// It failed otherwise, or did not begin: in its own words, or the system's.
     #[error("the compiler failed: {}", one_line(.0, ERROR_MAX_CHARS))]
     Failed(String),
+}
+
+/// What a signal may mean that the host did not send.
+fn hint(signal: i32) -> &'static str {
+    if signal == Signal::KILL.as_raw() { "; the system may have had no memory left" } else { "" }
 }
 
 /// What to do about a component of another version.

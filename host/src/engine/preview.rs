@@ -4,6 +4,7 @@
 
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
+use super::bounds::{self, Fault};
 use super::error::{LoadError, version_order};
 use crate::wire::Lane;
 
@@ -26,6 +27,7 @@ pub(super) struct Preview {
 
 /// Reads `bytes`, which came from something called `name`.
 pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
+    let called = name;
     let name = name.to_owned();
     if bytes.is_empty() {
         return Err(LoadError::Empty { name });
@@ -40,9 +42,9 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
             LoadError::NotWasm { name }
         });
     }
-    let (imports, exports) = outline(bytes)
-        .map_err(|error| LoadError::Malformed { name: name.clone(), error: error.to_string() })?;
-    let exports_one = |wanted: &str| exports.iter().any(|export| export == wanted);
+    let Outline { imports, exports } = outline(bytes).map_err(|fault| fault.of(called))?;
+    let imports = imports.into_iter().map(str::to_owned).collect();
+    let exports_one = |wanted: &str| exports.contains(&wanted);
     if exports_one(OVERLAPPING_EXPORT) {
         Ok(Preview { lane: Lane::Overlapping, imports })
     } else if exports_one(SERIAL_EXPORT) {
@@ -50,12 +52,13 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
     } else if let Some(version) = newest_version(&exports) {
         Err(LoadError::OtherVersion { name, version: version.to_owned(), supported: VERSION })
     } else {
+        let exports = exports.into_iter().map(str::to_owned).collect();
         Err(LoadError::NoActor { name, serial: SERIAL_EXPORT, overlapping: OVERLAPPING_EXPORT, exports })
     }
 }
 
 /// The newest version of the contract that exports name.
-fn newest_version(exports: &[String]) -> Option<&str> {
+fn newest_version<'a>(exports: &[&'a str]) -> Option<&'a str> {
     exports.iter().filter_map(|export| actor_version(export)).max_by_key(|version| version_order(version))
 }
 
@@ -74,8 +77,16 @@ pub(crate) fn lane(name: &str, bytes: &[u8]) -> Result<Lane, LoadError> {
 }
 
 /// The names that the outermost component imports and exports.
-fn outline(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
-    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+#[derive(Default)]
+struct Outline<'a> {
+    imports: Vec<&'a str>,
+    exports: Vec<&'a str>,
+}
+
+/// Nothing is counted yet: no more names are kept than a component may have definitions.
+fn outline(bytes: &[u8]) -> Result<Outline<'_>, Fault> {
+    let Outline { mut imports, mut exports } = Outline::default();
+    let mut names = bounds::definitions();
     // Components nest, and their payloads come in one flat sequence.
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
@@ -83,22 +94,24 @@ fn outline(bytes: &[u8]) -> wasmparser::Result<(Vec<String>, Vec<String>)> {
             Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
+                names.add(section.count())?;
                 for import in section {
-                    imports.push(import?.name.name.to_owned());
+                    imports.push(import?.name.name);
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
+                names.add(section.count())?;
                 for export in section {
                     let export = export?;
                     if export.kind != ComponentExternalKind::Type {
-                        exports.push(export.name.name.to_owned());
+                        exports.push(export.name.name);
                     }
                 }
             }
             _not_of_interest => {}
         }
     }
-    Ok((imports, exports))
+    Ok(Outline { imports, exports })
 }
 
 #[cfg(test)]
@@ -194,6 +207,22 @@ mod tests {
         let mut bytes = COMPONENT.to_vec();
         bytes.extend([7, 100, 1]);
         assert!(line(&bytes).contains("is damaged or cut short"), "{}", line(&bytes));
+    }
+
+    #[test]
+    fn names_are_counted_before_they_are_read() {
+        // Sections that say that they have so many, and have none.
+        for (id, count) in [(10, [0xd1, 0x86, 3]), (11, [0xd1, 0x86, 3])] {
+            let bytes = [COMPONENT, &[id, 3], &count].concat();
+            let says =
+                "costs too much to compile: it has 50001 definitions of components, more than the 50000";
+            assert!(line(&bytes).contains(says), "{}", line(&bytes));
+        }
+        // Two sections together.
+        let one = [0, 1, b'a', 5, 0].repeat(30_000);
+        let section = [&[10, 0xf3, 0x93, 9, 0xb0, 0xea, 1], one.as_slice()].concat();
+        let twice = line(&[COMPONENT, &section, &section].concat());
+        assert!(twice.contains("it has 60000 definitions of components"), "{twice}");
     }
 
     #[test]

@@ -15,18 +15,29 @@ const CHEAP: u64 = 1 << 18;
 pub(super) struct Module {
     /// The most that any of its types takes or gives: parameters, which are locals, and what blocks and calls leave.
     arity_max: u64,
+    imports: u64,
 }
 
 /// What a function costs.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct FunctionCost {
-    /// What is carried over branches and calls.
+    /// Its locals, and its parameters.
+    pub(super) locals: u64,
+    /// What is carried into the function, and over its branches and calls.
     pub(super) carried: u64,
     /// Its bytes, times its branches.
     pub(super) jumps: u64,
 }
 
 impl Module {
+    pub(super) fn imports(&self) -> u64 {
+        self.imports
+    }
+
+    pub(super) fn import(&mut self) {
+        self.imports = self.imports.saturating_add(1);
+    }
+
     /// Reads a group of types, and returns how many there are.
     pub(super) fn types(&mut self, group: &RecGroup) -> u64 {
         for kind in group.types() {
@@ -50,7 +61,7 @@ impl Module {
         // A branch takes a byte at least: this is the most that it may cost.
         let bytes = body.range().len() as u64;
         if locals.max(bytes).saturating_mul(bytes) <= CHEAP {
-            return Ok(FunctionCost::default());
+            return Ok(FunctionCost { locals, carried: locals, jumps: 0 });
         }
         let (mut branches, mut calls) = (0_u64, 0_u64);
         for operator in body.get_operators_reader()? {
@@ -58,8 +69,10 @@ impl Module {
             branches = branches.saturating_add(branches_of(&operator));
             calls = calls.saturating_add(u64::from(is_call(&operator)));
         }
-        let carried = locals.saturating_mul(branches).saturating_add(self.arity_max.saturating_mul(calls));
-        Ok(FunctionCost { carried, jumps: bytes.saturating_mul(branches) })
+        // Each is set to zero at the function's begin, as if a way led there.
+        let carried = locals.saturating_mul(branches.saturating_add(1));
+        let carried = carried.saturating_add(self.arity_max.saturating_mul(calls));
+        Ok(FunctionCost { locals, carried, jumps: bytes.saturating_mul(branches) })
     }
 }
 

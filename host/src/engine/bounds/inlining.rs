@@ -1,5 +1,5 @@
 //! How much there is of a component once all that it instantiates is written out: the engine does that, each time that
-//! one is instantiated.
+//! one is instantiated. Of a core module, each instance has the imports anew, whoever makes them.
 
 use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind};
 
@@ -19,6 +19,8 @@ pub(super) struct Component {
     cost: u64,
     /// Of the components that it has numbers for, in their order.
     components: Vec<Cost>,
+    /// Of the core modules.
+    modules: Vec<Cost>,
 }
 
 impl Component {
@@ -35,9 +37,9 @@ impl Component {
         self.components.push(component);
     }
 
-    /// The next is one that it is given.
-    pub(super) fn give(&mut self) {
-        self.add(Cost::Unknown);
+    /// The next core module that it has a number for.
+    pub(super) fn add_module(&mut self, module: Cost) {
+        self.modules.push(module);
     }
 
     /// The next is the one of this number.
@@ -45,27 +47,47 @@ impl Component {
         self.components.extend(self.find(number));
     }
 
+    /// The same, of core modules.
+    pub(super) fn name_module_again(&mut self, number: u32) {
+        self.modules.extend(self.find_module(number));
+    }
+
+    pub(super) fn find_module(&self, number: u32) -> Option<Cost> {
+        self.modules.get(usize::try_from(number).ok()?).copied()
+    }
+
     pub(super) fn find(&self, number: u32) -> Option<Cost> {
         self.components.get(usize::try_from(number).ok()?).copied()
     }
 }
 
-/// An alias in the innermost of these parts: where it is one of a component, that is the next.
+/// An alias in the innermost of these parts: where it is one of a component or a core module, that is the next.
 pub(super) fn alias(open: &mut [Part], alias: &ComponentAlias<'_>) {
-    let found = match *alias {
+    let around = |count: u32| match usize::try_from(count).ok().and_then(|count| open.iter().rev().nth(count))
+    {
+        Some(Part::Component(component)) => Some(component),
+        Some(Part::Module(..)) | None => None,
+    };
+    let (mut component, mut module) = (None, None);
+    match *alias {
         ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
-            let around = usize::try_from(count).ok().and_then(|count| open.iter().rev().nth(count));
-            match around {
-                Some(Part::Component(component)) => component.find(index),
-                Some(Part::Module(_)) | None => None,
-            }
+            component = around(count).and_then(|around| around.find(index));
         }
-        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => Some(Cost::Unknown),
+        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
+            module = around(count).and_then(|around| around.find_module(index));
+        }
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+            component = Some(Cost::Unknown);
+        }
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
+            module = Some(Cost::Unknown);
+        }
         ComponentAlias::Outer { .. }
         | ComponentAlias::InstanceExport { .. }
-        | ComponentAlias::CoreInstanceExport { .. } => None,
-    };
-    if let (Some(Part::Component(innermost)), Some(found)) = (open.last_mut(), found) {
-        innermost.add(found);
+        | ComponentAlias::CoreInstanceExport { .. } => {}
+    }
+    if let Some(Part::Component(innermost)) = open.last_mut() {
+        component.into_iter().for_each(|component| innermost.add(component));
+        module.into_iter().for_each(|module| innermost.add_module(module));
     }
 }

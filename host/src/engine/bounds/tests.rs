@@ -109,6 +109,18 @@ fn what_is_instantiated_is_counted_each_time() {
 }
 
 #[test]
+fn the_imports_of_a_core_module_are_counted_for_each_instance() {
+    let module =
+        [MODULE, &section(1, &[1, 0x60, 0, 0]), &section(2, &[&[3], [0; 12].as_slice()].concat())].concat();
+    // Another number for the same module by an export, two instances of the one and one of the other.
+    let export = section(11, &[1, 0, 1, b'm', 0, 0x11, 0, 0]);
+    let instances = section(2, &[3, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+    let bytes = [COMPONENT, &section(1, &module), &export, &instances].concat();
+    // The export, three instances, and the imports of each.
+    assert_eq!(found(&bytes, &INLINED), 1 + 3 + 3 * 3);
+}
+
+#[test]
 fn a_component_that_instantiates_what_it_is_given_is_refused() {
     // A type of components, an import of one, and an instance of that.
     let component_type = section(7, &[1, 0x41, 0]);
@@ -135,19 +147,103 @@ const BRANCH: [u8; 4] = [0x20, 0, 0x0d, 0];
 
 #[test]
 fn locals_are_counted_for_each_branch() {
-    assert_eq!(found(&function(1, &BRANCH), &CARRIED), 0, "a small function costs little");
-    assert_eq!(found(&function(1_000, &BRANCH.repeat(500)), &CARRIED), 1_000_000);
+    assert_eq!(found(&function(1, &BRANCH), &CARRIED), 1, "a small function costs its locals");
+    assert_eq!(found(&function(1_000, &BRANCH.repeat(500)), &CARRIED), 1_001_000);
     let says =
-        "it has 16000000 locals times branches of one core function, more than the 4000000 that it may have";
+        "it has 16002000 locals times branches of one core function, more than the 4000000 that it may have";
     assert!(refusal(&function(2_000, &BRANCH.repeat(4_000))).ends_with(says));
+}
+
+#[test]
+fn a_limited_compiler_is_given_more_of_what_only_makes_it_slow() {
+    let not_optimised = function(2_000, &BRANCH.repeat(4_000));
+    assert!(refusal(&not_optimised).contains(CARRIED.what));
+    assert_eq!(measure_apart("x.wasm", &not_optimised), Ok(()));
+    let refused = measure_apart("x.wasm", &function(2_000, &BRANCH.repeat(20_000))).unwrap_err().to_string();
+    let says =
+        "it has 80002000 locals times branches of one core function, more than the 64000000 that it may have";
+    assert!(refused.ends_with(says), "{refused}");
+    // Of all else, as much as anywhere.
+    let nested = nested(LEVELS.max.try_into().unwrap(), MODULE, 1);
+    let refused = measure_apart("x.wasm", &nested).unwrap_err().to_string();
+    assert!(refused.contains("more than the 32 that it may have"), "{refused}");
+}
+
+#[test]
+fn locals_are_counted_where_nothing_branches() {
+    let count = 401;
+    let body = [&[1], number(50_000).as_slice(), &[0x7f, 0x0b]].concat();
+    let code = [number(count), [number(body.len()), body].concat().repeat(count)].concat();
+    let types = [number(count), vec![0; count]].concat();
+    let sections = [section(1, &[1, 0x60, 0, 0]), section(3, &types), section(10, &code)].concat();
+    let component = [COMPONENT, &section(1, &[MODULE, &sections].concat())].concat();
+    let says = "it has 20050000 locals and parameters of all core functions";
+    assert!(refusal(&component).contains(says), "{}", refusal(&component));
+    let refused = measure_apart("x.wasm", &component).unwrap_err().to_string();
+    assert!(refused.contains(says), "{refused}");
 }
 
 #[test]
 fn each_target_of_a_table_is_a_branch() {
     let table = [&[0x20, 0, 0x0e], number(1_000).as_slice(), &[0; 1_001]].concat();
-    assert_eq!(found(&function(1, &table.repeat(50)), &CARRIED), 50_050);
+    assert_eq!(found(&function(1, &table.repeat(50)), &CARRIED), 50_051);
     let refusal = refusal(&function(1, &table.repeat(4_000)));
     assert!(refusal.contains("bytes of one core function"), "{refusal}");
+}
+
+/// A segment of one byte at this place of a memory: an `i32.const`, or an `i64.const`.
+fn segment(memory: usize, constant: u8, place: i64) -> Vec<u8> {
+    let mut offset = Vec::new();
+    leb128(&mut offset, place);
+    [&[2], number(memory).as_slice(), &[constant], &offset, &[0x0b, 1, b'x']].concat()
+}
+
+/// A signed number as the binary format has it.
+fn leb128(bytes: &mut Vec<u8>, mut number: i64) {
+    loop {
+        let low = u8::try_from(number & 0x7f).unwrap();
+        number >>= 7;
+        let is_last = (number == 0 && low & 0x40 == 0) || (number == -1 && low & 0x40 != 0);
+        bytes.push(if is_last { low } else { low | 0x80 });
+        if is_last {
+            return;
+        }
+    }
+}
+
+fn with_data(segments: &[Vec<u8>]) -> Vec<u8> {
+    let data = section(11, &[number(segments.len()), segments.concat()].concat());
+    [COMPONENT, &section(1, &[MODULE, &data].concat())].concat()
+}
+
+#[test]
+fn what_the_first_contents_of_a_memory_span_is_counted_for_each_memory() {
+    const I32: u8 = 0x41;
+    const I64: u8 = 0x42;
+    let one = [segment(0, I32, 5_000), segment(0, I32, 999), segment(0, I32, 2_000)];
+    assert_eq!(found(&with_data(&one), &IMAGES), 4_002);
+    let other = [segment(1, I32, 0), segment(1, I32, 7)];
+    assert_eq!(found(&with_data(&[one.as_slice(), &other].concat()), &IMAGES), 4_010);
+    // A passive one, and one without a byte.
+    let without = [vec![1, 1, b'x'], vec![0, I32, 0, 0x0b, 0], segment(0, I32, 1_000_000)];
+    assert_eq!(found(&with_data(&without), &IMAGES), 1);
+    // One whose place is computed: `(i32.add (i32.const 0) (i32.const 0))`.
+    let computed = [vec![0, I32, 0, I32, 0, 0x6a, 0x0b, 1, b'x'], segment(0, I32, 1_000_000)];
+    assert_eq!(found(&with_data(&computed), &IMAGES), 1);
+    for far in
+        [segment(0, I32, -1), segment(0, I64, i64::MAX), segment(0, I64, -1), segment(0, I64, i64::MIN)]
+    {
+        let refused = refusal(&with_data(&[segment(0, I32, 0), far.clone()]));
+        assert!(refused.contains(IMAGES.what), "{refused}");
+        // Alone, it spans itself; the last of all has no place after it.
+        assert!(found(&with_data(&[far]), &IMAGES) <= 1);
+    }
+    let many: Vec<_> =
+        (0..17).flat_map(|memory| [segment(memory, I32, 0), segment(memory, I32, 16 << 20)]).collect();
+    assert!(
+        refusal(&with_data(&many))
+            .contains("it has 268435472 bytes that the first contents of memories span")
+    );
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
-use wasmtime::Engine;
+use wasmtime::{Engine, OutOfMemory};
 
 use super::reply::{self, Compiled};
 use crate::engine::bounds::COMPONENT_MAX_BYTES;
@@ -44,7 +45,7 @@ pub(crate) fn serve(lane: Lane, memory_max_bytes: u64, cpu_seconds_max: u64) -> 
     });
     let (head, body) = reply::parts(&compiled);
     let mut stdout = io::stdout().lock();
-    stdout.write_all(&head).and_then(|()| stdout.write_all(body)).and_then(|()| stdout.flush())
+    stdout.write_all(&head).and_then(|()| stdout.write_all(&body)).and_then(|()| stdout.flush())
 }
 
 fn compile(lane: Lane, component: &[u8]) -> Compiled {
@@ -53,14 +54,16 @@ fn compile(lane: Lane, component: &[u8]) -> Compiled {
         Err(error) => return Compiled::Failed(format!("{error:#}")),
     };
     match engine.precompile_component(component) {
-        Ok(code) if code.len() as u64 > reply::CODE_MAX_BYTES => Compiled::Refused(format!(
-            "its code has {} bytes, more than the {} that there may be",
-            code.len(),
-            reply::CODE_MAX_BYTES
-        )),
+        Ok(code) if code.len() as u64 > reply::CODE_MAX_BYTES => Compiled::TooLarge(code.len() as u64),
         Ok(code) => Compiled::Code(code),
+        Err(error) if is_of_system(&error) => Compiled::Failed(format!("{error:#}")),
         Err(error) => Compiled::Refused(format!("{error:#}")),
     }
+}
+
+/// Whether it was the system that refused something, and not the engine the component.
+fn is_of_system(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.is::<io::Error>() || cause.is::<Errno>() || cause.is::<OutOfMemory>())
 }
 
 /// The length, and so many bytes: a parent that ends meanwhile leaves fewer.

@@ -1,5 +1,7 @@
 //! What the process that compiles says to the one that started it: a kind, a length and so many bytes.
 
+use std::borrow::Cow;
+
 use crate::engine::bounds::COMPONENT_MAX_BYTES;
 
 /// The most bytes that a compiler replies with. The largest code that guest tools lead to is a sixth of it.
@@ -14,6 +16,7 @@ const LENGTH_BYTES: usize = size_of::<u64>();
 const CODE: u8 = b'c';
 const REFUSED: u8 = b'r';
 const FAILED: u8 = b'f';
+const TOO_LARGE: u8 = b'l';
 
 /// What a compiler says. The code is read by [`code`].
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) enum Reply<'a> {
     Refused(&'a str),
     /// What went wrong in the compiler.
     Failed(&'a str),
+    /// How many bytes the code has.
+    TooLarge(u64),
 }
 
 impl<'a> Reply<'a> {
@@ -37,6 +42,7 @@ impl<'a> Reply<'a> {
             CODE => Some(Self::Code),
             REFUSED => Some(Self::Refused(std::str::from_utf8(body).ok()?)),
             FAILED => Some(Self::Failed(std::str::from_utf8(body).ok()?)),
+            TOO_LARGE => Some(Self::TooLarge(u64::from_le_bytes(body.try_into().ok()?))),
             _unknown => None,
         }
     }
@@ -53,14 +59,15 @@ pub(super) fn length(bytes: &[u8]) -> [u8; LENGTH_BYTES] {
 }
 
 /// The head and the body of a reply.
-pub(super) fn parts(compiled: &Compiled) -> ([u8; HEAD_BYTES], &[u8]) {
-    let (kind, body) = match compiled {
-        Compiled::Code(code) => (CODE, code.as_slice()),
-        Compiled::Refused(error) => (REFUSED, error.as_bytes()),
-        Compiled::Failed(error) => (FAILED, error.as_bytes()),
+pub(super) fn parts(compiled: &Compiled) -> ([u8; HEAD_BYTES], Cow<'_, [u8]>) {
+    let (kind, body): (_, Cow<'_, [u8]>) = match compiled {
+        Compiled::Code(code) => (CODE, code.into()),
+        Compiled::Refused(error) => (REFUSED, error.as_bytes().into()),
+        Compiled::Failed(error) => (FAILED, error.as_bytes().into()),
+        Compiled::TooLarge(bytes) => (TOO_LARGE, bytes.to_le_bytes().to_vec().into()),
     };
     let mut head = [kind; HEAD_BYTES];
-    for (to, from) in head.iter_mut().skip(1).zip(length(body)) {
+    for (to, from) in head.iter_mut().skip(1).zip(length(&body)) {
         *to = from;
     }
     (head, body)
@@ -72,6 +79,7 @@ pub(super) enum Compiled {
     Code(Vec<u8>),
     Refused(String),
     Failed(String),
+    TooLarge(u64),
 }
 
 #[cfg(test)]
@@ -84,11 +92,12 @@ mod tests {
             (Compiled::Code(vec![1, 2, 3]), Reply::Code),
             (Compiled::Refused("why".into()), Reply::Refused("why")),
             (Compiled::Failed(String::new()), Reply::Failed("")),
+            (Compiled::TooLarge(1 << 40), Reply::TooLarge(1 << 40)),
         ] {
             let (head, body) = parts(&compiled);
-            let bytes = [head.as_slice(), body].concat();
+            let bytes = [head.as_slice(), &body].concat();
             assert_eq!(Reply::read(&bytes), Some(read));
-            assert_eq!(code(&bytes), body);
+            assert_eq!(code(&bytes), &*body);
             for end in 0..bytes.len() {
                 assert_eq!(Reply::read(&bytes[..end]), None, "{end}");
             }

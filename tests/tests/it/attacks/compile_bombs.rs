@@ -1,6 +1,7 @@
 //! Components that cost little to send and much to compile: they are refused with the reason, and cost the host nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -31,8 +32,9 @@ fn bombs() -> Vec<(Vec<u8>, &'static str)> {
         (bombs::nested_component_types(1_500), NESTED_TYPES),
         (bombs::nested_instance_types(1_500), NESTED_TYPES),
         (
-            bombs::locals(2_000, 4_000),
-            "it has 16002000 locals times branches of one core function, more than the 4000000",
+            // More than in a process with limits, too.
+            bombs::locals(2_000, 17_000),
+            "it has 68004000 locals times branches of one core function, more than the ",
         ),
         (bombs::functions(100_000), "it has 100000 core functions, more than the 90000"),
         (bombs::branch_tables(4_000, 1_000), "bytes of one core function, more than the 2097152"),
@@ -40,7 +42,15 @@ fn bombs() -> Vec<(Vec<u8>, &'static str)> {
             bombs::doubling(30),
             "definitions, once all that it instantiates is written out, more than the 100000",
         ),
+        (
+            bombs::instances(19_000, 900),
+            "it has 17100902 definitions, once all that it instantiates is written out, more than the 100000",
+        ),
         (bombs::tables(50, 1_000_000), "it has 1000001 elements of tables, more than the 500000"),
+        (
+            bombs::images(20, 16 << 20),
+            "bytes that the first contents of memories span, more than the 268435456",
+        ),
     ]
 }
 
@@ -210,7 +220,12 @@ async fn a_compiler_that_is_ended_refuses_its_component_and_nothing_else() {
         kill(held.0, Signal::SIGKILL).unwrap();
     };
     let (refused, ()) = tokio::join!(bounded(host.spawn(actor("bomb", dear()))), end);
-    assert_eq!(refused.err().unwrap(), uncompiled(CompilerEnd::Signal(9)));
+    let refused = refused.err().unwrap();
+    assert!(
+        refused.to_string().ends_with("by signal 9; the system may have had no memory left"),
+        "{refused}"
+    );
+    assert_eq!(refused, uncompiled(CompilerEnd::Signal(9)));
     // Of the other lane, and not loaded before.
     let next = spawn(&host, spec("echo-overlapping").unwrap()).await.unwrap();
     assert_eq!(bounded(next.ask::<u64>("told", &()).into_future()).await.unwrap(), 0);
@@ -311,6 +326,31 @@ async fn a_program_that_is_no_compiler_of_this_host_is_told_of() {
         assert!(refused.to_string().contains(says), "{refused}");
         host.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_compiler_that_complains_at_length_is_not_kept_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("complains");
+    fs::write(&program, "#!/bin/sh\nyes 'too long' | head -c 1000000 >&2\nexit 3\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let host = host(folder.path(), &program, own_limit(1_008));
+    let refused = bounded(host.spawn(spec("echo").unwrap())).await.err().unwrap();
+    let says = "cannot be compiled: the compiler failed: exit status: 3: too long";
+    assert!(refused.to_string().contains(says), "{refused}");
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_component_is_refused_for_what_it_is_whatever_words_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host(folder.path(), Path::new(PROGRAM), own_limit(1_009));
+    for words in ["Cannot allocate memory", "memory allocation of ", "has overflowed its stack"] {
+        let refused = bounded(host.spawn(actor("words", bombs::importing(words)))).await.err().unwrap();
+        assert!(matches!(&refused, SpawnError::Load(LoadError::Malformed { .. })), "{refused:?}");
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+    host.shutdown().await;
 }
 
 #[tokio::test]
