@@ -70,10 +70,9 @@ use axum::response::Response;
 use axum::{Json, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tower::util::option_layer;
 use tracing::{Instrument, Span};
 
-use self::access::{PATH_SHOWN_MAX_CHARS, Sender};
+use self::access::{Need, PATH_SHOWN_MAX_CHARS, Sender};
 use self::keyring::Keyring;
 use self::origin::{Names, Pages};
 use self::problem::Refusal;
@@ -229,14 +228,18 @@ fn pages(tokens: Option<&Keyring>, scheme: Scheme, origins: Vec<PageOrigin>) -> 
 }
 
 fn answering(registry: Arc<Registry>, tokens: Option<Keyring>) -> Router {
-    let routes = table().or_else(no_such_route, wrong_verb);
-    let guard = Guard { tokens, log: registry.journal().of_sender(None) };
-    routes.layer(from_fn_with_state(guard, guarded)).with_state(registry)
+    let guard = Guard { tokens, log: registry.journal().of_sender(None), need: Need::AnyToken };
+    table().behind(&guard, no_such_route, wrong_verb).with_state(registry)
 }
 
 /// Lets in what is of no page, or of one that may, which can read what comes of it.
 fn only_from(pages: Pages, router: Router) -> Router {
-    router.layer(option_layer(pages.cors())).layer(from_fn_with_state(pages, origin::let_in))
+    // No layer where there is nothing for it to do: each costs every request allocations.
+    let router = match pages.cors() {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(pages, origin::let_in))
 }
 
 /// What a request is for: all but messages is the operators'. A browser's question beforehand asks for nothing.
@@ -244,12 +247,17 @@ fn purpose(method: &Method, path: &str) -> Purpose {
     if method == Method::OPTIONS {
         return Purpose::Health;
     }
-    let segments: Vec<_> = path.split('/').skip(1).take(6).collect();
-    match segments.as_slice() {
-        ["healthz"] => Purpose::Health,
-        ["metrics"] | ["v1", "actors"] | ["v1", "actors", _] => Purpose::Operation,
-        ["v1", "actors", _, "stop" | "restart" | "dead-letters"] => Purpose::Operation,
-        ["v1", "actors", _, "dead-letters", "requeue"] => Purpose::Operation,
+    let mut segments = path.split('/').skip(1);
+    let segments: [Option<&str>; 6] = std::array::from_fn(|_| segments.next());
+    match segments {
+        [Some("healthz"), None, ..] => Purpose::Health,
+        [Some("metrics"), None, ..] | [Some("v1"), Some("actors"), _, None, ..] => Purpose::Operation,
+        [Some("v1"), Some("actors"), Some(_), Some("stop" | "restart" | "dead-letters"), None, _] => {
+            Purpose::Operation
+        }
+        [Some("v1"), Some("actors"), Some(_), Some("dead-letters"), Some("requeue"), None] => {
+            Purpose::Operation
+        }
         _message_or_unknown => Purpose::Message,
     }
 }
@@ -282,6 +290,14 @@ async fn wrong_verb(request: Request) -> Refusal {
 struct Guard {
     tokens: Option<Keyring>,
     log: Arc<Account>,
+    need: Need,
+}
+
+impl Guard {
+    /// The same, for routes that need this.
+    fn with(&self, need: Need) -> Self {
+        Self { need, ..self.clone() }
+    }
 }
 
 /// Answers a request, once it is known whose it is: its connection has found that out, if it has one.
@@ -290,9 +306,13 @@ async fn guarded(State(guard): State<Guard>, mut request: Request, next: Next) -
     let sender = sender.unwrap_or_else(|| Sender::of(request.headers(), guard.tokens.as_ref()));
     let span = span(&request, &sender);
     let answer = async {
-        request.extensions_mut().insert(sender);
-        request.extensions_mut().insert(guard.log);
-        let response = next.run(request).await;
+        let response = match access::admit(&sender, guard.need, &request, &guard.log) {
+            Err(refusal) => *refusal,
+            Ok(()) => {
+                request.extensions_mut().insert(sender);
+                next.run(request).await
+            }
+        };
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     };

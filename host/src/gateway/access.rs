@@ -5,12 +5,9 @@
 //!
 //! [`Sender`] says once who it is, before anything else; [`admit`] stands before each route, and asks what it needs.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::keyring::{Holder, Keyring};
@@ -90,23 +87,22 @@ pub(super) enum Need {
     Scope(Scope),
 }
 
-/// Lets a request pass to its route, if its sender has what that needs.
-pub(super) async fn admit(State(need): State<Need>, request: Request, next: Next) -> Response {
-    // Without one, the request came by a way that asks nobody who it is.
-    let unknown = Sender::Unknown("nobody said who sends this");
-    let sender = request.extensions().get::<Sender>().unwrap_or(&unknown);
-    if let Err(refusal) = check(sender, need, &request) {
-        return *refusal;
-    }
+/// Whether a request may pass to its route: whether its sender has what that needs. Logs it, if it is a command.
+pub(super) fn admit(
+    sender: &Sender,
+    need: Need,
+    request: &Request,
+    log: &Account,
+) -> Result<(), Box<Response>> {
+    check(sender, need, request)?;
     if let Need::Scope(scope @ (Scope::Control | Scope::Deploy)) = need {
-        log(sender, scope, &request);
+        log_command(sender, scope, request, log);
     }
-    next.run(request).await
+    Ok(())
 }
 
 /// Logs a command. Whoever may send them may send any number, so they count as what clients cause.
-fn log(sender: &Sender, scope: Scope, request: &Request) {
-    let Some(log) = request.extensions().get::<Arc<Account>>() else { return };
+fn log_command(sender: &Sender, scope: Scope, request: &Request, log: &Account) {
     let (who, scope) = (sender.name(), scope.as_str());
     let (verb, path) = (request.method().as_str(), request.uri().path());
     log.write(Entry::Command { who, scope, verb, path });

@@ -9,8 +9,9 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
-use super::access::{self, Need};
+use super::access::Need;
 use super::scope::Scope;
+use super::{Guard, guarded};
 use crate::registry::Registry;
 
 /// A line of the table.
@@ -27,8 +28,9 @@ pub struct Route {
 /// Routes, each with what a sender needs for it.
 #[derive(Default)]
 pub(super) struct Routes {
-    router: Router<Arc<Registry>>,
     listed: Vec<Route>,
+    /// As many, in the same order.
+    methods: Vec<MethodRouter<Arc<Registry>>>,
 }
 
 impl Routes {
@@ -60,10 +62,9 @@ impl Routes {
     }
 
     fn with(mut self, route: Route, method: MethodRouter<Arc<Registry>>) -> Self {
-        let need = route.scope.map_or(Need::Nothing, Need::Scope);
-        let method = method.route_layer(from_fn_with_state(need, access::admit));
         self.listed.push(route);
-        Self { router: self.router.route(route.path, method), ..self }
+        self.methods.push(method);
+        self
     }
 
     /// The lines of the table.
@@ -71,15 +72,22 @@ impl Routes {
         &self.listed
     }
 
-    /// What answers by the table, and to whomever is known by these two.
-    pub(super) fn or_else<T: 'static, U: 'static>(
+    /// What answers by the table, each route behind the guard with what it needs, and what there is no route for behind
+    /// it, too. One layer for each request: every further one costs it allocations.
+    pub(super) fn behind<T: 'static, U: 'static>(
         self,
+        guard: &Guard,
         no_such_route: impl Handler<T, Arc<Registry>>,
         wrong_verb: impl Handler<U, Arc<Registry>>,
     ) -> Router<Arc<Registry>> {
-        let known = from_fn_with_state(Need::AnyToken, access::admit);
-        self.router
-            .fallback(no_such_route.layer(known.clone()))
-            .method_not_allowed_fallback(wrong_verb.layer(known))
+        let guarded = |need| from_fn_with_state(guard.with(need), guarded);
+        let routes = self.listed.into_iter().zip(self.methods);
+        let router = routes.fold(Router::new(), |router, (route, method)| {
+            let need = route.scope.map_or(Need::Nothing, Need::Scope);
+            router.route(route.path, method.route_layer(guarded(need)))
+        });
+        router
+            .fallback(no_such_route.layer(guarded(Need::AnyToken)))
+            .method_not_allowed_fallback(wrong_verb.layer(guarded(Need::AnyToken)))
     }
 }
