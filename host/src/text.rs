@@ -1,5 +1,7 @@
 //! Making text from strangers fit for a person's terminal and log: the one table of what characters may do.
 
+use std::any::Any;
+
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -64,6 +66,12 @@ fn is_harmless(char: char) -> bool {
 
 fn category(char: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(char)
+}
+
+/// What a panic says, where that is text.
+pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Option<&str> {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Where the system shows processes, with their memory: at `/proc`, and wherever else that has been mounted.
+//! What is mounted: where the system shows processes, with their memory (at `/proc`, and wherever else it was mounted), and of
+//! what kind the file system of a folder is.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -6,10 +7,12 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// What Linux calls the file system of processes: by name in its list of mounts, and by number.
-const KIND: &[u8] = b"proc";
-#[cfg(target_os = "linux")]
-const KIND_NUMBER: u64 = 0x9fa0;
+/// What Linux calls the file system of processes in its list of mounts.
+const PROCESSES_NAME: &[u8] = b"proc";
+/// The number of that file system.
+pub(super) const PROCESSES: u64 = 0x9fa0;
+/// That of what most containers have: a folder of an image, below one with what was written since.
+pub(super) const OVERLAY: u64 = 0x794c_7630;
 
 /// The folders at which processes are shown now, as far as this process sees them.
 ///
@@ -28,7 +31,7 @@ fn points_of(list: &[u8]) -> Vec<PathBuf> {
         let mut fields = line.split(|byte| *byte == b' ');
         let point = fields.nth(4)?;
         let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-        (kind == KIND).then(|| PathBuf::from(OsString::from_vec(unescaped(point))))
+        (kind == PROCESSES_NAME).then(|| PathBuf::from(OsString::from_vec(unescaped(point))))
     };
     list.split(|byte| *byte == b'\n').filter_map(point).collect()
 }
@@ -55,14 +58,14 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     found
 }
 
-/// Whether a folder is one of those, or in one.
+/// Whether a folder is on a file system of this number, as Linux has them; others number theirs otherwise, or not.
 #[cfg(target_os = "linux")]
-pub(super) fn shows_processes(folder: &File) -> io::Result<bool> {
-    Ok(u64::try_from(rustix::fs::fstatfs(folder)?.f_type).is_ok_and(|kind| kind == KIND_NUMBER))
+pub(super) fn is_on(folder: &File, kind: u64) -> io::Result<bool> {
+    Ok(u64::try_from(rustix::fs::fstatfs(folder)?.f_type).is_ok_and(|found| found == kind))
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn shows_processes(_folder: &File) -> io::Result<bool> {
+pub(super) fn is_on(_folder: &File, _kind: u64) -> io::Result<bool> {
     Ok(false)
 }
 
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_folder_of_processes_is_known_as_such() {
-        let shows = |path: &str| shows_processes(&File::open(path).unwrap()).unwrap();
+        let shows = |path: &str| is_on(&File::open(path).unwrap(), PROCESSES).unwrap();
         assert!(shows("/proc") && shows("/proc/self") && !shows("/usr"));
     }
 }

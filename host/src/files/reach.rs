@@ -221,7 +221,7 @@ fn opened(dir: &DirGrant) -> Result<(Granted, OpenFolder), Conflict> {
     let of_end = end.and_then(|file| Ok((FolderId::of(&file)?, file)));
     let (id, file) =
         of_end.map_err(|error| Conflict::Unusable { dir: dir.host.clone(), error: error.to_string() })?;
-    if mounts::shows_processes(&file).unwrap_or(true) {
+    if mounts::is_on(&file, mounts::PROCESSES).unwrap_or(true) {
         let (dir, file) = (dir.host.clone(), dir.host.clone());
         return Err(Conflict::HostFile { dir, file, what: HostFile::Processes });
     }

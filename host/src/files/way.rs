@@ -12,6 +12,8 @@ use std::time::SystemTime;
 use rustix::fs::{Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
+use super::mounts;
+
 /// The most symbolic links on a way: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
@@ -33,7 +35,7 @@ pub(super) struct FolderId {
 impl FolderId {
     pub(super) fn of(folder: &File) -> io::Result<Self> {
         let metadata = folder.metadata()?;
-        let made = if is_of_overlay(folder)? { None } else { metadata.created().ok() };
+        let made = if mounts::is_on(folder, mounts::OVERLAY)? { None } else { metadata.created().ok() };
         Ok(Self { device: metadata.dev(), inode: metadata.ino(), made })
     }
 
@@ -98,18 +100,6 @@ impl Way {
         }
         Ok(here)
     }
-}
-
-/// As most containers have: a folder of an image, below one with what was written since.
-#[cfg(target_os = "linux")]
-fn is_of_overlay(folder: &File) -> io::Result<bool> {
-    const OVERLAY: u64 = 0x794c_7630;
-    Ok(u64::try_from(rustix::fs::fstatfs(folder)?.f_type).is_ok_and(|kind| kind == OVERLAY))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_of_overlay(_folder: &File) -> io::Result<bool> {
-    Ok(false)
 }
 
 fn prepend(names: &mut VecDeque<OsString>, path: &Path) {

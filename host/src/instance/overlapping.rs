@@ -4,8 +4,6 @@
 //! computes, neither is looked at; the supervisor outside still is. A trap in one call ends all calls of the
 //! life: wasmtime lets none go on.
 
-use std::sync::Arc;
-
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -68,12 +66,9 @@ async fn work(
     birth: Birth,
     context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
-    let description = match household.described.get() {
-        Some(description) => Arc::clone(description),
-        None => match household.describe(&actor.call_describe(accessor).await?) {
-            Ok(description) => description,
-            Err(exit) => return Ok(exit),
-        },
+    let description = match household.description(actor.call_describe(accessor)).await? {
+        Ok(description) => description,
+        Err(exit) => return Ok(exit),
     };
     if let Err(error) = actor.call_start(accessor, birth_out(birth.clone())).await? {
         let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));

@@ -2,8 +2,6 @@
 //!
 //! The futures of calls are never dropped half-way but with the whole store: a dropped call poisons it.
 
-use std::sync::Arc;
-
 use wasmtime::Store;
 
 use super::bindings::serial::exports::pulsing::actor::actor::Guest as Exports;
@@ -58,12 +56,9 @@ async fn work(
     let instance: Serial = pre.instantiate_async(&mut *store).await?;
     let actor = instance.pulsing_actor_actor();
     let max_bytes = context.limits().message_max_bytes();
-    let description = match household.described.get() {
-        Some(description) => Arc::clone(description),
-        None => match household.describe(&actor.call_describe(&mut *store).await?) {
-            Ok(description) => description,
-            Err(exit) => return Ok(exit),
-        },
+    let description = match household.description(actor.call_describe(&mut *store)).await? {
+        Ok(description) => description,
+        Err(exit) => return Ok(exit),
     };
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
         return Ok(ExitReason::start_failed(&error_in(error, max_bytes.min(TEXT_MAX_BYTES))));

@@ -49,15 +49,22 @@ pub(super) struct Household {
 }
 
 impl Household {
-    /// Reads what the component says of itself, and keeps it for all lives to come.
+    /// What the component says of itself: what it says when it is asked by `ask`, which is kept for all lives to come.
     ///
     /// # Errors
     ///
-    /// Where it is no description, why: an end of the life that said so.
-    pub(super) fn describe(&self, text: &str) -> Result<Arc<Description>, ExitReason> {
-        let description =
-            Description::parse(text).map_err(|error| ExitReason::not_made(&error.to_string()))?;
-        Ok(Arc::clone(self.described.get_or_init(|| Arc::new(description))))
+    /// That of `ask`; within, where it is no description, why: an end of the life that said so.
+    pub(super) async fn description(
+        &self,
+        ask: impl Future<Output = wasmtime::Result<String>>,
+    ) -> wasmtime::Result<Result<Arc<Description>, ExitReason>> {
+        if let Some(description) = self.described.get() {
+            return Ok(Ok(Arc::clone(description)));
+        }
+        let description = Description::parse(&ask.await?);
+        Ok(description
+            .map(|description| Arc::clone(self.described.get_or_init(|| Arc::new(description))))
+            .map_err(|error| ExitReason::not_made(&error.to_string())))
     }
 }
 

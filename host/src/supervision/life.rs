@@ -17,6 +17,7 @@ use crate::execution::Placement;
 use crate::exit::{ExitReason, OperatorText, Overdue};
 use crate::journal::Entry;
 use crate::lifecycle::{Event, Signal, State};
+use crate::text::of_panic;
 
 /// One life, while it runs.
 pub(super) struct Life<'a> {
@@ -205,7 +206,5 @@ async fn sleep_until(due: Option<Instant>) {
 
 /// Names a panic of the host's own code.
 fn host_fault(panic: &(dyn std::any::Any + Send)) -> ExitReason {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    ExitReason::HostFault { words: OperatorText::new(text.unwrap_or("a panic without a text")) }
+    ExitReason::HostFault { words: OperatorText::new(of_panic(panic).unwrap_or("a panic without a text")) }
 }

@@ -15,6 +15,7 @@ use wasmtime::{Engine, OutOfMemory};
 use super::reply::{self, Compiled};
 use crate::engine::bounds::COMPONENT_MAX_BYTES;
 use crate::engine::config;
+use crate::text::of_panic;
 use crate::wire::Lane;
 
 /// How much less of the processor it gets than the host's own threads, of 19 at most: the host serves while it compiles.
@@ -39,9 +40,7 @@ pub(crate) fn serve(lane: Lane, memory_max_bytes: u64, cpu_seconds_max: u64) -> 
     let component = read_component(io::stdin().lock())?;
     let compiled = catch_unwind(AssertUnwindSafe(|| compile(lane, &component)));
     let compiled = compiled.unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-        Compiled::Failed(words.unwrap_or("it panicked").to_owned())
+        Compiled::Failed(of_panic(panic.as_ref()).unwrap_or("it panicked").to_owned())
     });
     let (head, body) = reply::parts(&compiled);
     let mut stdout = io::stdout().lock();
