@@ -203,6 +203,24 @@ impl Mailbox {
         self.queue.pop()
     }
 
+    /// Takes the oldest message out if it is that of `call`: another may have gone out, or been given up, since somebody
+    /// [looked ahead](Self::look_ahead).
+    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
+    pub(crate) fn pop_if(&self, call: CallId) -> Option<Envelope> {
+        self.queue.pop_if(|envelope| envelope.call == call)
+    }
+
+    /// Looks at the messages that wait, the oldest first, and takes none: at most at `max` of them, and at no other once
+    /// `look` finds nothing in one.
+    ///
+    /// # Blocking
+    ///
+    /// Senders wait meanwhile: `look` must be short, and must not come back here.
+    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
+    pub(crate) fn look_ahead<T>(&self, max: usize, mut look: impl FnMut(&Envelope) -> Option<T>) -> Vec<T> {
+        self.queue.look_ahead(max, |envelope| look(envelope))
+    }
+
     /// Whether no message waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -238,6 +256,12 @@ impl Mailbox {
     /// The answers that are kept by idempotency key.
     pub(crate) fn replies(&self) -> &ReplyCache {
         &self.replies
+    }
+
+    /// Whether any message may be in quarantine: where none is, no message needs a look.
+    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
+    pub(crate) fn has_quarantine(&self) -> bool {
+        !self.quarantine().is_empty()
     }
 
     /// Why a message is in quarantine, if it is: in the host's words, for its sender.
@@ -331,4 +355,57 @@ impl Mailbox {
 /// is not taken for one of this actor's. Below 2^52, since some guests count to 2^53 alone.
 fn first_call() -> u64 {
     rand::random_range(1..1 << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Payload;
+
+    fn mailbox() -> Mailbox {
+        let id = "a".parse().unwrap();
+        let (limits, restart) =
+            (Limits::default(), RestartSettings { quarantine_after: 1, ..Default::default() });
+        Mailbox::new(id, &limits, &restart, Arc::default(), Arc::default())
+    }
+
+    /// Puts tells with these arguments in, and returns their calls.
+    fn send<const N: usize>(mailbox: &Mailbox, args: [&'static str; N]) -> [CallId; N] {
+        args.map(|args| {
+            let message = Arc::new(Message::new("m", Payload::json(args)));
+            let envelope = mailbox.tell(Arc::clone(&message), mailbox.keep(&message).unwrap(), None);
+            let call = envelope.call;
+            assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
+            call
+        })
+    }
+
+    #[test]
+    fn what_was_looked_ahead_at_is_taken_by_its_call_unless_another_is_the_oldest() {
+        let mailbox = mailbox();
+        let [first, second, third] = send(&mailbox, ["1", "2", "3"]);
+        let seen = mailbox.look_ahead(2, |envelope| Some(envelope.call));
+        assert_eq!(seen, [first, second]);
+        assert!(mailbox.pop_if(second).is_none(), "another is the oldest");
+        assert_eq!(mailbox.pop_if(first).map(|envelope| envelope.call), Some(first));
+        assert!(mailbox.pop_if(first).is_none(), "it is out");
+        assert_eq!(mailbox.take_where(|envelope| envelope.call == second).len(), 1);
+        assert!(mailbox.pop_if(second).is_none(), "it was refused since");
+        assert_eq!(mailbox.pop_if(third).map(|envelope| envelope.call), Some(third));
+        assert!(mailbox.pop_if(third).is_none() && mailbox.is_empty());
+    }
+
+    #[test]
+    fn there_is_a_quarantine_from_a_blamed_message_until_it_is_forgiven() {
+        let mailbox = mailbox();
+        let message = Arc::new(Message::new("m", Payload::none()));
+        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message).is_none());
+        mailbox.blame(&message, None, &ExitReason::Killed);
+        assert!(mailbox.has_quarantine() && mailbox.quarantined(&message).is_some());
+        mailbox.forgive_all();
+        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message).is_none());
+        mailbox.blame(&message, None, &ExitReason::Killed);
+        assert!(mailbox.requeue_dead_letter().is_ok_and(|requeued| requeued));
+        assert!(!mailbox.has_quarantine(), "who tells it again lets it out");
+    }
 }

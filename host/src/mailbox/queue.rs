@@ -130,9 +130,14 @@ impl<T> Queue<T> {
 
     /// Takes the oldest message. Whoever has waited longest for room has it.
     pub(crate) fn pop(&self) -> Option<T> {
+        self.pop_if(|_oldest| true)
+    }
+
+    /// Takes the oldest message if it is `wanted`, as [`Self::pop`] does.
+    pub(crate) fn pop_if(&self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
         let (message, sender) = {
             let mut state = self.lock();
-            let message = state.messages.pop_front()?;
+            let message = state.messages.pop_front_if(|oldest| wanted(oldest))?;
             // The place goes to whoever has waited longest, in the same step: nobody who comes now can take it.
             let sender = state.line.pop_front().map(|waiting| {
                 state.messages.push_back(waiting.message);
@@ -145,6 +150,12 @@ impl<T> Queue<T> {
             drop(sender.send(Ok(())));
         }
         Some(message)
+    }
+
+    /// Looks at the messages, the oldest first, and takes none: at most at `max` of them, and at no other once `look`
+    /// finds nothing in one. Nobody sends or takes meanwhile, and those in line for room are not looked at.
+    pub(crate) fn look_ahead<R>(&self, max: usize, look: impl FnMut(&T) -> Option<R>) -> Vec<R> {
+        self.lock().messages.iter().map_while(look).take(max).collect()
     }
 
     /// Takes all messages for which `wanted` is true, from whatever place.
@@ -353,6 +364,34 @@ mod tests {
         assert_eq!(queue.pop(), Some(10));
         assert!(matches!(second.await, Ok(Sent::Queued { .. })));
         assert_eq!(queue.pop(), Some(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_message_is_taken_only_if_it_is_wanted_and_its_place_is_the_first_waiter_s() {
+        let queue = filled(2, Overflow::Wait);
+        let mut waiting = Box::pin(Queue::send(&queue, 10).done());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!(queue.pop_if(|oldest| *oldest == 1), None);
+        assert!(waiting.as_mut().now_or_never().is_none(), "nothing was taken");
+        assert_eq!(queue.pop_if(|oldest| *oldest == 0), Some(0));
+        assert_eq!(queue.try_send(11), Err(SendError::Full(11)), "the place is the first waiter's");
+        assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
+        assert_eq!((queue.pop(), queue.pop(), queue.pop_if(|_| true)), (Some(1), Some(10), None));
+    }
+
+    #[test]
+    fn a_look_ahead_takes_nothing_and_ends_at_its_bound_or_where_nothing_is_found() {
+        let queue = filled(4, Overflow::Wait);
+        let mut looked_at = Vec::new();
+        let found = queue.look_ahead(2, |n| {
+            looked_at.push(*n);
+            Some(n * 10)
+        });
+        assert_eq!((found, looked_at), (vec![0, 10], vec![0, 1]));
+        assert_eq!(queue.look_ahead(9, |n| (*n < 3).then_some(*n)), [0, 1, 2]);
+        assert!(queue.look_ahead(9, |n| (*n > 0).then_some(*n)).is_empty());
+        assert!(queue.look_ahead(0, |n| Some(*n)).is_empty());
+        assert_eq!(queue.len(), 4);
     }
 
     #[tokio::test(start_paused = true)]
