@@ -44,7 +44,7 @@ const REASON_MAX_CHARS: usize = 500;
 /// What waits for one actor.
 pub(crate) struct Mailbox {
     id: ActorId,
-    queue: Arc<Queue<Envelope>>,
+    queue: Arc<Queue<Box<Envelope>>>,
     overflow: Overflow,
     message_max: ByteSize,
     /// For messages that wait or are in flight.
@@ -60,7 +60,7 @@ pub(crate) struct Mailbox {
 /// Why a message is not in the mailbox.
 pub(crate) enum NotSent {
     /// The mailbox is full, and the sender may wait: by [`Mailbox::send`].
-    MayWait(Envelope),
+    MayWait(Box<Envelope>),
     /// It is full.
     Full(RuntimeError),
     /// It takes no messages: the actor has ended or is about to.
@@ -129,16 +129,16 @@ impl Mailbox {
         caller: Option<ActorId>,
         context: CallContext,
         first_try: Option<FirstTry>,
-    ) -> (Envelope, oneshot::Receiver<Outcome>) {
+    ) -> (Box<Envelope>, oneshot::Receiver<Outcome>) {
         let (unsettled, outcome) = Unsettled::ask(message, caller, held, first_try);
         let CallContext { deadline, path, .. } = context;
-        (Envelope { call: self.next_call(), unsettled, deadline, path }, outcome)
+        (Box::new(Envelope { call: self.next_call(), unsettled, deadline, path }), outcome)
     }
 
     /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
-    pub(crate) fn tell(&self, message: Arc<Message>, held: Held, caller: Option<ActorId>) -> Envelope {
+    pub(crate) fn tell(&self, message: Arc<Message>, held: Held, caller: Option<ActorId>) -> Box<Envelope> {
         let unsettled = Unsettled::tell(message, caller, held);
-        Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() }
+        Box::new(Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() })
     }
 
     /// Puts an envelope in, without waiting. Returns whether it waits alone there.
@@ -146,7 +146,7 @@ impl Mailbox {
     /// # Errors
     ///
     /// [`NotSent`]; the overflow policy decides whether the sender may wait, unless it wants not to.
-    pub(crate) fn try_send(&self, envelope: Envelope, when_full: WhenFull) -> Result<bool, NotSent> {
+    pub(crate) fn try_send(&self, envelope: Box<Envelope>, when_full: WhenFull) -> Result<bool, NotSent> {
         match self.queue.try_send(envelope) {
             Err(SendError::Full(envelope))
                 if self.overflow == Overflow::Wait && when_full == WhenFull::AsConfigured =>
@@ -169,7 +169,7 @@ impl Mailbox {
     /// Dropping what is returned gives up a place in line. An envelope that has got room by then stays sent.
     pub(crate) fn send(
         self: &Arc<Self>,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
     ) -> Result<Option<impl Future<Output = Result<(), NotSent>> + Send + use<>>, NotSent> {
         match Queue::send(Arc::clone(&self.queue), envelope) {
             Sending::Done(sent) => self.sent(sent).map(|_is_alone| None),
@@ -181,12 +181,12 @@ impl Mailbox {
     }
 
     /// Gives a message up that might have waited for room.
-    pub(crate) fn give_up(&self, envelope: Envelope) -> RuntimeError {
+    pub(crate) fn give_up(&self, envelope: Box<Envelope>) -> RuntimeError {
         drop(envelope);
         self.full_error()
     }
 
-    fn sent(&self, sent: Result<Sent<Envelope>, SendError<Envelope>>) -> Result<bool, NotSent> {
+    fn sent(&self, sent: Result<Sent<Box<Envelope>>, SendError<Box<Envelope>>>) -> Result<bool, NotSent> {
         match sent {
             Ok(Sent::Queued { alone }) => Ok(alone),
             Ok(Sent::Displaced(other) | Sent::Dropped(other)) => {
@@ -199,14 +199,14 @@ impl Mailbox {
     }
 
     /// Takes the oldest message out.
-    pub(crate) fn pop(&self) -> Option<Envelope> {
+    pub(crate) fn pop(&self) -> Option<Box<Envelope>> {
         self.queue.pop()
     }
 
     /// Takes the oldest message out if it is that of `call`: another may have gone out, or been given up, since somebody
     /// [looked ahead](Self::look_ahead).
     #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
-    pub(crate) fn pop_if(&self, call: CallId) -> Option<Envelope> {
+    pub(crate) fn pop_if(&self, call: CallId) -> Option<Box<Envelope>> {
         self.queue.pop_if(|envelope| envelope.call == call)
     }
 
@@ -249,8 +249,11 @@ impl Mailbox {
     }
 
     /// Takes the messages out for which `wanted` is true, from whatever place.
-    pub(crate) fn take_where(&self, wanted: impl FnMut(&Envelope) -> bool) -> Vec<Envelope> {
-        self.queue.take_all(wanted)
+    pub(crate) fn take_where(
+        &self,
+        mut wanted: impl FnMut(&Envelope) -> bool,
+    ) -> impl Iterator<Item = Box<Envelope>> {
+        self.queue.take_all(|envelope| wanted(envelope)).into_iter()
     }
 
     /// The answers that are kept by idempotency key.
@@ -389,7 +392,7 @@ mod tests {
         assert!(mailbox.pop_if(second).is_none(), "another is the oldest");
         assert_eq!(mailbox.pop_if(first).map(|envelope| envelope.call), Some(first));
         assert!(mailbox.pop_if(first).is_none(), "it is out");
-        assert_eq!(mailbox.take_where(|envelope| envelope.call == second).len(), 1);
+        assert_eq!(mailbox.take_where(|envelope| envelope.call == second).count(), 1);
         assert!(mailbox.pop_if(second).is_none(), "it was refused since");
         assert_eq!(mailbox.pop_if(third).map(|envelope| envelope.call), Some(third));
         assert!(mailbox.pop_if(third).is_none() && mailbox.is_empty());

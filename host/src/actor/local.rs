@@ -144,7 +144,7 @@ impl LocalPort {
     /// Puts an ask into the mailbox, and sees whether it is answered at once.
     pub(super) fn send(
         self: Arc<Self>,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         outcome: oneshot::Receiver<Outcome>,
         when_full: WhenFull,
     ) -> Result<Call, CallError> {
@@ -178,7 +178,7 @@ impl LocalPort {
     /// Puts an ask into the line before a mailbox that is full, and waits for the answer.
     fn send_with_room(
         self: Arc<Self>,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         outcome: oneshot::Receiver<Outcome>,
     ) -> Result<Call, CallError> {
         let (call, path) = (envelope.call, envelope.path.clone());

@@ -103,7 +103,7 @@ impl Dispatch {
             self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
             return Next::Later;
         }
-        self.begin(&mut in_flight, envelope).map_or(Next::Later, Next::Work)
+        self.begin(&mut in_flight, *envelope).map_or(Next::Later, Next::Work)
     }
 
     /// Begins a message, unless nobody waits for it any more.

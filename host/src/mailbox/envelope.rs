@@ -11,7 +11,8 @@ use crate::id::{ActorId, CallId};
 use crate::wait_graph::CallPath;
 use crate::wire::Message;
 
-/// One message on its way to a handler.
+/// One message on its way to a handler. Kept in a box from its beginning: it goes through some ten hands until its handler
+/// begins, and each would move it.
 pub(crate) struct Envelope {
     pub(crate) call: CallId,
     pub(crate) unsettled: Unsettled,
@@ -28,7 +29,7 @@ pub(crate) struct Unsettled {
     /// The actor that sent it.
     caller: Option<ActorId>,
     reply: ReplyTo,
-    /// In a box: few messages have one, and an envelope is moved often.
+    /// In a box: few messages have one.
     first_try: Option<Box<FirstTry>>,
     /// What it takes of the actor's budget.
     _held: Held,
