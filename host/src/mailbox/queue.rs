@@ -4,11 +4,23 @@
 //! waits, is refused, or displaces a message, as [`Overflow`] says. Closing and opening it again keeps the
 //! capacity; what was in it when it closed stays for [`Queue::pop`]. Generic over the message: nothing here knows what
 //! one is.
+//!
+//! How many messages wait is also kept outside the lock, so that a reader that finds none takes no lock:
+//!
+//! | a sender | the reader | without it |
+//! |---|---|---|
+//! | stores `waiting`, then wakes | registers its waker, then loads `waiting` | the reader sees no message, and nobody wakes it |
+//!
+//! To wake and to register are each a read-modify-write of the one state of an `AtomicWaker`, that releases or acquires. Is
+//! the sender's first, the reader acquires what the sender stored before it. Is the reader's first, the sender finds its
+//! waker. Whoever looks without having registered may see what was true a moment ago, as it would on having let go of the
+//! lock.
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -19,6 +31,8 @@ use crate::limits::Overflow;
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
+    /// How many messages `state` has. Stored under its lock.
+    waiting: AtomicUsize,
     capacity: NonZeroUsize,
     overflow: Overflow,
 }
@@ -77,6 +91,7 @@ impl<T> Queue<T> {
                 next_ticket: 0,
                 open: true,
             }),
+            waiting: AtomicUsize::new(0),
             capacity,
             overflow,
         }
@@ -135,6 +150,9 @@ impl<T> Queue<T> {
 
     /// Takes the oldest message if it is `wanted`, as [`Self::pop`] does.
     pub(crate) fn pop_if(&self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        if self.is_empty() {
+            return None;
+        }
         let (message, sender) = {
             let mut state = self.lock();
             let message = state.messages.pop_front_if(|oldest| wanted(oldest))?;
@@ -143,6 +161,7 @@ impl<T> Queue<T> {
                 state.messages.push_back(waiting.message);
                 waiting.sender
             });
+            self.note_waiting(&state);
             (message, sender)
         };
         if let Some(sender) = sender {
@@ -179,6 +198,7 @@ impl<T> Queue<T> {
             state.messages.push_back(waiting.message);
             admitted.push(waiting.sender);
         }
+        self.note_waiting(&state);
         drop(state);
         for sender in admitted {
             // It may have given up just now.
@@ -205,12 +225,16 @@ impl<T> Queue<T> {
         self.lock().open = true;
     }
 
-    /// How many messages wait.
+    /// How many messages wait. Takes no lock.
+    ///
+    /// # Ordering
+    ///
+    /// A reader that is to be woken registers its waker before it looks.
     pub(crate) fn len(&self) -> usize {
-        self.lock().messages.len()
+        self.waiting.load(Ordering::Acquire)
     }
 
-    /// Whether no message waits.
+    /// Whether no message waits. As [`Self::len`].
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -223,6 +247,7 @@ impl<T> Queue<T> {
         if state.messages.len() < self.capacity.get() {
             let alone = state.messages.is_empty();
             state.messages.push_back(message);
+            self.note_waiting(state);
             return Ok(Sent::Queued { alone });
         }
         match self.overflow {
@@ -236,6 +261,11 @@ impl<T> Queue<T> {
                 None => Err(SendError::Full(message)),
             },
         }
+    }
+
+    /// Says outside the lock how many messages wait.
+    fn note_waiting(&self, state: &State<T>) {
+        self.waiting.store(state.messages.len(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -313,9 +343,13 @@ impl<Q: Borrow<Queue<T>>, T> Drop for Place<Q, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
+    use std::task::Poll;
+    use std::time::Duration;
 
     use futures::FutureExt;
+    use futures::task::AtomicWaker;
 
     use super::*;
 
@@ -336,6 +370,57 @@ mod tests {
         let queue = filled(4, Overflow::Wait);
         assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn how_many_wait_is_known_after_every_step() {
+        let queue = filled(2, Overflow::DropOldest);
+        assert_eq!((queue.len(), queue.is_empty()), (2, false));
+        assert_eq!(queue.try_send(9), Ok(Sent::Displaced(0)));
+        assert_eq!(queue.pop_if(|oldest| *oldest == 9), None);
+        assert_eq!(queue.len(), 2);
+        assert_eq!((queue.pop(), queue.len()), (Some(1), 1));
+        queue.close();
+        assert_eq!(queue.len(), 1, "what is queued stays");
+        assert_eq!((queue.take_all(|_| true), queue.len()), (vec![9], 0));
+        assert!(queue.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_taken_from_a_full_mailbox_leaves_as_many_where_somebody_waits_in_line() {
+        let queue = filled(2, Overflow::Wait);
+        let mut waiting = Box::pin(Queue::send(&queue, 10).done());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert_eq!((queue.pop(), queue.len()), (Some(0), 2));
+        assert_eq!((queue.take_all(|n| *n == 1), queue.len()), (vec![1], 1));
+        assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+    async fn a_reader_that_registers_before_it_looks_misses_no_message() {
+        const EACH: u32 = 20_000;
+        let (queue, waker) = (Arc::new(queue(4, Overflow::Wait)), Arc::new(AtomicWaker::new()));
+        for _ in 0..2 {
+            let (queue, waker) = (Arc::clone(&queue), Arc::clone(&waker));
+            tokio::spawn(async move {
+                for n in 0..EACH {
+                    assert!(matches!(Queue::send(&*queue, n).done().await, Ok(Sent::Queued { .. })));
+                    waker.wake();
+                }
+            });
+        }
+        let next = || {
+            poll_fn(|context| {
+                waker.register(context.waker());
+                queue.pop().map_or(Poll::Pending, Poll::Ready)
+            })
+        };
+        let all = async {
+            for _ in 0..2 * EACH {
+                next().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("a message was missed");
     }
 
     #[test]
