@@ -12,8 +12,8 @@ mod quarantine;
 mod queue;
 mod reply_cache;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -24,7 +24,7 @@ pub use self::dead_letters::DeadLetter;
 use self::dead_letters::DeadLetters;
 pub(crate) use self::envelope::{Envelope, ReplyTo, Unsettled};
 pub(crate) use self::fate::{Fate, cut_off_error};
-use self::quarantine::Quarantine;
+use self::quarantine::{Quarantine, SharedQuarantine};
 use self::queue::{Queue, SendError, Sending, Sent};
 pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
 use crate::budget::{Budget, Held};
@@ -51,7 +51,7 @@ pub(crate) struct Mailbox {
     kept: Budget,
     dead_letters: DeadLetters,
     replies: ReplyCache,
-    quarantine: Mutex<Quarantine>,
+    quarantine: SharedQuarantine,
     counters: Arc<Counters>,
     journal: Arc<Journal>,
     next_call: AtomicU64,
@@ -84,7 +84,7 @@ impl Mailbox {
             kept: Budget::new(limits.kept_max_bytes()),
             dead_letters: DeadLetters::new(limits.dead_letters),
             replies: ReplyCache::new(limits),
-            quarantine: Mutex::new(Quarantine::new(restart.quarantine_after, restart.window)),
+            quarantine: SharedQuarantine::new(Quarantine::new(restart.quarantine_after, restart.window)),
             counters,
             journal,
             next_call: AtomicU64::new(first_call()),
@@ -261,31 +261,28 @@ impl Mailbox {
         &self.replies
     }
 
-    /// Whether any message may be in quarantine: where none is, no message needs a look.
-    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
+    /// Whether any message may be in quarantine: where none is, no message needs a look. Takes no lock.
     pub(crate) fn has_quarantine(&self) -> bool {
-        !self.quarantine().is_empty()
+        self.quarantine.is_in_use()
     }
 
     /// Why a message is in quarantine, if it is: in the host's words, for its sender.
     pub(crate) fn quarantined(&self, message: &Message) -> Option<String> {
-        let mut quarantine = self.quarantine();
-        if quarantine.is_empty() {
+        if !self.has_quarantine() {
             return None;
         }
-        let kept_out = quarantine.kept_out(message, Instant::now().into_std())?;
-        Some(kept_out.reason(message))
+        let now = Instant::now().into_std();
+        self.quarantine.with(|quarantine| Some(quarantine.kept_out(message, now)?.reason(message)))
     }
 
     /// Notes that a message ended a life, and keeps it in the dead letters where it is in quarantine from now on.
     pub(crate) fn blame(&self, message: &Arc<Message>, caller: Option<&ActorId>, exit: &ExitReason) {
         let now = Instant::now().into_std();
-        let reason = {
-            let mut quarantine = self.quarantine();
+        let reason = self.quarantine.with(|quarantine| {
             quarantine.note(message, exit, now);
             let kept_out = quarantine.kept_out(message, now);
             kept_out.map(|kept_out| kept_out.reason_with(message, &exit.report()))
-        };
+        });
         if let Some(reason) = reason {
             self.bury(message, caller, reason);
         }
@@ -293,7 +290,7 @@ impl Mailbox {
 
     /// Lets every message out of quarantine.
     pub(crate) fn forgive_all(&self) {
-        self.quarantine().release_all();
+        self.quarantine.with(Quarantine::release_all);
     }
 
     /// The last messages that came to nothing, oldest first.
@@ -308,7 +305,7 @@ impl Mailbox {
     /// Where there is no room for it: then it stays a dead letter.
     pub(crate) fn requeue_dead_letter(&self) -> Result<bool, NotSent> {
         let Some(letter) = self.dead_letters.take_oldest() else { return Ok(false) };
-        self.quarantine().release(&letter.message);
+        self.quarantine.with(|quarantine| quarantine.release(&letter.message));
         let message = Arc::clone(&letter.message);
         let kept = self.keep(&message).map_err(NotSent::Full);
         let sent = kept.and_then(|held| {
@@ -347,10 +344,6 @@ impl Mailbox {
 
     fn next_call(&self) -> CallId {
         CallId(self.next_call.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
-        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Messages that end lives, so that one of them does not take the actor's restarts with it.
 //!
-//! Pure: time is an argument. One for each actor; it outlives the actor's lives. A message that has ended as many
+//! [`Quarantine`] is pure: time is an argument. [`SharedQuarantine`] shares it. One for each actor; it outlives the actor's lives. A message that has ended as many
 //! lives within the window as the actor's limits say is kept out, until the window has passed since the last. What
 //! counts as the same message is the [`Fingerprint`]'s to say. Bounded: it keeps the newest `KEPT_MAX`.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
@@ -27,6 +29,38 @@ pub(super) struct Quarantine {
     offenders: VecDeque<Offender>,
     /// Secret, so that nobody finds a message that passes for another.
     hasher: RandomState,
+}
+
+/// A quarantine among those who blame messages, who look for them and who let them out.
+#[derive(Debug)]
+pub(super) struct SharedQuarantine {
+    quarantine: Mutex<Quarantine>,
+    /// Whether the quarantine keeps anything in mind. Stored under its lock.
+    is_in_use: AtomicBool,
+}
+
+impl SharedQuarantine {
+    pub(super) fn new(quarantine: Quarantine) -> Self {
+        Self { is_in_use: AtomicBool::new(!quarantine.is_empty()), quarantine: Mutex::new(quarantine) }
+    }
+
+    /// Whether anything is kept in mind. Takes no lock.
+    ///
+    /// # Ordering
+    ///
+    /// A message is blamed between two lives, so that the next one sees it. Whoever sees too late that a message was let
+    /// out takes the lock, and then sees it.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.is_in_use.load(Ordering::Acquire)
+    }
+
+    /// Looks into the quarantine, or changes it.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&mut Quarantine) -> R) -> R {
+        let mut quarantine = self.quarantine.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = look(&mut quarantine);
+        self.is_in_use.store(!quarantine.is_empty(), Ordering::Release);
+        seen
+    }
 }
 
 /// A message that ended lives.
@@ -163,6 +197,20 @@ mod tests {
         assert!(quarantine.kept_out(&message(1), now).is_none());
         quarantine.release_all();
         assert!(quarantine.is_empty());
+    }
+
+    #[test]
+    fn whether_a_shared_quarantine_is_in_use_is_known_after_every_change() {
+        let now = Instant::now();
+        let shared = SharedQuarantine::new(Quarantine::new(2, WINDOW));
+        assert!(!shared.is_in_use());
+        shared.with(|quarantine| quarantine.note(&message(1), &ExitReason::Killed, now));
+        assert!(shared.is_in_use(), "also before it is kept out");
+        assert!(shared.with(|quarantine| quarantine.kept_out(&message(1), now + WINDOW).is_none()));
+        assert!(!shared.is_in_use(), "it is forgotten");
+        shared.with(|quarantine| quarantine.note(&message(1), &ExitReason::Killed, now));
+        shared.with(Quarantine::release_all);
+        assert!(!shared.is_in_use());
     }
 
     #[test]
