@@ -100,7 +100,7 @@ impl Spawn {
             execution,
             dispatch,
         });
-        (Arc::new(LocalPort::new(rooms, lane, limits, callers, counters)), supervisor.run())
+        (LocalPort::new(rooms, lane, limits, callers, counters), supervisor.run())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The port of an actor that runs in this process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,6 +22,7 @@ use crate::wire::{CallError, Lane, Message, RuntimeError};
 
 /// The way to one actor of this process.
 pub(crate) struct LocalPort {
+    this: Weak<Self>,
     profile: Profile,
     lane: Lane,
     callers: Callers,
@@ -38,10 +39,18 @@ impl LocalPort {
         limits: Arc<Limits>,
         callers: Callers,
         counters: Arc<Counters>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let Rooms { mailbox, lifecycle, dispatch, .. } = rooms;
         let profile = Profile::new(lifecycle.id().clone(), limits);
-        Self { profile, lane, callers, counters, mailbox, lifecycle, dispatch }
+        Arc::new_cyclic(|this| {
+            let this = Weak::clone(this);
+            Self { this, profile, lane, callers, counters, mailbox, lifecycle, dispatch }
+        })
+    }
+
+    /// A share of it, for what goes on after a call has returned.
+    fn shared(&self) -> Arc<Self> {
+        self.this.upgrade().expect("whoever calls a port holds it")
     }
 
     /// Which actor it is.
@@ -64,11 +73,11 @@ impl Port for LocalPort {
         admit(self.id(), &self.callers, caller)
     }
 
-    fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
+    fn call(&self, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
         self.begin_call(caller, message, context).unwrap_or_else(|error| Call::Ended(Err(error)))
     }
 
-    fn tell(self: Arc<Self>, caller: &Caller, message: Message, context: CallContext) -> Told {
+    fn tell(&self, caller: &Caller, message: Message, context: CallContext) -> Told {
         match self.begin_tell(caller, message, &context) {
             Ok(told) => told,
             Err(error) => Told::Ended(Err(error)),
@@ -123,7 +132,7 @@ pub(super) fn sender(caller: &Caller) -> Option<ActorId> {
 
 impl LocalPort {
     fn begin_call(
-        self: Arc<Self>,
+        &self,
         caller: &Caller,
         message: Arc<Message>,
         context: CallContext,
@@ -132,7 +141,7 @@ impl LocalPort {
         self.mailbox.check_size(&message)?;
         let held = self.mailbox.keep(&message)?;
         if self.mailbox.replies().keeps(&message) {
-            return self.call_once(sender(caller), message, context, held);
+            return self.shared().call_once(sender(caller), message, context, held);
         }
         self.check_restarting(context.when_restarting)?;
         self.dispatch.check_deadlock(&context.path)?;
@@ -143,9 +152,9 @@ impl LocalPort {
 
     /// Puts an ask into the mailbox, and sees whether it is answered at once.
     pub(super) fn send(
-        self: Arc<Self>,
+        &self,
         envelope: Box<Envelope>,
-        outcome: oneshot::Receiver<Outcome>,
+        mut outcome: oneshot::Receiver<Outcome>,
         when_full: WhenFull,
     ) -> Result<Call, CallError> {
         let (call, path) = (envelope.call, envelope.path.clone());
@@ -156,9 +165,10 @@ impl LocalPort {
         }
         let is_alone = sent.map_err(|not_sent| self.not_sent(not_sent))?;
         // From here on the message is in the mailbox: whoever drops the call has to cancel it.
-        let pending = PendingCall::new(call, Arc::clone(&self), outcome);
+        let pending = |outcome| PendingCall::new(call, self.shared(), outcome);
         // What another actor waits for is left to its owner: it would be a part of that one's turn.
         if !path.is_outside() {
+            let pending = pending(outcome);
             self.dispatch.wake();
             // It may have begun to wait for this very call.
             self.dispatch.check_deadlock(&path)?;
@@ -166,18 +176,21 @@ impl LocalPort {
         }
         let ran = if is_alone && !is_near { self.dispatch.run_inline() } else { Inline::None };
         Ok(match ran {
-            Inline::Brief => pending.now_or_later(),
-            Inline::Long => Call::Pending(pending.wait_after_others().boxed()),
+            Inline::Brief => match outcome.try_recv() {
+                Ok(outcome) => Call::Ended(outcome),
+                Err(_not_yet) => Call::Pending(pending(outcome).wait().boxed()),
+            },
+            Inline::Long => Call::Pending(pending(outcome).wait_after_others().boxed()),
             Inline::None => {
                 self.dispatch.wake();
-                Call::Pending(pending.wait().boxed())
+                Call::Pending(pending(outcome).wait().boxed())
             }
         })
     }
 
     /// Puts an ask into the line before a mailbox that is full, and waits for the answer.
     fn send_with_room(
-        self: Arc<Self>,
+        &self,
         envelope: Box<Envelope>,
         outcome: oneshot::Receiver<Outcome>,
     ) -> Result<Call, CallError> {
@@ -185,16 +198,17 @@ impl LocalPort {
         let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
         // It may have found room after all, between the look that found none and this one.
         self.dispatch.wake();
-        let pending = PendingCall::new(call, Arc::clone(&self), outcome);
+        let this = self.shared();
+        let pending = PendingCall::new(call, Arc::clone(&this), outcome);
         let answer = async move {
             if let Some(in_line) = in_line
                 && let Err(not_sent) = in_line.await
             {
                 return Err(pending.give_up().not_sent(not_sent).into());
             }
-            self.dispatch.wake();
+            this.dispatch.wake();
             // The actor may have begun to wait for this very call while its message waited for room.
-            self.dispatch.check_deadlock(&path)?;
+            this.dispatch.check_deadlock(&path)?;
             pending.wait().await
         };
         Ok(Call::Pending(answer.boxed()))
@@ -202,7 +216,7 @@ impl LocalPort {
 
     /// Puts a tell into the mailbox, or into the line before it.
     fn begin_tell(
-        self: Arc<Self>,
+        &self,
         caller: &Caller,
         message: Message,
         context: &CallContext,
@@ -218,7 +232,8 @@ impl LocalPort {
                 let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
                 self.dispatch.wake();
                 let Some(in_line) = in_line else { return Ok(Told::Ended(Ok(()))) };
-                let told = async move { in_line.await.map_err(|not_sent| self.not_sent(not_sent)) };
+                let this = self.shared();
+                let told = async move { in_line.await.map_err(|not_sent| this.not_sent(not_sent)) };
                 return Ok(Told::Waiting(told.boxed()));
             }
             Err(not_sent) => return Err(self.not_sent(not_sent)),

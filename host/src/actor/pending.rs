@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use futures::FutureExt;
 use tokio::sync::oneshot;
 
 use super::LocalPort;
 use crate::call::Outcome;
-use crate::delivery::Call;
 use crate::id::CallId;
 use crate::lifecycle::Signal;
 
@@ -23,17 +21,6 @@ impl PendingCall {
         Self { call, port, outcome: Some(outcome) }
     }
 
-    /// The outcome, if it is there.
-    pub(super) fn now_or_later(mut self) -> Call {
-        match self.outcome.as_mut().map(oneshot::Receiver::try_recv) {
-            Some(Ok(outcome)) => {
-                self.outcome = None;
-                Call::Ended(outcome)
-            }
-            Some(Err(_)) | None => Call::Pending(self.wait().boxed()),
-        }
-    }
-
     /// Waits, but not before other tasks had a turn.
     pub(super) async fn wait_after_others(self) -> Outcome {
         // The inline run took the time of other tasks on this thread.
@@ -45,14 +32,15 @@ impl PendingCall {
     pub(super) async fn wait(mut self) -> Outcome {
         let lifecycle = &self.port.lifecycle;
         let Some(outcome) = &mut self.outcome else { return Err(lifecycle.stopped_error().into()) };
-        let outcome = outcome.await;
+        // One that was found to be given up must not be polled.
+        let outcome = if outcome.is_terminated() { None } else { outcome.await.ok() };
         self.outcome = None;
         // Nothing drops an envelope unsettled but a message that its caller gave up, or a host that goes away.
         match outcome {
-            Ok(outcome) => outcome,
-            Err(_) if lifecycle.state().is_final() => Err(lifecycle.stopped_error().into()),
+            Some(outcome) => outcome,
+            None if lifecycle.state().is_final() => Err(lifecycle.stopped_error().into()),
             // It was given up because its time is over: the caller's own clock says so in a moment.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn find(
     let port = match directory.find(id) {
         Lookup::Found(port) => port,
         Lookup::Missing(error) => return Err(error),
-        Lookup::Pending(found) => Arc::new(LookupPort::new(id.clone(), found)) as Arc<dyn Port>,
+        Lookup::Pending(found) => LookupPort::new(id.clone(), found) as Arc<dyn Port>,
     };
     Ok(ActorRef::new(port, caller))
 }

@@ -5,7 +5,7 @@
 //! of the default `kept_max`.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
@@ -28,6 +28,7 @@ type Found = Result<Arc<dyn Port>, RuntimeError>;
 
 /// The port of an actor that is still being looked for.
 pub(super) struct LookupPort {
+    this: Weak<Self>,
     profile: Profile,
     found: Shared<BoxFuture<'static, Found>>,
     line: Mutex<Line>,
@@ -66,14 +67,20 @@ enum Sending {
 }
 
 impl LookupPort {
-    pub(super) fn new(id: ActorId, found: BoxFuture<'static, Found>) -> Self {
+    pub(super) fn new(id: ActorId, found: BoxFuture<'static, Found>) -> Arc<Self> {
         let limits = Limits::default();
-        Self {
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             kept: Budget::new(limits.kept_max_bytes()),
             profile: Profile::new(id, Arc::new(limits)),
             found: found.shared(),
             line: Mutex::default(),
-        }
+        })
+    }
+
+    /// A share of it, for what goes on after a call has returned.
+    fn shared(&self) -> Arc<Self> {
+        self.this.upgrade().expect("whoever calls a port holds it")
     }
 
     /// Waits for the end of the look-up, after which no message waits for it any more.
@@ -157,7 +164,7 @@ impl Waiting {
                 // Time has gone by since it was sent.
                 context.deadline = context.deadline.map(Deadline::sent_now);
                 let call = match found {
-                    Ok(port) => Arc::clone(port).call(&caller, message, context),
+                    Ok(port) => port.call(&caller, message, context),
                     Err(error) => Call::Ended(Err(error.clone().into())),
                 };
                 // Dropped, where its caller is gone by now: that cancels it.
@@ -165,7 +172,7 @@ impl Waiting {
             }
             Sending::Tell(message, context, sent) => {
                 let told = match found {
-                    Ok(port) => Arc::clone(port).tell(&caller, message, context),
+                    Ok(port) => port.tell(&caller, message, context),
                     Err(error) => Told::Ended(Err(error.clone())),
                 };
                 drop(sent.send(told));
@@ -190,7 +197,7 @@ impl Port for LookupPort {
         Ok(())
     }
 
-    fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
+    fn call(&self, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call {
         let (sent, call) = oneshot::channel();
         let sending = || Sending::Call(Arc::clone(&message), context.clone(), sent);
         match self.stand_in_line(caller, message.kept_bytes(), sending) {
@@ -198,8 +205,9 @@ impl Port for LookupPort {
             Err(Ok(port)) => return port.call(caller, message, context),
             Err(Err(error)) => return Call::Ended(Err(error.into())),
         }
+        let this = self.shared();
         let outcome = async move {
-            drop(self.found().await);
+            drop(this.found().await);
             match call.await.map_err(|_lost| lost())? {
                 Call::Ended(outcome) => outcome,
                 Call::Pending(outcome) => outcome.await,
@@ -208,7 +216,7 @@ impl Port for LookupPort {
         Call::Pending(outcome.boxed())
     }
 
-    fn tell(self: Arc<Self>, caller: &Caller, message: Message, context: CallContext) -> Told {
+    fn tell(&self, caller: &Caller, message: Message, context: CallContext) -> Told {
         let (sent, told) = oneshot::channel();
         let sending = || Sending::Tell(message.clone(), context.clone(), sent);
         match self.stand_in_line(caller, message.kept_bytes(), sending) {
@@ -216,8 +224,9 @@ impl Port for LookupPort {
             Err(Ok(port)) => return port.tell(caller, message, context),
             Err(Err(error)) => return Told::Ended(Err(error)),
         }
+        let this = self.shared();
         let told = async move {
-            drop(self.found().await);
+            drop(this.found().await);
             match told.await.map_err(|_lost| lost())? {
                 Told::Ended(told) => told,
                 Told::Waiting(told) | Told::OnItsWay(told) => told.await,

@@ -18,7 +18,8 @@ use crate::wire::{Lane, Message, RuntimeError};
 /// What brings messages and control to one actor, wherever it is.
 ///
 /// Everything is owned, so that it may cross to another machine. A message takes its place in line when
-/// [`call`](Self::call) or [`tell`](Self::tell) is called, and not when what they return is first polled.
+/// [`call`](Self::call) or [`tell`](Self::tell) is called, and not when what they return is first polled. These two take
+/// no share of the port, since most calls have come to their end when they return; what goes on after that takes one.
 pub(crate) trait Port: Send + Sync + 'static {
     /// What a sender knows of the actor without asking it.
     fn profile(&self) -> &Profile;
@@ -32,10 +33,10 @@ pub(crate) trait Port: Send + Sync + 'static {
     fn admit(&self, caller: &Caller) -> Result<(), RuntimeError>;
 
     /// Sends a message that its caller waits for, if `caller` may.
-    fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call;
+    fn call(&self, caller: &Caller, message: Arc<Message>, context: CallContext) -> Call;
 
     /// Sends a message that nobody waits for, if `caller` may.
-    fn tell(self: Arc<Self>, caller: &Caller, message: Message, context: CallContext) -> Told;
+    fn tell(&self, caller: &Caller, message: Message, context: CallContext) -> Told;
 
     /// Is told of every end of the actor's lives from this call on, or once the actor is found, if `caller` may send to it.
     fn watch(self: Arc<Self>, caller: &Caller) -> BoxFuture<'static, Result<Watch, RuntimeError>>;

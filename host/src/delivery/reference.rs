@@ -238,7 +238,7 @@ impl ActorRef {
     ///
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell_message(&self, message: Message, options: SendOptions) -> Result<(), RuntimeError> {
-        let told = match Arc::clone(&self.port).tell(&self.caller, message, options.context(None)) {
+        let told = match self.port.tell(&self.caller, message, options.context(None)) {
             Told::Ended(told) => told,
             Told::OnItsWay(told) => told.await,
             Told::Waiting(told) => match options.origin.begin_wait(self.id()) {
@@ -258,7 +258,7 @@ impl ActorRef {
     }
 
     fn call(&self, message: Arc<Message>, context: CallContext) -> Call {
-        Arc::clone(&self.port).call(&self.caller, message, context)
+        self.port.call(&self.caller, message, context)
     }
 
     /// Notes that the actor of `origin` waits for this one until the result is dropped, where it can do nothing

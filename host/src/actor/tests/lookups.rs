@@ -76,8 +76,8 @@ async fn an_ask_with_a_key_takes_its_place_in_line_when_it_is_sent() {
     let (port, noted, task) = spawn(Limits { reply_cache: 10, ..Limits::default() });
     settle().await;
     let context = CallContext::default;
-    let asked = Arc::clone(&port).call(&Caller::Program, Arc::new(keyed("first")), context());
-    let told = Arc::clone(&port).tell(&Caller::Program, Message::new("second", Payload::none()), context());
+    let asked = port.call(&Caller::Program, Arc::new(keyed("first")), context());
+    let told = port.tell(&Caller::Program, Message::new("second", Payload::none()), context());
     assert!(matches!(told, Told::Ended(Ok(()))));
     settle().await;
     if let Call::Pending(outcome) = asked {

@@ -43,12 +43,12 @@ impl Port for Noting {
         Ok(())
     }
 
-    fn call(self: Arc<Self>, caller: &Caller, message: Arc<Message>, _: CallContext) -> Call {
+    fn call(&self, caller: &Caller, message: Arc<Message>, _: CallContext) -> Call {
         self.note(&message.method);
         Call::Ended(Ok(Answer::Value(Payload::json(format!("\"{caller}: {}\"", message.method)))))
     }
 
-    fn tell(self: Arc<Self>, _: &Caller, message: Message, _: CallContext) -> Told {
+    fn tell(&self, _: &Caller, message: Message, _: CallContext) -> Told {
         self.note(&message.method);
         Told::Ended(Ok(()))
     }
