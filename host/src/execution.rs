@@ -12,7 +12,7 @@
 //! A *turn* is one poll; a *slice* is the time after which the engine preempts a guest; a *burst* is what a life computes
 //! until it waits or ends a piece of work, over as many turns as that takes. What a life computes is metered in each
 //! turn: it counts towards the actor's processor time, decides where the life is polled next, and ends a life whose burst
-//! exceeds `handler_max_cpu`.
+//! exceeds `handler_max_cpu`. While its thread is kept waiting, it computes nothing.
 //!
 //! This room knows no message and no actor; calls are numbers here. What a life is to do, and that it has something to do, is the business of
 //! whoever made it.
@@ -21,6 +21,7 @@ mod background_pool;
 mod clock;
 mod cpu_burst;
 mod cpu_ledger;
+mod cpu_meter;
 mod placement;
 mod run_inline;
 mod turn;
@@ -37,6 +38,7 @@ use tokio::runtime::Handle;
 
 use self::cpu_burst::CpuBurst;
 use self::cpu_ledger::CpuLedger;
+use self::cpu_meter::{TurnTime, meter};
 use self::turn::{PolledBy, Turn};
 use crate::exit::{ExitReason, Overdue};
 use crate::id::CallId;
@@ -144,36 +146,26 @@ impl Execution {
     }
 
     /// Polls a life as its owner.
-    fn poll(
-        &self,
-        life: LifeNumber,
-        context: &mut Context<'_>,
-        clock: fn() -> Duration,
-    ) -> Poll<Option<ExitReason>> {
-        self.cell.poll(life, context, |life, context| {
-            self.poll_metered(life, context, clock, PolledBy::Owner).poll
-        })
+    fn poll(&self, life: LifeNumber, context: &mut Context<'_>) -> Poll<Option<ExitReason>> {
+        self.cell.poll(life, context, |life, context| self.poll_metered(life, context, PolledBy::Owner).poll)
     }
 
-    /// Polls a life, adds up the time that it spends on the thread, and ends one whose burst is too long.
+    /// Polls a life, adds up what it computes, and ends one whose burst is too long.
     fn poll_metered(
         &self,
         life: Pin<&mut (dyn Future<Output = ExitReason> + Send)>,
         context: &mut Context<'_>,
-        clock: fn() -> Duration,
         polled_by: PolledBy,
     ) -> Polled {
         self.turn.begin(polled_by);
         self.burst.begin_turn();
         let outer = POLLS_A_LIFE.replace(true);
-        let begun = clock();
         // A life catches its panics itself.
-        let poll = life.poll(context);
-        let computed = clock().saturating_sub(begun);
+        let (poll, TurnTime { wall, computed }) = meter(|| life.poll(context));
         POLLS_A_LIFE.set(outer);
         self.counters.add_cpu(computed);
         if poll.is_ready() {
-            return Polled { poll, computed, preempted: false };
+            return Polled { poll, wall, preempted: false };
         }
         let burst = self.burst.yielded(computed);
         if self.ledger.end_turn(computed, burst, Instant::now) {
@@ -186,15 +178,15 @@ impl Execution {
             }
             Some(_) | None => Poll::Pending,
         };
-        Polled { poll, computed, preempted: burst.is_some() }
+        Polled { poll, wall, preempted: burst.is_some() }
     }
 }
 
 /// What came of polling a life.
 struct Polled {
     poll: Poll<ExitReason>,
-    /// The time that it spent on the thread.
-    computed: Duration,
+    /// How long others of this thread waited for it.
+    wall: Duration,
     /// Whether it gave up the thread in the midst of a burst.
     preempted: bool,
 }

@@ -24,7 +24,6 @@ use tokio::task::JoinHandle;
 
 use super::Execution;
 use super::background_pool::BackgroundPool;
-use super::clock::{monotonic_time, thread_time};
 use super::cpu_ledger::CALM;
 use crate::exit::{ExitReason, OperatorText};
 
@@ -113,7 +112,7 @@ impl Future for Placement {
                     }
                 }
             }
-            let exit = match self.execution.poll(self.life, context, monotonic_time) {
+            let exit = match self.execution.poll(self.life, context) {
                 Poll::Ready(Some(exit)) => Poll::Ready(exit),
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             };
@@ -139,7 +138,7 @@ impl Drop for Placement {
     }
 }
 
-/// Polls a life in the background pool, with a clock that does not run while its thread is kept waiting.
+/// Polls a life in the background pool.
 fn poll_away(
     execution: &Execution,
     life: LifeNumber,
@@ -150,5 +149,86 @@ fn poll_away(
         return Poll::Ready(None);
     }
     let _keeper = keeper.enter();
-    execution.poll(life, context, thread_time)
+    execution.poll(life, context)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::execution::Options;
+    use crate::execution::clock::thread_time;
+    use crate::observe::Counters;
+
+    const SLICE: Duration = Duration::from_millis(5);
+
+    fn compute(time: Duration) {
+        let begun = thread_time();
+        while thread_time() - begun < time {}
+    }
+
+    /// Keeps the thread waiting.
+    fn wait(time: Duration) {
+        let (_alive, never) = mpsc::channel::<()>();
+        assert_eq!(never.recv_timeout(time), Err(mpsc::RecvTimeoutError::Timeout));
+    }
+
+    /// A life that does this in each turn, and is preempted then.
+    fn preempted_after(
+        turn: impl Fn() + Send + 'static,
+        handler_max_cpu: Duration,
+    ) -> (Arc<Execution>, Placement, Arc<Counters>) {
+        let counters = Arc::<Counters>::default();
+        let execution = Execution::new(Options {
+            counters: Arc::clone(&counters),
+            handler_max_cpu,
+            may_run_inline: true,
+        });
+        let preempted = Arc::clone(&execution);
+        let life = poll_fn(move |_| {
+            turn();
+            preempted.preempted();
+            Poll::Pending
+        });
+        let placement = Placement::new(&execution, None, life.boxed());
+        (execution, placement, counters)
+    }
+
+    fn poll_as_owner(placement: &mut Placement) -> Poll<ExitReason> {
+        Pin::new(placement).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn an_actor_whose_thread_is_kept_waiting_has_computed_nothing_meanwhile() {
+        let (execution, mut placement, counters) = preempted_after(|| wait(SLICE * 4), SLICE * 4);
+        for turn in 0..10 {
+            // The thread has other work, which is not the actor's.
+            compute(SLICE);
+            assert!(poll_as_owner(&mut placement).is_pending(), "turn {turn}");
+            assert!(!execution.ledger.is_busy(Instant::now), "turn {turn}");
+        }
+        let counted = counters.read();
+        assert_eq!(counted.slices, 0);
+        assert!(counted.cpu < SLICE * 4, "ten waits of that: {counted:?}");
+    }
+
+    #[tokio::test]
+    async fn an_actor_that_computes_is_busy_and_ended_though_its_thread_is_kept_waiting_as_well() {
+        let turn = || {
+            compute(SLICE);
+            wait(SLICE);
+        };
+        let (execution, mut placement, counters) = preempted_after(turn, SLICE * 5 / 2);
+        assert!(poll_as_owner(&mut placement).is_pending());
+        assert!(!execution.ledger.is_busy(Instant::now));
+        assert!(poll_as_owner(&mut placement).is_pending(), "it waited for as long as it computed");
+        assert!(execution.ledger.is_busy(Instant::now));
+        assert!(poll_as_owner(&mut placement).is_ready());
+        assert_eq!(counters.read().slices, 3);
+    }
 }

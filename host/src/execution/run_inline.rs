@@ -5,7 +5,6 @@
 //! goes on with, for the life waits with the owner's waker, whoever polls. A caller that finds the life being polled does
 //! not wait for it, but wakes the owner as if it had not tried.
 
-use super::clock::monotonic_time;
 use super::cpu_ledger::FAIR;
 use super::turn::PolledBy;
 use super::{Execution, POLLS_A_LIFE, Polled};
@@ -40,8 +39,7 @@ impl Execution {
         let visit = self.cell.visit(|life, context, home| {
             interrupts.deliver_cancellations();
             let home = home.enter();
-            let Polled { poll, computed, preempted } =
-                self.poll_metered(life, context, monotonic_time, PolledBy::Caller);
+            let Polled { poll, wall, preempted } = self.poll_metered(life, context, PolledBy::Caller);
             drop(home);
             // Where tokio has the life come back, after a slice or a long row of small things, it would be when this
             // thread has time: the owner may have it sooner. Of an end, the cell tells the owner.
@@ -49,11 +47,11 @@ impl Execution {
             if poll.is_pending() && (self.ledger.may_be_busy() || comes_back) {
                 context.waker().wake_by_ref();
             }
-            (poll, computed)
+            (poll, wall)
         });
         match visit {
             None => Inline::None,
-            Some(computed) if computed < FAIR => Inline::Brief,
+            Some(wall) if wall < FAIR => Inline::Brief,
             Some(_) => Inline::Long,
         }
     }

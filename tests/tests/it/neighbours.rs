@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use pulsing_host::{ExitReason, Overdue, State};
-use pulsing_tests::{host, spawn, spec};
+use pulsing_tests::{guest_file, host, spawn, spec};
+use serde_json::{Value, json};
 
+use crate::program::{RunningHost, text};
 use crate::{PATIENCE, bounded, eventually};
 
 #[tokio::test]
@@ -135,4 +137,38 @@ async fn a_handler_goes_on_when_the_runtime_of_the_caller_that_began_it_has_ende
     let _ask = asking.join().unwrap();
     eventually(|| async { rogue.snapshot().await.unwrap().in_flight }, |in_flight| *in_flight == 0).await;
     host.shutdown().await;
+}
+
+/// About a sixth of the time, the actor computes: some of the stops come amid a handler, which lasts for longer than a
+/// slice then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_stopped_again_and_again_does_not_take_it_for_work_of_its_actors() {
+    const STEPS: u64 = 3_000_000;
+    let host = RunningHost::start(&[text(&guest_file("rogue").unwrap())], 1);
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let actor = format!("{}/v1/actors/rogue", host.url);
+    let inspect = || async { client.get(&actor).send().await.unwrap().json::<Value>().await.unwrap() };
+    // The start of a life may have been long.
+    let before = eventually(inspect, |inspection| inspection["batch"] == false).await;
+    let asking = {
+        let (client, url) = (client.clone(), format!("{actor}/ask/compute"));
+        tokio::spawn(async move {
+            loop {
+                let response = client.post(&url).json(&json!([STEPS])).send().await.unwrap();
+                assert_eq!(response.status(), 200);
+                tokio::time::sleep(Duration::from_millis(4)).await;
+            }
+        })
+    };
+    for stop in 0..40 {
+        host.signal("STOP");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        host.signal("CONT");
+        let now = inspect().await;
+        assert_eq!((&now["batch"], &now["slices"]), (&json!(false), &before["slices"]), "stop {stop}: {now}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    host.stop();
 }
