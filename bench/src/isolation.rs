@@ -130,7 +130,7 @@ impl Neighbours {
         spec.restart = RestartSettings {
             policy: RestartPolicy::Always,
             max_restarts: u32::MAX,
-            min_backoff: Duration::from_millis(options.backoff_ms),
+            min_backoff: Some(Duration::from_millis(options.backoff_ms)),
             max_backoff: Duration::from_millis(options.backoff_ms),
             quarantine_after: 0,
             ..RestartSettings::default()

@@ -70,7 +70,7 @@ pub(crate) fn crashing(spec: ActorSpec) -> ActorSpec {
     let restart = RestartSettings {
         policy: RestartPolicy::Always,
         max_restarts: u32::MAX,
-        min_backoff: Duration::ZERO,
+        min_backoff: Some(Duration::ZERO),
         max_backoff: Duration::ZERO,
         quarantine_after: 0,
         ..RestartSettings::default()

@@ -79,6 +79,11 @@ impl fmt::Display for RestartWish {
     }
 }
 
+/// [`RestartSettings::min_backoff`] where nobody sets it.
+pub(crate) const USUAL_MIN_BACKOFF: Duration = Duration::from_millis(100);
+/// The delay before a quick restart. An instance is made in less than a millisecond; a storm of failures has one of these.
+pub(crate) const QUICK_BACKOFF: Duration = Duration::from_millis(10);
+
 /// How an actor is restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -90,9 +95,11 @@ pub struct RestartSettings {
     /// How far back restarts are counted. A life that lasted longer resets the delay.
     #[serde(with = "humantime_serde")]
     pub window: Duration,
-    /// The delay before the first restart. It doubles with each.
+    /// The delay before the first restart. It doubles with each. Where it is none, it is 100 ms, and the restart after a
+    /// lone failure is a quick one: it comes after 10 ms, and neither counts in `max_restarts` nor doubles the delay. A
+    /// failure is alone where no restart came before it, or the life that failed was longer than `window`.
     #[serde(with = "humantime_serde")]
-    pub min_backoff: Duration,
+    pub min_backoff: Option<Duration>,
     /// The longest delay.
     #[serde(with = "humantime_serde")]
     pub max_backoff: Duration,
@@ -106,7 +113,7 @@ impl Default for RestartSettings {
             policy: RestartPolicy::OnFailure,
             max_restarts: 5,
             window: Duration::from_secs(60),
-            min_backoff: Duration::from_millis(100),
+            min_backoff: None,
             max_backoff: Duration::from_secs(30),
             quarantine_after: 2,
         }

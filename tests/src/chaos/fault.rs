@@ -115,7 +115,7 @@ impl Fault {
         spec.grants.ask = vec![spec.id.clone()];
         spec.restart.policy = RestartPolicy::OnFailure;
         spec.restart.max_restarts = 3;
-        spec.restart.min_backoff = Duration::from_millis(1);
+        spec.restart.min_backoff = Some(Duration::from_millis(1));
         spec.restart.max_backoff = Duration::from_millis(20);
         self.set_limits(&mut spec);
         Ok(spec)

@@ -69,7 +69,7 @@ async fn all_actors_together_have_a_ceiling_of_memory() {
     let host = Host::builder().cache_dir(cache_dir()).limits(limits).build().unwrap();
     let waiter = spawn(&host, spec("waiter").unwrap()).await.unwrap();
     let mut spec = spec("rogue").unwrap();
-    spec.restart.min_backoff = Duration::from_millis(1);
+    spec.restart.min_backoff = Some(Duration::from_millis(1));
     spec.restart.quarantine_after = 0;
     let rogue = spawn(&host, spec).await.unwrap();
     // What a life had is there for the next one.

@@ -181,7 +181,7 @@ async fn run(guest: &str, capacity: usize, overflow: Overflow, ops: &[Op]) {
     spec.limits.mailbox_messages = NonZeroUsize::new(capacity).unwrap();
     spec.limits.overflow = overflow;
     spec.restart.max_restarts = 1000;
-    spec.restart.min_backoff = Duration::from_millis(1);
+    spec.restart.min_backoff = Some(Duration::from_millis(1));
     spec.restart.max_backoff = Duration::from_millis(5);
     let actor = spawn(&host, spec).await.unwrap();
     let in_order = guest == "ledger-serial" || !ops.iter().any(cancels);

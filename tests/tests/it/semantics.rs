@@ -112,7 +112,7 @@ async fn a_message_that_computes_for_too_long_is_blamed_for_it() {
     let host = host().unwrap();
     let mut spec = spec("rogue").unwrap();
     spec.limits.handler_max_cpu = Duration::from_millis(50);
-    spec.restart.min_backoff = Duration::from_millis(1);
+    spec.restart.min_backoff = Some(Duration::from_millis(1));
     let actor = spawn(&host, spec).await.unwrap();
     for life in 1..=2 {
         bounded(actor.ask::<()>("spin", &()).into_future()).await.unwrap_err();

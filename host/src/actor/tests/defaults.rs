@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::limits::Limits;
-use crate::policy::RestartSettings;
+use crate::policy::{QUICK_BACKOFF, RestartSettings, USUAL_MIN_BACKOFF};
 use crate::wire::{ActorError, CallError};
 
 fn document() -> String {
@@ -78,11 +78,15 @@ fn the_documented_times_are_the_defaults() {
         ("handler_max_cpu", limits.handler_max_cpu),
         ("reply_cache_age", limits.reply_cache_age),
         ("restart.window", restart.window),
-        ("restart.min_backoff", restart.min_backoff),
+        ("restart.min_backoff", USUAL_MIN_BACKOFF),
         ("restart.max_backoff", restart.max_backoff),
     ] {
         assert_eq!(humantime::parse_duration(&with_unit(&default_of(name))), Ok(default), "{name}");
     }
+    assert_eq!(restart.min_backoff, None);
+    let unset = default_of("restart.min_backoff");
+    let (_, quick) = unset.split_once('(').expect("the quick one is in parentheses");
+    assert_eq!(humantime::parse_duration(&with_unit(quick)), Ok(QUICK_BACKOFF));
     assert_eq!((limits.passivate_after, default_of("passivate_after")), (None, "never".to_owned()));
 }
 

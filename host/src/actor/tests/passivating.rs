@@ -35,8 +35,9 @@ async fn an_idle_actor_is_passivated_after_its_time_and_at_most_half_of_it_more(
 
 #[tokio::test(start_paused = true)]
 async fn passivation_counts_neither_for_the_budget_nor_for_the_backoff() {
-    let RestartSettings { max_restarts, min_backoff, .. } = RestartSettings::default();
-    let restart = RestartSettings { window: Duration::from_secs(24 * 3600), ..RestartSettings::default() };
+    let (min_backoff, window) = (Duration::from_millis(100), Duration::from_secs(24 * 3600));
+    let restart = RestartSettings { min_backoff: Some(min_backoff), window, ..RestartSettings::default() };
+    let max_restarts = restart.max_restarts;
     let fixture = running(Setup { restart, ..Setup::default() }).await;
     for _ in 0..=max_restarts {
         fixture.actor.wait_for(|status| status.state == State::Passive).await.unwrap();

@@ -286,7 +286,7 @@ fn setup(is_overlapping: bool, capacity: usize, overflow: Overflow) -> Setup {
     };
     let restart = RestartSettings {
         max_restarts: 1000,
-        min_backoff: Duration::from_millis(3),
+        min_backoff: Some(Duration::from_millis(3)),
         max_backoff: Duration::from_millis(20),
         ..RestartSettings::default()
     };

@@ -82,18 +82,23 @@ async fn a_failed_actor_refuses_messages_and_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn more_failures_than_the_budget_end_the_actor() {
-    let fixture = Setup::default().spawn();
-    for crash in 0..6 {
-        let error = fixture.ask("crash", json!(crash)).await.unwrap_err();
-        assert_eq!(recoverable(error), crash < 5, "crash {crash}");
+    for (min_backoff, restarts) in [(Some(Duration::from_millis(100)), 5), (None, 6)] {
+        let restart = RestartSettings { min_backoff, ..RestartSettings::default() };
+        let fixture = Setup { restart, ..Setup::default() }.spawn();
+        for crash in 0..=restarts {
+            let error = fixture.ask("crash", json!(crash)).await.unwrap_err();
+            assert_eq!(recoverable(error), crash < restarts, "crash {crash}");
+        }
+        let status = fixture.actor.wait_for(|status| status.state.is_final()).await.unwrap();
+        assert_eq!((status.state, status.restarts), (State::Failed, restarts));
     }
-    let status = fixture.actor.wait_for(|status| status.state.is_final()).await.unwrap();
-    assert_eq!((status.state, status.restarts), (State::Failed, 5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn messages_wait_during_the_backoff_and_callers_may_ask_not_to() {
-    let fixture = Setup::default().spawn();
+    let min_backoff = Some(Duration::from_millis(100));
+    let restart = RestartSettings { min_backoff, ..RestartSettings::default() };
+    let fixture = Setup { restart, ..Setup::default() }.spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
     fixture.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();
     let begun = Instant::now();
@@ -208,7 +213,8 @@ async fn a_stop_that_takes_too_long_is_ended_by_force() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_cancels_the_backoff() {
-    let restart = RestartSettings { min_backoff: Duration::from_secs(20), ..RestartSettings::default() };
+    let restart =
+        RestartSettings { min_backoff: Some(Duration::from_secs(20)), ..RestartSettings::default() };
     let fixture = Setup { restart, ..Setup::default() }.spawn();
     fixture.ask("crash", json!(null)).await.unwrap_err();
     fixture.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();

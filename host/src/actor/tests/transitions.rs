@@ -10,7 +10,7 @@ use crate::exit::ExitReason;
 use crate::id::Generation;
 use crate::lifecycle::State;
 use crate::limits::Limits;
-use crate::policy::{RestartPolicy, RestartSettings};
+use crate::policy::{QUICK_BACKOFF, RestartPolicy, RestartSettings, USUAL_MIN_BACKOFF};
 
 fn with(restart: RestartSettings) -> Fixture {
     Setup { restart, ..Setup::default() }.spawn()
@@ -69,7 +69,7 @@ async fn a_life_that_fails_while_it_is_stopped_leaves_the_actor_failed() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_by_hand_ends_the_backoff() {
     let fixture =
-        with(RestartSettings { min_backoff: Duration::from_secs(20), ..RestartSettings::default() });
+        with(RestartSettings { min_backoff: Some(Duration::from_secs(20)), ..RestartSettings::default() });
     fixture.ask("crash", json!(null)).await.unwrap_err();
     fixture.actor.wait_for(|status| status.state == State::Restarting).await.unwrap();
     let begun = Instant::now();
@@ -95,17 +95,20 @@ async fn a_restart_that_is_asked_for_during_a_stop_begins_a_life_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_by_hand_resets_the_budget_and_the_delay() {
-    let RestartSettings { max_restarts, min_backoff, .. } = RestartSettings::default();
-    let fixture = Setup::default().spawn();
-    for crash in 0..max_restarts {
-        fixture.ask("crash", json!(crash)).await.unwrap_err();
+    for (min_backoff, first) in [(None, QUICK_BACKOFF), (Some(USUAL_MIN_BACKOFF), USUAL_MIN_BACKOFF)] {
+        let restart = RestartSettings { min_backoff, ..RestartSettings::default() };
+        let restarts = restart.max_restarts + u32::from(min_backoff.is_none());
+        let fixture = with(restart);
+        for crash in 0..restarts {
+            fixture.ask("crash", json!(crash)).await.unwrap_err();
+        }
+        fixture.actor.restart().await.unwrap();
+        fixture.ask("crash", json!(restarts)).await.unwrap_err();
+        let status = fixture.actor.wait_for(|status| status.backoff.is_some()).await.unwrap();
+        let backoff = status.backoff.unwrap();
+        assert_eq!(status.state, State::Restarting, "the budget would be used up");
+        assert!((first..=first * 6 / 5).contains(&backoff), "{backoff:?}");
     }
-    fixture.actor.restart().await.unwrap();
-    fixture.ask("crash", json!(max_restarts)).await.unwrap_err();
-    let status = fixture.actor.wait_for(|status| status.backoff.is_some()).await.unwrap();
-    let backoff = status.backoff.unwrap();
-    assert_eq!(status.state, State::Restarting, "the budget would be used up");
-    assert!((min_backoff..=min_backoff * 6 / 5).contains(&backoff), "{backoff:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,7 +53,7 @@ async fn a_visitor_that_goes_away_cancels_its_call() {
 #[tokio::test(start_paused = true)]
 async fn a_life_that_ends_while_it_is_visited_is_followed_by_the_next() {
     for how in ["crash", "panic", "fault"] {
-        let restart = RestartSettings { min_backoff: Duration::ZERO, ..RestartSettings::default() };
+        let restart = RestartSettings { min_backoff: Some(Duration::ZERO), ..RestartSettings::default() };
         let fixture = idle(Setup { restart, ..Setup::default() }).await;
         fixture.ask(how, json!(0)).await.unwrap_err();
         assert_eq!(fixture.ask("echo", json!(1)).await.unwrap(), json!(1), "{how}");
@@ -176,7 +176,7 @@ async fn visits_and_ends_of_lives_on_many_threads_leave_nobody_without_an_answer
     let restart = RestartSettings {
         policy: RestartPolicy::Always,
         max_restarts: u32::MAX,
-        min_backoff: Duration::ZERO,
+        min_backoff: Some(Duration::ZERO),
         max_backoff: Duration::ZERO,
         quarantine_after: 0,
         ..RestartSettings::default()

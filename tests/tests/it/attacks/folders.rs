@@ -28,7 +28,7 @@ fn tree(folders: &[&str]) -> TempDir {
 /// An actor with these folders of a tree, each given as the command line gives it.
 fn granted(name: &str, root: &TempDir, dirs: &[&str]) -> ActorSpec {
     let mut spec = ActorSpec { id: name.parse().unwrap(), ..spec("rogue").unwrap() };
-    (spec.restart.max_restarts, spec.restart.min_backoff) = (1000, Duration::from_millis(1));
+    (spec.restart.max_restarts, spec.restart.min_backoff) = (1000, Some(Duration::from_millis(1)));
     spec.restart.quarantine_after = 0;
     spec.grants.dirs = dirs
         .iter()
