@@ -75,12 +75,12 @@ enum Code {
 impl Raw {
     pub(crate) fn new(engines: &Engines, guest: &ComponentSource, body: Bytes) -> Result<Self> {
         let loaded = load(engines, guest)?;
-        let mut linker = Linker::<Wasi>::new(engines.of(loaded.lane));
+        let mut linker = Linker::<Wasi>::new(engines.of(loaded.world));
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        imports::add_to_linker(&mut linker, loaded.lane)?;
+        imports::add_to_linker(&mut linker, loaded.world.lane())?;
         linker.define_unknown_imports_as_traps(&loaded.component)?;
         let pre = linker.instantiate_pre(&loaded.component)?;
-        let code = match loaded.lane {
+        let code = match loaded.world.lane() {
             Lane::Serial => Code::Serial(serial::SerialPre::new(pre)?),
             Lane::Overlapping => Code::Overlapping(overlapping::OverlappingPre::new(pre)?),
         };

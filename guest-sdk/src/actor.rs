@@ -81,14 +81,15 @@ pub(crate) fn remove<A: Actor>() -> Option<This<A>> {
     A::cell().take()
 }
 
-pub(crate) fn this<A: Actor>() -> Result<This<A>, Error> {
-    A::cell().with_borrow(Clone::clone).ok_or_else(|| Error::system("the actor is not running"))
+/// The actor between its start and its stop.
+pub(crate) fn this<A: Actor>() -> This<A> {
+    A::cell().with_borrow(Clone::clone).expect("`run` comes after `start`, and before the stop is done")
 }
 
-pub(crate) fn unknown_method<A: Actor>(method: String) -> Error {
+pub(crate) fn unknown_method<A: Actor>(method: &str) -> Error {
     let methods = A::methods();
-    let nearest = nearest(&method, methods.iter().map(|method| method.name)).map(str::to_owned);
-    ErrorKind::Unsupported { operation: method, nearest }.into()
+    let nearest = nearest(method, methods.iter().map(|method| method.name)).map(str::to_owned);
+    ErrorKind::Unsupported { operation: method.to_owned(), nearest }.into()
 }
 
 /// A `tell` of a method that streams: nobody would read it.

@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of `wit/`: one module for each world, the words of `types` shared by both.
+//! What `wit-bindgen` makes of `wit/`: one module for each world, what both have shared by both.
 //!
 //! Both worlds sit in every guest's build; the linker keeps the one that the guest exports, and of the
 //! imports only those that are called.
@@ -17,7 +17,7 @@
 )]
 pub mod serial {
     wit_bindgen::generate!({
-        world: "serial",
+        world: "resident",
         path: "../wit",
         pub_export_macro: true,
         export_macro_name: "export_serial",
@@ -39,7 +39,7 @@ pub mod serial {
 )]
 pub mod overlapping {
     wit_bindgen::generate!({
-        world: "overlapping",
+        world: "resident-overlapping",
         path: "../wit",
         pub_export_macro: true,
         export_macro_name: "export_overlapping",
@@ -47,8 +47,11 @@ pub mod overlapping {
         with: {
             "pulsing:actor/types@0.2.0": super::serial::pulsing::actor::types,
             "pulsing:actor/http-types@0.2.0": super::serial::pulsing::actor::http_types,
+            "pulsing:actor/work@0.2.0": super::serial::pulsing::actor::work,
         },
     });
 }
 
-pub(crate) use serial::pulsing::actor::{http_types, types};
+pub(crate) use overlapping::pulsing::actor::{waits, waits_http};
+pub use serial::pulsing::actor::work::Verdict;
+pub(crate) use serial::pulsing::actor::{http_types, system, types, work};

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crate::bindings::serial::pulsing::actor::system;
+use crate::bindings::system;
 use crate::bindings::types::Payload;
 use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, LifeEnd, Options, answer};
 use crate::{Call, FromPayload, Retry, wire};

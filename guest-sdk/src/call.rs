@@ -9,7 +9,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::bindings::types::{ContextEntry, Message};
+use pulsing_work::work::Message;
+
+use crate::bindings::types::ContextEntry;
 
 /// The call that the running code belongs to.
 #[derive(Clone, Debug)]
@@ -17,12 +19,12 @@ pub struct Call {
     id: u64,
     idempotency_key: Option<String>,
     resume_after: Option<u64>,
-    timeout: Option<Duration>,
-    host: Host,
+    remaining_ms: Option<u64>,
+    host: &'static Host,
 }
 
 /// What a [`Call`] needs of the host, which each world imports from an interface of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) is_cancelled: fn(call: u64) -> bool,
     pub(crate) caller: fn(call: u64) -> Option<String>,
@@ -33,6 +35,8 @@ thread_local! {
     static CURRENT: RefCell<Call> = const { RefCell::new(Call::NONE) };
 }
 
+static NO_HOST: Host = Host { is_cancelled: |_| false, caller: |_| None, context: |_| Vec::new() };
+
 impl Call {
     /// Names no call. What a handler waits for is dropped with it, so that the host need not cut it short.
     pub(crate) const NO_ID: u64 = 0;
@@ -41,16 +45,16 @@ impl Call {
         id: Self::NO_ID,
         idempotency_key: None,
         resume_after: None,
-        timeout: None,
-        host: Host { is_cancelled: |_| false, caller: |_| None, context: |_| Vec::new() },
+        remaining_ms: None,
+        host: &NO_HOST,
     };
 
-    pub(crate) fn new(message: &mut Message, host: Host) -> Self {
+    pub(crate) fn new(message: &Message<'_>, host: &'static Host) -> Self {
         Self {
             id: message.call,
-            idempotency_key: message.idempotency_key.take(),
+            idempotency_key: message.idempotency_key.map(str::to_owned),
             resume_after: message.resume_after,
-            timeout: message.remaining_ms.map(Duration::from_millis),
+            remaining_ms: message.remaining_ms,
             host,
         }
     }
@@ -80,7 +84,7 @@ impl Call {
     /// Asks of other actors keep within it by themselves. Whoever needs the time that is left takes an
     /// [`Instant`](std::time::Instant) first: that costs as much as a small message, so the SDK does not.
     pub fn timeout(&self) -> Option<Duration> {
-        self.timeout
+        self.remaining_ms.map(Duration::from_millis)
     }
 
     /// Set by a caller that may send the same message twice; see [`Dedup`](crate::Dedup).
@@ -129,16 +133,24 @@ impl Call {
         result
     }
 
-    /// Runs each poll of `work` as a part of this call.
+    /// Runs each poll of `work` as a part of this call, and its destructors too.
     pub(crate) fn scoped<F: Future + Unpin>(self, work: F) -> Scoped<F> {
-        Scoped { call: self, work }
+        Scoped { call: self, work: Some(work) }
     }
 }
 
 /// See [`Call::scoped`].
 pub(crate) struct Scoped<F> {
     call: Call,
-    work: F,
+    /// None once it is over.
+    work: Option<F>,
+}
+
+impl<F> Scoped<F> {
+    /// The call, of work that is over.
+    pub(crate) fn take_call(&mut self) -> Call {
+        std::mem::replace(&mut self.call, Call::NONE)
+    }
 }
 
 impl<F: Future + Unpin> Future for Scoped<F> {
@@ -146,33 +158,46 @@ impl<F: Future + Unpin> Future for Scoped<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Self { call, work } = &mut *self;
-        call.scope(|| Pin::new(work).poll(cx))
+        call.scope(|| {
+            let running = work.as_mut().expect("work that is over is not polled");
+            let polled = Pin::new(running).poll(cx);
+            if polled.is_ready() {
+                *work = None;
+            }
+            polled
+        })
+    }
+}
+
+impl<F> Drop for Scoped<F> {
+    fn drop(&mut self) {
+        let Self { call, work } = self;
+        if let Some(work) = work.take() {
+            call.scope(|| drop(work));
+        }
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::bindings::types::{Encoding, Payload};
+
+    static HOST: Host = Host {
+        is_cancelled: |id| id == 7,
+        caller: |id| (id == 7).then(|| "front:7".to_owned()),
+        context: |_| vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
+    };
 
     pub(crate) fn call(id: u64) -> Call {
-        let host = Host {
-            is_cancelled: |id| id == 7,
-            caller: |id| (id == 7).then(|| "front:7".to_owned()),
-            context: |_| vec![ContextEntry { name: "traceparent".into(), value: "00-1".into() }],
-        };
-        Call::new(&mut message(id), host)
-    }
-
-    fn message(call: u64) -> Message {
-        Message {
-            call,
-            method: "m".into(),
-            args: Payload { encoding: Encoding::Json, body: Vec::new() },
-            idempotency_key: Some(format!("key-{call}")),
+        let message = Message {
+            call: id,
+            method: "m",
+            args: pulsing_work::Payload { encoding: pulsing_work::Encoding::Json, body: b"" },
+            idempotency_key: Some(&format!("key-{id}")),
             resume_after: None,
             remaining_ms: Some(60_000),
-        }
+        };
+        Call::new(&message, &HOST)
     }
 
     #[test]

@@ -167,10 +167,10 @@ mod args;
 mod bindings;
 pub mod blocking;
 mod call;
-mod cancel;
 mod config;
 mod dedup;
 mod describe;
+mod done;
 mod error;
 pub mod http;
 mod life;
@@ -178,10 +178,13 @@ mod nearest;
 mod overlapping;
 mod payload;
 mod peer;
+mod pull;
 mod retry;
 mod serial;
 mod stream;
+mod tasks;
 mod this;
+mod wait;
 mod wire;
 
 #[doc(hidden)]

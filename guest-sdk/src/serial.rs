@@ -1,21 +1,29 @@
-//! The runtime of an actor whose handlers run one at a time: the exports of the world `serial`.
+//! The runtime of an actor whose handlers run one at a time: the exports of the world `resident`.
+//!
+//! The actor stays in `run` and pulls. What a message costs is counted in allocations: the list that it comes in
+//! becomes its arguments, and the method's name, and the outcomes go where those of the last message went.
 
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
+
+use pulsing_work::work::Work;
 
 use crate::actor::{self, SerialActor};
-use crate::answer::{Opened, Outcome};
-use crate::bindings::serial::exports::pulsing::actor::actor::Guest;
-use crate::bindings::serial::pulsing::actor::system;
-use crate::bindings::types::{ActorError, Message, Reply, StartOptions, StreamBatch};
+use crate::answer::{Items, Opened};
+use crate::bindings::serial::exports::pulsing::actor::resident_actor::Guest;
+use crate::bindings::types::{ActorError, Payload, StartOptions};
+use crate::bindings::{Verdict, system};
 use crate::call::Host;
 use crate::describe::describe;
+use crate::done::Done;
+use crate::pull::{Imports, Letter, Pull, entry, unpack};
 use crate::stream::{ReadyStream, Table};
-use crate::{Call, Error, answer::Items};
+use crate::{Call, This};
 
 /// What the component of actor `A` exports.
 pub struct Export<A>(PhantomData<A>);
 
-const HOST: Host =
+static HOST: Host =
     Host { is_cancelled: system::is_cancelled, caller: system::caller, context: system::context };
 
 thread_local! {
@@ -35,50 +43,103 @@ impl<A: SerialActor> Guest for Export<A> {
         Ok(())
     }
 
-    fn handle(mut message: Message) -> Result<Reply, ActorError> {
-        let mut call = Call::new(&mut message, HOST);
-        Ok(match run::<A>(&mut call, message)? {
-            Outcome::Value(payload) => Reply::Value(payload),
-            Outcome::Stream(opened) => Reply::Stream(open(opened, call)),
-        })
+    fn run() {
+        serve::<A>(&mut Imports);
     }
+}
 
-    fn tell(mut message: Message) -> Result<(), ActorError> {
-        let mut call = Call::new(&mut message, HOST);
-        match run::<A>(&mut call, message)? {
-            Outcome::Value(_) => Ok(()),
-            Outcome::Stream(_) => Err(actor::told_a_stream().into()),
+/// Works until the host says that it is enough.
+///
+/// # Panics
+///
+/// Where the actor was not started, and where work comes that no serial actor gets.
+pub fn serve<A: SerialActor>(host: &mut impl Pull) {
+    let this = actor::this::<A>();
+    let mut worker = Worker { this, done: Done::new(), method: String::new() };
+    loop {
+        let list = worker.done.hand_in(|done| host.next(done));
+        if worker.list(list, host).is_break() {
+            return;
         }
     }
+}
 
-    fn stream_next(stream: u64, max_items: u32) -> Result<StreamBatch, ActorError> {
-        STREAMS.with(|streams| {
+struct Worker<A> {
+    this: This<A>,
+    done: Done,
+    /// The method of the message in hand.
+    method: String,
+}
+
+impl<A: SerialActor> Worker<A> {
+    /// Does what a list says. Break is the end of `run`.
+    fn list(&mut self, mut list: Vec<u8>, host: &mut impl Pull) -> ControlFlow<()> {
+        if let Some(letter) = Letter::only(&mut list, &HOST, &mut self.method) {
+            self.handle(letter, list);
+            return ControlFlow::Continue(());
+        }
+        let (mut works, mut is_first) = (unpack(&list), true);
+        while let Some(work) = entry(&mut works) {
+            let (Work::Ask(message) | Work::Tell(message)) = work else { return self.other(&work) };
+            let is_tell = matches!(work, Work::Tell(_));
+            // The first has begun.
+            match if is_first { Verdict::GoOn } else { self.done.hand_in(|done| host.step(done)) } {
+                Verdict::GoOn => {
+                    let letter = Letter::open(&message, is_tell, &HOST, &mut self.method);
+                    self.handle(letter, message.args.body.to_vec());
+                }
+                Verdict::Skip => {}
+                Verdict::GiveBack => break,
+            }
+            is_first = false;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn handle(&mut self, letter: Letter, body: Vec<u8>) {
+        let Letter { mut call, is_tell, encoding } = letter;
+        let Self { this, done, method } = self;
+        let handled = call.scope(|| A::handle(this, method, Payload { encoding, body }));
+        let outcome = handled.unwrap_or_else(|| Err(actor::unknown_method::<A>(method)));
+        done.handled(call, is_tell, outcome, open_stream);
+    }
+
+    /// Work that is no message.
+    fn other(&mut self, work: &Work<'_>) -> ControlFlow<()> {
+        match *work {
+            Work::Draw { call, stream, max_items } => self.draw(call, stream, max_items),
+            Work::Close { call, stream } => {
+                drop(STREAMS.with(|streams| streams.remove(stream)));
+                self.done.closed(call);
+            }
+            Work::Stop => {
+                self.stop();
+                return ControlFlow::Break(());
+            }
+            Work::Leave => return ControlFlow::Break(()),
+            Work::Ask(_) | Work::Tell(_) | Work::Cancel { .. } | Work::Ended { .. } => {
+                unreachable!("the host gives a serial actor work of another kind")
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn draw(&mut self, call: u64, stream: u64, max_items: u32) {
+        let drawn = STREAMS.with(|streams| {
             let drawn = streams.with(stream, |open| open.draw(max_items)).flatten();
-            streams.settle(stream, drawn).map_err(Into::into)
-        })
+            streams.settle(stream, drawn)
+        });
+        self.done.drawn(call, drawn);
     }
 
-    fn stream_close(stream: u64) {
-        drop(STREAMS.with(|streams| streams.remove(stream)));
-    }
-
-    fn stop() {
+    fn stop(&self) {
         drop(STREAMS.with(Table::remove_all));
-        if let Some(this) = actor::remove::<A>() {
-            A::stop(&this);
-        }
+        drop(actor::remove::<A>());
+        A::stop(&self.this);
     }
 }
 
-fn run<A: SerialActor>(call: &mut Call, message: Message) -> Result<Outcome<Items>, Error> {
-    let this = actor::this::<A>()?;
-    match call.scope(|| A::handle(&this, &message.method, message.args)) {
-        Some(outcome) => outcome,
-        None => Err(actor::unknown_method::<A>(message.method)),
-    }
-}
-
-fn open(opened: Opened<Items>, call: Call) -> u64 {
+fn open_stream(opened: Opened<Items>, call: Call) -> u64 {
     let skip = opened.skip(&call);
     STREAMS.with(|streams| streams.insert(ReadyStream::new(opened.source, call, skip)))
 }

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::bindings::types::{Payload, StreamBatch};
 
 pub(crate) use ready::ReadyStream;
-pub(crate) use waiting::{Pump, WaitingStream};
+pub(crate) use waiting::WaitingStream;
 
 /// A draw that has this many bytes takes no further item: a quarter of what the actor's `message_max` is by default.
 const BATCH_BYTES: usize = 1 << 20;

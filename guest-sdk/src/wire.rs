@@ -1,10 +1,12 @@
-//! Errors as they go over the wire, both ways.
+//! Errors and encodings as they go over the wire, both ways.
 
 use std::time::Duration;
 
+use pulsing_work::outcome;
+
 use crate::bindings::types::{
-    ActorError, BusinessError, CallError as WireCallError, RuntimeError as WireRuntimeError, SystemError,
-    TimeoutError, UnsupportedError,
+    ActorError, BusinessError, CallError as WireCallError, Encoding, RuntimeError as WireRuntimeError,
+    SystemError, TimeoutError, UnsupportedError,
 };
 use crate::error::{Error, ErrorKind};
 use crate::peer::{CallError, RuntimeError, RuntimeErrorKind};
@@ -18,6 +20,42 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(ms).map_or(MAX_NUMBER, |ms| ms.min(MAX_NUMBER))
 }
 
+/// As the words of `types` have it.
+pub(crate) fn encoding(encoding: pulsing_work::Encoding) -> Encoding {
+    match encoding {
+        pulsing_work::Encoding::Json => Encoding::Json,
+        pulsing_work::Encoding::Bytes => Encoding::Bytes,
+    }
+}
+
+/// As packed lists have it.
+pub(crate) fn packed(encoding: Encoding) -> pulsing_work::Encoding {
+    match encoding {
+        Encoding::Json => pulsing_work::Encoding::Json,
+        Encoding::Bytes => pulsing_work::Encoding::Bytes,
+    }
+}
+
+/// What this actor says in a packed list.
+pub(crate) fn outcome_error(error: &Error) -> outcome::Error<'_> {
+    match error.kind() {
+        ErrorKind::Business { code, message, details } => {
+            outcome::Error::Business { code: *code, message, details: details.as_deref() }
+        }
+        ErrorKind::System { message, recoverable, restart } => {
+            outcome::Error::System { message, recoverable: *recoverable, restart: *restart }
+        }
+        ErrorKind::Timeout { operation, duration } => {
+            outcome::Error::Timeout { operation, duration_ms: milliseconds(*duration) }
+        }
+        ErrorKind::Unsupported { operation, nearest } => {
+            outcome::Error::Unsupported { operation, nearest: nearest.as_deref() }
+        }
+        ErrorKind::Cancelled => outcome::Error::Cancelled,
+    }
+}
+
+/// What this actor says of its beginning.
 impl From<Error> for ActorError {
     fn from(error: Error) -> Self {
         match error.into_kind() {

@@ -1,13 +1,20 @@
 //! A serial actor from attribute to exports, on this machine: all but what needs a host.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use pulsing_guest::__private::SerialExport;
-use pulsing_guest::__private::serial_bindings::exports::pulsing::actor::actor::Guest;
+#[path = "support/script.rs"]
+mod script;
+
+use std::cell::RefCell;
+
+use pulsing_guest::__private::serial_bindings::exports::pulsing::actor::resident_actor::Guest;
 use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
-    ActorError, Encoding, Message, Payload, Reply, StartOptions, StreamBatch,
+    ActorError, Encoding, Payload, StartOptions,
 };
-use pulsing_guest::{Bytes, Call, Error, Life, This, schemars, serde};
+use pulsing_guest::__private::{SerialExport, Verdict, serve_serial};
+use pulsing_guest::{Bytes, Call, Error, ErrorKind, Life, This, schemars, serde};
+use pulsing_work::work::{Message, Work};
+use script::{Came, Outcome, Script};
 use serde_json::{Value, json};
 
 #[derive(serde::Deserialize)]
@@ -41,7 +48,6 @@ struct Opaque;
 
 struct Recorder {
     values: Vec<i64>,
-    stopped: Vec<&'static str>,
 }
 
 type Fallible<T> = Result<T, std::num::ParseIntError>;
@@ -58,7 +64,7 @@ impl Recorder {
         if config.first < 0 {
             return Err(Error::business(422, "must not be negative"));
         }
-        Ok(Self { values: vec![config.first], stopped: Vec::new() })
+        Ok(Self { values: vec![config.first] })
     }
 
     /// Adds a value.
@@ -149,9 +155,28 @@ impl Recorder {
         value
     }
 
+    fn kept(&self) -> impl Iterator<Item = u64> {
+        let noted = NoteDrop;
+        (1..).inspect(move |_| {
+            let _ = &noted;
+        })
+    }
+
     #[stop]
     fn stop(&mut self) {
-        self.stopped.push("stopped");
+        STOPPED.with_borrow_mut(|stopped| stopped.push("actor"));
+    }
+}
+
+thread_local! {
+    static STOPPED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+struct NoteDrop;
+
+impl Drop for NoteDrop {
+    fn drop(&mut self) {
+        STOPPED.with_borrow_mut(|stopped| stopped.push("stream"));
     }
 }
 
@@ -161,15 +186,22 @@ fn payload(json: &str) -> Payload {
     Payload { encoding: Encoding::Json, body: json.into() }
 }
 
-fn message(method: &str, args: Payload) -> Message {
-    Message {
-        call: 1,
-        method: method.into(),
-        args,
-        idempotency_key: Some("key".into()),
-        resume_after: None,
-        remaining_ms: None,
-    }
+fn message<'a>(method: &'a str, args: &'a str) -> Message<'a> {
+    Message { idempotency_key: Some("key"), ..script::message(1, method, args) }
+}
+
+/// What comes of these lists.
+fn work(lists: &[&[Work<'_>]]) -> Vec<Outcome> {
+    let mut script = Script::new(lists);
+    serve_serial::<Recorder>(&mut script);
+    script.came
+}
+
+/// What comes of one piece of work.
+fn came(work_of_call: Work<'_>) -> Result<Came, Error> {
+    let outcomes = work(&[&[work_of_call]]);
+    let [(1, came)] = outcomes.as_slice() else { panic!("not one outcome: {outcomes:?}") };
+    came.clone()
 }
 
 fn started() {
@@ -185,38 +217,39 @@ fn start(config: &str) -> Result<(), ActorError> {
     })
 }
 
-fn ask(method: &str, args: &str) -> Result<String, ActorError> {
-    match Exports::handle(message(method, payload(args)))? {
-        Reply::Value(payload) => Ok(String::from_utf8(payload.body).unwrap()),
-        Reply::Stream(_) => panic!("`{method}` answered a stream"),
+fn ask(method: &str, args: &str) -> Result<String, Error> {
+    match came(Work::Ask(message(method, args)))? {
+        Came::Value(value) => Ok(value),
+        other => panic!("`{method}` answered {other:?}"),
     }
 }
 
-fn open(message: Message) -> Result<u64, ActorError> {
-    match Exports::handle(message)? {
-        Reply::Stream(stream) => Ok(stream),
-        Reply::Value(_) => panic!("answered a value"),
+fn tell(method: &str, args: &str) -> Result<Came, Error> {
+    came(Work::Tell(message(method, args)))
+}
+
+fn open(message: Message<'_>) -> Result<u64, Error> {
+    match came(Work::Ask(message))? {
+        Came::Stream(stream) => Ok(stream),
+        other => panic!("answered {other:?}"),
     }
 }
 
 fn stream(method: &str, args: &str) -> u64 {
-    open(message(method, payload(args))).unwrap()
+    open(message(method, args)).unwrap()
 }
 
-fn draw(stream: u64, max: u32) -> Result<(String, bool), ActorError> {
-    let StreamBatch { items, done } = Exports::stream_next(stream, max)?;
-    let items: Vec<_> = items.into_iter().map(|item| String::from_utf8(item.body).unwrap()).collect();
-    Ok((items.join(","), done))
+fn draw(stream: u64, max_items: u32) -> Result<(String, bool), Error> {
+    match came(Work::Draw { call: 1, stream, max_items })? {
+        Came::Items(items, done) => Ok((items, done)),
+        other => panic!("a draw brought {other:?}"),
+    }
 }
 
-fn business(code: u32, message: &str) -> ActorError {
-    Error::business(code, message).into()
-}
-
-/// Errors have no equality of their own on the wire.
+/// Errors of `#[start]` have no equality of their own on the wire.
 #[track_caller]
-fn same<T: std::fmt::Debug>(found: Result<T, ActorError>, expected: ActorError) {
-    assert_eq!(format!("{:?}", found.unwrap_err()), format!("{expected:?}"));
+fn same<T: std::fmt::Debug>(found: Result<T, ActorError>, expected: Error) {
+    assert_eq!(format!("{:?}", found.unwrap_err()), format!("{:?}", ActorError::from(expected)));
 }
 
 #[test]
@@ -234,24 +267,26 @@ fn values_answer_as_json() {
 fn a_result_answers_its_value_or_fails_in_its_class() {
     started();
     assert_eq!(ask("parse", r#"["12"]"#).unwrap(), "12");
-    same(ask("parse", r#"["x"]"#), Error::system("invalid digit found in string").into());
+    assert_eq!(ask("parse", r#"["x"]"#), Err(Error::system("invalid digit found in string")));
 }
 
 #[test]
 fn bytes_go_through_as_they_are() {
     started();
-    let args = Payload { encoding: Encoding::Bytes, body: vec![1, 2, 255] };
-    let Ok(Reply::Value(answer)) = Exports::handle(message("reversed", args)) else { panic!("no value") };
-    assert_eq!((answer.encoding, answer.body), (Encoding::Bytes, vec![255, 2, 1]));
+    let args = pulsing_work::Payload { encoding: pulsing_work::Encoding::Bytes, body: &[1, 2, 255] };
+    let answer = came(Work::Ask(Message { args, ..message("reversed", "") }));
+    assert_eq!(answer, Ok(Came::Bytes(vec![255, 2, 1])));
 }
 
 #[test]
 fn an_unknown_method_names_the_one_that_was_meant() {
     started();
-    let ActorError::Unsupported(error) = ask("lenght", "").unwrap_err() else { panic!("another class") };
-    assert_eq!((error.operation.as_str(), error.nearest.as_deref()), ("lenght", Some("length")));
+    let nearest = Some("length".to_owned());
+    let unknown = ErrorKind::Unsupported { operation: "lenght".into(), nearest };
+    assert_eq!(ask("lenght", ""), Err(unknown.into()));
     for hidden in ["helper", "not_a_method", "new", "stop"] {
-        assert!(matches!(ask(hidden, ""), Err(ActorError::Unsupported(_))), "{hidden}");
+        let error = ask(hidden, "").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{hidden}");
     }
     assert_eq!(Recorder::not_a_method(1), 1);
 }
@@ -264,7 +299,7 @@ fn streams_are_drawn_in_batches() {
     let id = stream("values", "");
     assert_eq!(draw(id, 2).unwrap(), ("1,2".into(), false));
     assert_eq!(draw(id, 2).unwrap(), ("3".into(), true));
-    same(draw(id, 2), Error::fatal(format!("no stream {id} is open")).into());
+    assert_eq!(draw(id, 2), Err(Error::fatal(format!("no stream {id} is open"))));
 }
 
 #[test]
@@ -274,24 +309,24 @@ fn a_stream_may_change_the_state_between_two_draws() {
     let id = stream("drained", "");
     assert_eq!(draw(id, 1).unwrap(), ("2".into(), false));
     assert_eq!(ask("count", "").unwrap(), "1");
-    Exports::stream_close(id);
+    assert_eq!(came(Work::Close { call: 1, stream: id }), Ok(Came::Closed));
     assert_eq!(ask("count", "").unwrap(), "1");
 }
 
 #[test]
 fn a_stream_fails_before_its_first_item_or_after_its_last() {
     started();
-    same(open(message("until", payload("[-1]"))), business(416, "the limit is negative"));
+    assert_eq!(open(message("until", "[-1]")), Err(Error::business(416, "the limit is negative")));
     let id = stream("until", "[2]");
     assert_eq!(draw(id, 9).unwrap(), ("0,1".into(), false));
-    same(draw(id, 9), business(416, "over the limit"));
+    assert_eq!(draw(id, 9), Err(Error::business(416, "over the limit")));
 }
 
 #[test]
 fn a_stream_is_taken_up_again_after_the_item_that_the_reader_has() {
     started();
     for (method, args) in [("until", "[9]"), ("resumes", "")] {
-        let id = open(Message { resume_after: Some(4), ..message(method, payload(args)) }).unwrap();
+        let id = open(Message { resume_after: Some(4), ..message(method, args) }).unwrap();
         assert_eq!(draw(id, 2).unwrap(), ("4,5".into(), false), "{method}");
     }
 }
@@ -299,19 +334,43 @@ fn a_stream_is_taken_up_again_after_the_item_that_the_reader_has() {
 #[test]
 fn a_tell_answers_nothing_and_may_fail() {
     started();
-    assert!(Exports::tell(message("note", payload("[5]"))).is_ok());
-    same(Exports::tell(message("note", payload("[0]"))), business(400, "zero"));
+    assert_eq!(tell("note", "[5]"), Ok(Came::Told));
+    assert_eq!(tell("note", "[0]"), Err(Error::business(400, "zero")));
     assert_eq!(ask("note", "[6]").unwrap(), "null");
-    assert!(Exports::tell(message("add", payload("[7]"))).is_ok());
+    assert_eq!(tell("add", "[7]"), Ok(Came::Told));
     assert_eq!(ask("count", "").unwrap(), "4");
-    assert!(matches!(Exports::tell(message("values", payload(""))), Err(ActorError::Unsupported(_))));
+    assert_eq!(tell("values", ""), Err(Error::unsupported("tell of a method that streams")));
+}
+
+#[test]
+fn the_messages_of_a_list_are_handled_in_turn_and_a_step_lies_between_them() {
+    started();
+    let add = |call, value| Work::Ask(script::message(call, "add", value));
+    let mut script = Script::new(&[&[add(1, "[1]"), add(2, "[2]"), add(3, "[3]")]]);
+    serve_serial::<Recorder>(&mut script);
+    let value = |call, value: &str| (call, Ok(Came::Value(value.into())));
+    assert_eq!(script.came, [value(1, "2"), value(2, "3"), value(3, "4")]);
+    // `next`, two steps, and `next`.
+    assert_eq!(script.handed_in, [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_message_may_be_skipped_and_the_rest_of_a_list_given_back() {
+    started();
+    let add = |call| Work::Tell(script::message(call, "add", "[1]"));
+    let list = [1, 2, 3, 4, 5].map(add);
+    let verdicts = [Verdict::Skip, Verdict::GoOn, Verdict::GiveBack];
+    let mut script = Script::new(&[&list, &[add(6)]]).verdicts(&verdicts);
+    serve_serial::<Recorder>(&mut script);
+    assert_eq!(script.came, [1, 3, 6].map(|call| (call, Ok(Came::Told))));
+    assert_eq!(script.handed_in, [0, 1, 0, 1, 0, 1]);
 }
 
 #[test]
 fn the_configuration_makes_the_first_state() {
     start("").unwrap();
     assert_eq!(ask("count", "").unwrap(), "1");
-    same(start(r#"{"first":-1}"#), business(422, "must not be negative"));
+    same(start(r#"{"first":-1}"#), Error::business(422, "must not be negative"));
     let ActorError::Business(error) = start(r#"{"frist":1}"#).unwrap_err() else { panic!("another class") };
     assert!(error.message.starts_with("configuration: unknown field `frist`"), "{}", error.message);
 }
@@ -324,12 +383,12 @@ fn code_can_ask_who_it_is_and_what_its_message_said() {
 }
 
 #[test]
-fn after_a_stop_nothing_is_handled() {
+fn a_stop_closes_the_streams_and_then_ends_the_actor() {
     started();
-    let id = stream("values", "");
-    Exports::stop();
-    same(ask("count", ""), Error::system("the actor is not running").into());
-    same(draw(id, 1), Error::fatal(format!("no stream {id} is open")).into());
+    let counted = stream("kept", "");
+    assert_eq!(draw(counted, 1).unwrap(), ("1".into(), false));
+    assert_eq!(work(&[&[Work::Stop], &[Work::Ask(message("count", ""))]]), []);
+    assert_eq!(STOPPED.take(), ["stream", "actor"]);
 }
 
 #[test]
@@ -339,7 +398,7 @@ fn the_description_has_methods_in_order_with_kind_doc_and_schemas() {
     let names: Vec<_> = methods.iter().map(|method| method["name"].as_str().unwrap()).collect();
     let expected = [
         "add", "parse", "nothing", "length", "reversed", "values", "drained", "until", "resumes", "note",
-        "who", "opaque", "shown", "type", "count",
+        "who", "opaque", "shown", "type", "count", "kept",
     ];
     assert_eq!(names, expected);
     let method = |name: &str| &methods[names.iter().position(|known| *known == name).unwrap()];

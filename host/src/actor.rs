@@ -85,8 +85,8 @@ impl Spawn {
     ) -> (Arc<LocalPort>, impl Future<Output = ()> + Send + use<>) {
         let Self { id, behavior, config, limits, restart, callers, counters, pool, graph } = self;
         let limits = Arc::new(limits);
-        let lane = behavior.lane();
-        let rooms = Rooms::new(id, lane, Arc::clone(&limits), &restart, &counters, graph, journal);
+        let kind = Kind { lane: behavior.lane(), may_run_inline: behavior.may_run_inline() };
+        let rooms = Rooms::new(id, kind, Arc::clone(&limits), &restart, &counters, graph, journal);
         let Rooms { mailbox, lifecycle, execution, dispatch } = rooms.clone();
         let supervisor = Supervisor::new(supervision::Parts {
             behavior,
@@ -100,8 +100,15 @@ impl Spawn {
             execution,
             dispatch,
         });
-        (LocalPort::new(rooms, lane, limits, callers, counters), supervisor.run())
+        (LocalPort::new(rooms, kind.lane, limits, callers, counters), supervisor.run())
     }
+}
+
+/// What is known of a behavior before it lives.
+#[derive(Clone, Copy)]
+struct Kind {
+    lane: Lane,
+    may_run_inline: bool,
 }
 
 /// What an actor consists of, beside its supervisor.
@@ -116,7 +123,7 @@ struct Rooms {
 impl Rooms {
     fn new(
         id: ActorId,
-        lane: Lane,
+        kind: Kind,
         limits: Arc<Limits>,
         restart: &RestartSettings,
         counters: &Arc<Counters>,
@@ -130,11 +137,10 @@ impl Rooms {
         let execution = Execution::new(execution::Options {
             counters: Arc::clone(counters),
             handler_max_cpu: limits.handler_max_cpu,
-            // Where handlers overlap, an answer mostly takes the engine more than one poll.
-            may_run_inline: lane == Lane::Serial,
+            may_run_inline: kind.may_run_inline,
         });
         let dispatch = Dispatch::new(dispatch::Parts {
-            lane,
+            lane: kind.lane,
             limits,
             counters: Arc::clone(counters),
             graph,
@@ -155,7 +161,8 @@ pub(crate) fn context_of_nobody(
     counters: &Arc<Counters>,
 ) -> LifeContext {
     let restart = RestartSettings::default();
-    let rooms = Rooms::new(id, lane, Arc::new(limits), &restart, counters, Arc::default(), &Arc::default());
+    let kind = Kind { lane, may_run_inline: false };
+    let rooms = Rooms::new(id, kind, Arc::new(limits), &restart, counters, Arc::default(), &Arc::default());
     LifeContext::new(rooms.dispatch)
 }
 

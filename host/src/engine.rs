@@ -1,7 +1,7 @@
 //! The two wasmtime engines, their clock, and the compiled code that is kept on disk.
 //!
-//! The only room that makes a `wasmtime::Config`. Serial actors have an engine of their own, without support
-//! for concurrent calls, because a plain call is two to four times as fast there. One thread ticks both
+//! The only room that makes a `wasmtime::Config`. Actors whose calls do not overlap have an engine of their own, without
+//! support for concurrent calls, because a plain call is two to four times as fast there. One thread ticks both
 //! engines' epochs; it ends with the last clone of [`Engines`]. Nothing here runs a guest.
 
 mod ahead;
@@ -12,6 +12,7 @@ mod component;
 mod error;
 mod preview;
 mod progress;
+mod world;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
@@ -19,18 +20,17 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, WasmBacktraceDetails};
 
-use self::cache::CodeCache;
-use crate::wire::Lane;
-
 pub use self::ahead::{COMPILED_ENDING, compile_ahead};
 pub use self::bounds::{Measure, measure};
+use self::cache::CodeCache;
 pub(crate) use self::compiler::{
     Compiler, Stop, StopOnDrop, VERB as COMPILER_VERB, serve as compile_for_parent,
 };
 pub use self::component::{CodeOrigin, ComponentSource, load};
 pub(crate) use self::component::{Digest, Loaded, compile};
 pub use self::error::{BuildError, CompilerEnd, LoadError};
-pub(crate) use self::preview::lane;
+pub(crate) use self::preview::world;
+pub use self::world::World;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.
 ///
@@ -42,7 +42,7 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(5);
 /// span are laid out however large they are: those of all guests that SDKs make. Others are copied when an instance is made.
 const SPARSE_IMAGE_MAX_BYTES: u64 = 1 << 20;
 
-/// An engine for each lane. Cheap to clone.
+/// The engines. Cheap to clone.
 #[derive(Clone)]
 pub struct Engines {
     serial: Engine,
@@ -62,8 +62,8 @@ impl Engines {
     /// [`BuildError`] where the folder cannot be used, or this machine lacks what the engine needs.
     pub fn new(cache_dir: Option<PathBuf>) -> Result<Self, BuildError> {
         let cache = cache_dir.map(|dir| CodeCache::open(&dir)).transpose()?;
-        let engine = |lane| Engine::new(&config(lane)).map_err(BuildError::engine);
-        let (serial, overlapping) = (engine(Lane::Serial)?, engine(Lane::Overlapping)?);
+        let engine = |world| Engine::new(&config(world)).map_err(BuildError::engine);
+        let (serial, overlapping) = (engine(World::Serial)?, engine(World::Overlapping)?);
         let ticker = start_ticker([serial.clone(), overlapping.clone()])?;
         let (trusts_compiled, compiler) = (false, None);
         Ok(Self { serial, overlapping, cache, trusts_compiled, compiler, _ticker: Arc::new(ticker) })
@@ -100,21 +100,18 @@ impl Engines {
         self.cache.as_ref()
     }
 
-    /// The engine of a lane.
+    /// The engine of a world.
     #[must_use]
-    pub fn of(&self, lane: Lane) -> &Engine {
-        match lane {
-            Lane::Serial => &self.serial,
-            Lane::Overlapping => &self.overlapping,
-        }
+    pub fn of(&self, world: World) -> &Engine {
+        if world.calls_overlap() { &self.overlapping } else { &self.serial }
     }
 }
 
-fn config(lane: Lane) -> Config {
+fn config(world: World) -> Config {
     let mut config = Config::new();
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
     config.epoch_interruption(true);
-    config.concurrency_support(lane == Lane::Overlapping);
+    config.concurrency_support(world.calls_overlap());
     // File and line, where a component has debug info. By default the environment decides.
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config.memory_guaranteed_dense_image_size(SPARSE_IMAGE_MAX_BYTES);

@@ -99,6 +99,11 @@ impl Execution {
         self.turn.work_left()
     }
 
+    /// How many pieces of work may still be begun in this turn.
+    pub(crate) fn begins_left(&self) -> u32 {
+        self.turn.left()
+    }
+
     /// Takes a piece of work off what may be begun in this turn.
     pub(crate) fn begin_work(&self) {
         self.turn.begin_work();
@@ -123,6 +128,11 @@ impl Execution {
     /// The last call that was begun in this burst; [`CallId::NONE`] if none was.
     pub(crate) fn begun(&self) -> CallId {
         self.burst.begun()
+    }
+
+    /// Says that the call that was begun last waits: [`Self::begun`] names it no more. The burst goes on.
+    pub(crate) fn awaits(&self) {
+        self.burst.begin(CallId::NONE);
     }
 
     /// Says that the burst ended: with a piece of work, with a wait, or with a life.

@@ -14,7 +14,7 @@ pub use crate::actor::Spawn;
 use crate::config::{ConfigError, HostConfig};
 pub use crate::description::{DESCRIPTION_MAX_BYTES, METHODS_MAX};
 pub use crate::dispatch::{Behavior, Birth, Drawn, Job, LifeContext, Reply, Work};
-pub use crate::engine::{Engines, Measure, load, measure};
+pub use crate::engine::{Engines, Measure, World, load, measure};
 pub use crate::grants::http::{Denied, Reach, reach};
 pub use crate::id::{CallId, StreamId};
 pub use crate::instance::{Program, Programs};

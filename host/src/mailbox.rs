@@ -205,7 +205,6 @@ impl Mailbox {
 
     /// Takes the oldest message out if it is that of `call`: another may have gone out, or been given up, since somebody
     /// [looked ahead](Self::look_ahead).
-    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
     pub(crate) fn pop_if(&self, call: CallId) -> Option<Box<Envelope>> {
         self.queue.pop_if(|envelope| envelope.call == call)
     }
@@ -216,7 +215,6 @@ impl Mailbox {
     /// # Blocking
     ///
     /// Senders wait meanwhile: `look` must be short, and must not come back here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "batches of messages take it"))]
     pub(crate) fn look_ahead<T>(&self, max: usize, mut look: impl FnMut(&Envelope) -> Option<T>) -> Vec<T> {
         self.queue.look_ahead(max, |envelope| look(envelope))
     }

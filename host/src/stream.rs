@@ -113,6 +113,12 @@ pub(crate) fn channel(
 pub(crate) struct StreamWriter(Arc<Shared>);
 
 impl StreamWriter {
+    /// Whether the reader has taken all that there was.
+    #[must_use]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.0.lock().items.is_empty()
+    }
+
     /// How many items fit. Where none do, [`Producer::wanted`] is called once there is room.
     ///
     /// Room counts from half the capacity on, so that a crossing into the guest brings more than one item.

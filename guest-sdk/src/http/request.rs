@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::exchange::Exchange;
 use super::{Error, ErrorKind, Response};
 use crate::bindings::http_types::{Body as WireBody, Header, Request as WireRequest};
-use crate::bindings::overlapping::pulsing::actor::async_http;
+use crate::bindings::waits_http;
+use crate::wait::Wait;
 use crate::{Call, wire};
 
 const REDIRECTS_DEFAULT: u32 = 10;
@@ -146,11 +147,11 @@ impl Request {
             redirects_max: self.redirects,
         };
         let failed = |error| Error::of_wire(error, self.timeout);
-        let exchange = Exchange::new(async_http::begin(Call::current_id(), &request).map_err(failed)?);
+        let exchange = Exchange::new(waits_http::begin(Call::current_id(), &request).map_err(failed)?);
         let mut upload = stream.map(|stream| upload(exchange.id(), stream));
         // What waits for the host is given up, and only then the exchange closed: locals are dropped last first.
         let head = {
-            let mut head = pin!(async_http::response(exchange.id()));
+            let mut head = pin!(Wait::new(waits_http::response(exchange.id()), waits_http::responded));
             poll_fn(|cx| {
                 if let Some(sending) = &mut upload
                     && sending.as_mut().poll(cx).is_ready()
@@ -171,12 +172,12 @@ fn upload(id: u64, mut body: LocalBoxStream<'static, Vec<u8>>) -> LocalBoxFuture
     Box::pin(async move {
         while let Some(bytes) = body.next().await {
             for piece in bytes.chunks(PIECE_BYTES) {
-                if async_http::write(id, piece.to_vec()).await.is_err() {
+                if Wait::new(waits_http::write(id, piece), waits_http::written).await.is_err() {
                     return;
                 }
             }
         }
-        drop(async_http::finish(id));
+        drop(waits_http::finish(id));
     })
 }
 

@@ -14,7 +14,8 @@ use super::lines::Lines;
 use super::text::Parsed;
 use super::{Error, ErrorKind};
 use crate::bindings::http_types::{Error as WireError, Header, ResponseHead as Head};
-use crate::bindings::overlapping::pulsing::actor::async_http;
+use crate::bindings::waits_http;
+use crate::wait::Wait;
 
 /// The most that `json`, `text` and `bytes` read, unless they are told otherwise.
 const LIMIT_BYTES: usize = 4 << 20;
@@ -150,7 +151,7 @@ impl fmt::Debug for Response {
 /// The body of a response, and what is left to send of its request. Fields are dropped in their order: what waits
 /// for the host goes before the exchange is closed.
 struct Body {
-    read: Option<LocalBoxFuture<'static, Result<Option<Vec<u8>>, WireError>>>,
+    read: Option<Wait<Result<Option<Vec<u8>>, WireError>>>,
     upload: Option<LocalBoxFuture<'static, ()>>,
     /// None once the body has ended.
     exchange: Option<Exchange>,
@@ -165,8 +166,8 @@ impl Body {
             self.upload = None;
         }
         let id = exchange.id();
-        let read = self.read.get_or_insert_with(|| Box::pin(async_http::read(id, PIECE_BYTES)));
-        let piece = ready!(read.as_mut().poll(cx));
+        let begin = || Wait::new(waits_http::read(id, PIECE_BYTES), waits_http::have_read);
+        let piece = ready!(Pin::new(self.read.get_or_insert_with(begin)).poll(cx));
         self.read = None;
         let piece = piece.map_err(|error| Error::of_wire(error, None)).transpose();
         if !matches!(piece, Some(Ok(_))) {

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
 use futures::stream::Stream;
 
 use super::{CallError, DRAW_ITEMS, IntoArgs, LifeEnd, Options, answer};
-use crate::bindings::overlapping::pulsing::actor::async_system;
+use crate::bindings::overlapping::pulsing::actor::waits::Drawn;
 use crate::bindings::types::{CallError as WireCallError, CallOptions, Payload, StreamBatch};
+use crate::bindings::waits;
+use crate::wait::Wait;
 use crate::{Call, FromPayload, Retry, wire};
 
 /// Another actor, by its name.
@@ -73,19 +74,19 @@ impl ActorRef {
     pub async fn ask<R: FromPayload>(&self, method: &str, args: impl IntoArgs) -> Result<R, CallError> {
         let (args, options) = (args.into_args()?, self.options.for_call());
         let Some(retry) = self.options.retry else {
-            return self.ask_once(method, args, options).await;
+            return self.ask_once(method, &args, &options).await;
         };
-        retry.run(|| self.ask_once(method, args.clone(), options.clone())).await
+        retry.run(|| self.ask_once(method, &args, &options)).await
     }
 
     async fn ask_once<R: FromPayload>(
         &self,
         method: &str,
-        args: Payload,
-        options: CallOptions,
+        args: &Payload,
+        options: &CallOptions,
     ) -> Result<R, CallError> {
-        let asked = async_system::ask(Call::current_id(), self.name.clone(), method.into(), args, options);
-        answer(asked.await.map_err(wire::call_error)?)
+        let id = waits::ask(Call::current_id(), &self.name, method, args, options);
+        answer(Wait::new(id, waits::asked).await.map_err(wire::call_error)?)
     }
 
     /// Puts a message into the actor's mailbox, waiting for room where it is full.
@@ -98,10 +99,12 @@ impl ActorRef {
     ///
     /// Dropping the future leaves open whether the message was sent.
     pub async fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
-        let key = self.options.idempotency_key.clone();
-        let told =
-            async_system::tell(Call::current_id(), self.name.clone(), method.into(), args.into_args()?, key);
-        told.await.map_err(wire::runtime_error)
+        let key = self.options.idempotency_key.as_deref();
+        let told = waits::tell(Call::current_id(), &self.name, method, &args.into_args()?, key);
+        match told.map_err(wire::runtime_error)? {
+            None => Ok(()),
+            Some(id) => Wait::new(id, waits::told).await.map_err(wire::runtime_error),
+        }
     }
 
     /// Opens a stream.
@@ -137,7 +140,7 @@ impl ActorRef {
     ///
     /// [`CallError`]; as an item, where more ends wait than the host keeps: watch anew.
     pub fn watch(&self) -> Result<PeerStream<LifeEnd>, CallError> {
-        let id = async_system::watch(&self.name).map_err(wire::call_error)?;
+        let id = waits::watch(&self.name).map_err(wire::call_error)?;
         Ok(PeerStream { ready: VecDeque::new(), draw: None, open: Some(id), items: PhantomData })
     }
 
@@ -147,10 +150,9 @@ impl ActorRef {
         args: Payload,
         after: Option<u64>,
     ) -> Result<PeerStream<T>, CallError> {
-        let (name, options) = (self.name.clone(), self.options.for_call());
-        let opened =
-            async_system::stream_open(Call::current_id(), name, method.into(), args, after, options).await;
-        let id = opened.map_err(wire::call_error)?;
+        let options = self.options.for_call();
+        let wait = waits::stream_open(Call::current_id(), &self.name, method, &args, after, &options);
+        let id = Wait::new(wait, waits::stream_opened).await.map_err(wire::call_error)?;
         Ok(PeerStream { ready: VecDeque::new(), draw: None, open: Some(id), items: PhantomData })
     }
 }
@@ -158,19 +160,30 @@ impl ActorRef {
 /// Another actor's stream. Dropping it tells that actor to stop.
 pub struct PeerStream<T> {
     ready: VecDeque<Payload>,
-    draw: Option<LocalBoxFuture<'static, Result<StreamBatch, WireCallError>>>,
+    draw: Option<Wait<Result<StreamBatch, WireCallError>>>,
     /// None once the stream is over: the host has closed it with its last items, or with its error.
     open: Option<u64>,
     items: PhantomData<fn() -> T>,
 }
 
 impl<T> PeerStream<T> {
+    fn poll_draw(&mut self, id: u64, cx: &mut Context<'_>) -> Poll<Result<StreamBatch, WireCallError>> {
+        let mut draw = match self.draw.take() {
+            Some(draw) => draw,
+            None => match waits::stream_next(Call::NO_ID, id, DRAW_ITEMS)? {
+                Drawn::Items(batch) => return Poll::Ready(Ok(batch)),
+                Drawn::Waits(wait) => Wait::new(wait, waits::stream_drawn),
+            },
+        };
+        let drawn = Pin::new(&mut draw).poll(cx);
+        if drawn.is_pending() {
+            self.draw = Some(draw);
+        }
+        drawn
+    }
+
     fn poll_batch(&mut self, id: u64, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let draw =
-            self.draw.get_or_insert_with(|| Box::pin(async_system::stream_next(Call::NO_ID, id, DRAW_ITEMS)));
-        let drawn = std::task::ready!(draw.as_mut().poll(cx));
-        self.draw = None;
-        match drawn {
+        match std::task::ready!(self.poll_draw(id, cx)) {
             Ok(batch) => {
                 self.ready.extend(batch.items);
                 if batch.done {
@@ -207,7 +220,7 @@ impl<T> Drop for PeerStream<T> {
         // A draw is given up before its stream is closed.
         self.draw = None;
         if let Some(id) = self.open {
-            async_system::stream_close(id);
+            waits::stream_close(id);
         }
     }
 }

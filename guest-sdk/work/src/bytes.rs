@@ -39,7 +39,7 @@ pub(crate) fn length(bytes: usize) -> Result<[u8; 4], TooLong> {
 
 /// Writes a text with its length.
 pub(crate) fn put_text(entries: &mut Vec<u8>, text: &str) -> Result<(), TooLong> {
-    entries.extend(length(text.len())?);
+    entries.extend_from_slice(&length(text.len())?);
     entries.extend_from_slice(text.as_bytes());
     Ok(())
 }
@@ -56,7 +56,7 @@ pub(crate) fn put_payload(entries: &mut Vec<u8>, encoding: Encoding, bytes: usiz
         Encoding::Json => 0,
         Encoding::Bytes => 1,
     });
-    entries.extend(length(bytes)?);
+    entries.extend_from_slice(&length(bytes)?);
     Ok(())
 }
 
@@ -64,9 +64,9 @@ pub(crate) fn put_payload(entries: &mut Vec<u8>, encoding: Encoding, bytes: usiz
 pub(crate) fn put_trailer(list: &mut Vec<u8>, entries_at: usize, count: usize) -> Result<(), TooLong> {
     let bytes = length(list.len() - entries_at)?;
     let count = u16::try_from(count).map_err(|_| TooLong)?;
-    list.extend(bytes);
-    list.extend(count.to_le_bytes());
-    list.extend([0, VERSION]);
+    list.extend_from_slice(&bytes);
+    list.extend_from_slice(&count.to_le_bytes());
+    list.extend_from_slice(&[0, VERSION]);
     length(list.len()).map(drop)
 }
 

@@ -59,7 +59,10 @@ const CANCELLED: u8 = 20;
 /// An encoding and a length.
 const ITEM_BYTES: usize = 5;
 
-/// A list that is being written. Used again and again, it keeps its memory.
+/// A list that is written again keeps at most so much memory: one large answer shall not stay for good.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// A list that is being written. Used again and again, it keeps its memory, up to 64 KiB.
 #[derive(Debug, Default)]
 pub struct OutcomeList {
     /// The whole list, once it is finished.
@@ -100,7 +103,7 @@ impl OutcomeList {
     /// An ask ended with a stream.
     pub fn stream(&mut self, call: u64, stream: u64) {
         self.begin(call, STREAM);
-        self.entries.extend(stream.to_le_bytes());
+        self.entries.extend_from_slice(&stream.to_le_bytes());
     }
 
     /// A tell ended.
@@ -121,7 +124,7 @@ impl OutcomeList {
     ) -> Result<(), TooLong> {
         self.begin(call, ITEMS);
         self.entries.push(u8::from(done));
-        self.entries.extend(length(items.len())?);
+        self.entries.extend_from_slice(&length(items.len())?);
         items.into_iter().try_for_each(|(encoding, body)| self.body(encoding, body))
     }
 
@@ -139,18 +142,18 @@ impl OutcomeList {
         match error {
             Error::Business { code, message, details } => {
                 self.begin(call, BUSINESS);
-                self.entries.extend(code.to_le_bytes());
+                self.entries.extend_from_slice(&code.to_le_bytes());
                 put_text(&mut self.entries, message)?;
                 put_optional_text(&mut self.entries, details)
             }
             Error::System { message, recoverable, restart } => {
                 self.begin(call, SYSTEM);
-                self.entries.extend([recoverable, restart].map(u8::from));
+                self.entries.extend_from_slice(&[u8::from(recoverable), u8::from(restart)]);
                 put_text(&mut self.entries, message)
             }
             Error::Timeout { operation, duration_ms } => {
                 self.begin(call, TIMEOUT);
-                self.entries.extend(duration_ms.to_le_bytes());
+                self.entries.extend_from_slice(&duration_ms.to_le_bytes());
                 put_text(&mut self.entries, operation)
             }
             Error::Unsupported { operation, nearest } => {
@@ -179,17 +182,21 @@ impl OutcomeList {
         Ok(&self.bodies)
     }
 
-    /// Forgets everything.
+    /// Forgets everything, and lets go of memory that is more than a list usually needs.
     pub fn clear(&mut self) {
-        self.bodies.clear();
-        self.entries.clear();
+        for part in [&mut self.bodies, &mut self.entries] {
+            part.clear();
+            if part.capacity() > KEPT_BYTES {
+                *part = Vec::new();
+            }
+        }
         self.count = 0;
     }
 
     fn begin(&mut self, call: u64, kind: u8) {
         self.count += 1;
         self.entries.push(kind);
-        self.entries.extend(call.to_le_bytes());
+        self.entries.extend_from_slice(&call.to_le_bytes());
     }
 
     fn body(&mut self, encoding: Encoding, mut body: Vec<u8>) -> Result<(), TooLong> {

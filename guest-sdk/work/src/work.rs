@@ -109,7 +109,7 @@ fn put(entries: &mut Vec<u8>, work: &Work<'_>) -> Result<(), TooLong> {
         Work::Tell(message) => return put_message(entries, TELL, message),
         Work::Draw { call, stream, max_items } => {
             put_numbers(entries, DRAW, &[*call, *stream]);
-            entries.extend(max_items.to_le_bytes());
+            entries.extend_from_slice(&max_items.to_le_bytes());
         }
         Work::Close { call, stream } => put_numbers(entries, CLOSE, &[*call, *stream]),
         Work::Stop => entries.push(STOP),
@@ -122,7 +122,7 @@ fn put(entries: &mut Vec<u8>, work: &Work<'_>) -> Result<(), TooLong> {
 
 fn put_numbers(entries: &mut Vec<u8>, kind: u8, numbers: &[u64]) {
     entries.push(kind);
-    numbers.iter().for_each(|number| entries.extend(number.to_le_bytes()));
+    numbers.iter().for_each(|number| entries.extend_from_slice(&number.to_le_bytes()));
 }
 
 fn put_message(entries: &mut Vec<u8>, kind: u8, message: &Message<'_>) -> Result<(), TooLong> {
@@ -138,7 +138,7 @@ fn put_message(entries: &mut Vec<u8>, kind: u8, message: &Message<'_>) -> Result
 fn put_optional_number(entries: &mut Vec<u8>, number: Option<u64>) {
     entries.push(u8::from(number.is_some()));
     if let Some(number) = number {
-        entries.extend(number.to_le_bytes());
+        entries.extend_from_slice(&number.to_le_bytes());
     }
 }
 

@@ -16,7 +16,7 @@ use super::embedded;
 use super::failure::Failure;
 use super::output;
 use super::project::{Language, Project};
-use crate::engine::{ComponentSource, lane};
+use crate::engine::{ComponentSource, world};
 
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
@@ -67,7 +67,7 @@ fn publish(built: &Path, out: &Path) -> Result<(), Failure> {
         return Err(Failure::system("the tool says that all is well, and made nothing"));
     }
     let component = ComponentSource::File(built.to_owned()).read()?.bytes;
-    let lane = lane(&out.display().to_string(), &component)?;
+    let lane = world(&out.display().to_string(), &component)?.lane();
     super::compile::write_whole(out, &component)?;
     let size = bytesize::ByteSize::b(component.len() as u64);
     output::line(format!("{} {} {size}", out.display(), lane.as_str()).as_bytes())

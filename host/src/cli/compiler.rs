@@ -8,9 +8,8 @@ use bytesize::ByteSize;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::engine::{BuildError, compile_for_parent};
+use crate::engine::{BuildError, World, compile_for_parent};
 use crate::limits::HostLimits;
-use crate::wire::Lane;
 
 /// What the compiler may take for one component.
 #[derive(Debug, Clone, Copy, Args)]
@@ -37,8 +36,8 @@ impl CompilerArgs {
 /// What one process compiles, and what it may take for that.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    #[arg(long, value_parser = lane)]
-    lane: Lane,
+    #[arg(long, value_parser = world)]
+    world: World,
     /// In bytes.
     #[arg(long)]
     memory_max: u64,
@@ -46,14 +45,13 @@ pub(super) struct ServeArgs {
     cpu_seconds_max: u64,
 }
 
-fn lane(name: &str) -> Result<Lane, &'static str> {
-    let lanes = [Lane::Serial, Lane::Overlapping];
-    lanes.into_iter().find(|lane| lane.as_str() == name).ok_or("there is no such lane")
+fn world(name: &str) -> Result<World, &'static str> {
+    World::ALL.into_iter().find(|world| world.as_str() == name).ok_or("there is no such world")
 }
 
 /// Compiles the component on stdin.
 pub(super) fn serve(args: &ServeArgs) -> ExitCode {
-    match compile_for_parent(args.lane, args.memory_max, args.cpu_seconds_max) {
+    match compile_for_parent(args.world, args.memory_max, args.cpu_seconds_max) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Failure::system(error).report(),
     }

@@ -21,6 +21,11 @@ pub trait Behavior: Send + Sync + 'static {
     /// How the lives take their work.
     fn lane(&self) -> Lane;
 
+    /// Whether callers may poll a life themselves: worth it where one poll mostly handles a message.
+    fn may_run_inline(&self) -> bool {
+        self.lane() == Lane::Serial
+    }
+
     /// Lives one life: starts, says so with [`LifeContext::ready`], and works until there is [`Work::Stop`].
     ///
     /// A life that returns after it carried out [`Work::Stop`] answers [`ExitReason::Stopped`].
@@ -65,6 +70,8 @@ pub enum Work {
         /// The guest's own number for it.
         stream: StreamId,
     },
+    /// Come to where nothing of the actor is on the stack, and go on from there.
+    Leave,
     /// Stop in good order. No work comes after it.
     Stop,
 }

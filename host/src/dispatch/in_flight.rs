@@ -66,6 +66,8 @@ pub(super) struct InFlight {
     message_next: bool,
     /// By name; none where the actor does not say what it has.
     methods: Option<Arc<Methods>>,
+    /// Handlers that were told to stop, where the life wants to hear of them.
+    cancelled: Option<Vec<CallId>>,
 }
 
 /// A message that ended its life, and the actor that sent it.
@@ -87,6 +89,19 @@ pub(super) enum CutOff {
     Call(Unsettled),
     /// A stream that had not ended, and the call that it came of.
     Stream(StreamWriter, Arc<Message>),
+}
+
+/// A kind of work that a life has in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkKind {
+    /// The handler of an ask.
+    Ask,
+    /// The handler of a tell.
+    Tell,
+    /// A draw on a stream.
+    Draw,
+    /// The close of a stream.
+    Close,
 }
 
 /// A call in flight.
@@ -111,7 +126,21 @@ struct OpenStream {
     writer: StreamWriter,
     /// How many items the draw under way may bring.
     drawing: Option<u32>,
+    /// How many items the last draw might have brought; 0 before the first.
+    last_max: u32,
     closing: Closing,
+}
+
+impl OpenStream {
+    /// How many items the next draw may bring; none while there is no room.
+    ///
+    /// What a draw has made of its items is lost if the guest crashes in its midst. So the first draw brings one, and
+    /// each more only where the reader has taken all that came before.
+    fn next_max(&self) -> Option<u32> {
+        let room = u32::try_from(self.writer.room()).ok().filter(|room| *room > 0)?;
+        let grown = if self.writer.is_drained() { self.last_max.saturating_mul(2) } else { self.last_max };
+        Some(grown.clamp(1, room))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,10 +256,8 @@ impl InFlight {
             if stream.closing != Closing::No || stream.drawing.is_some() {
                 continue;
             }
-            let Some(max_items) = u32::try_from(stream.writer.room()).ok().filter(|room| *room > 0) else {
-                continue;
-            };
-            stream.drawing = Some(max_items);
+            let Some(max_items) = stream.next_max() else { continue };
+            (stream.drawing, stream.last_max) = (Some(max_items), max_items);
             let stream = stream.id;
             self.message_next = true;
             return Some(Work::Draw { call, stream, max_items });
@@ -305,7 +332,8 @@ impl InFlight {
         let running = self.calls.get_mut(&call)?;
         let Stage::Handling = running.stage else { return None };
         let reply = running.unsettled.become_stream();
-        running.stage = Stage::Streaming(OpenStream { id, writer, drawing: None, closing: Closing::No });
+        running.stage =
+            Stage::Streaming(OpenStream { id, writer, drawing: None, last_max: 0, closing: Closing::No });
         // The caller's time was for the stream to begin.
         (running.deadline, running.overdue_at) = (None, None);
         self.handling = self.handling.saturating_sub(1);
@@ -397,7 +425,34 @@ impl InFlight {
             return;
         };
         running.cancellation.request();
+        if let (Some(cancelled), Stage::Handling) = (&mut self.cancelled, &running.stage) {
+            cancelled.push(call);
+        }
         self.close_stream(call, now, grace);
+    }
+
+    /// Keeps for [`Self::take_cancelled`] which handlers are told to stop, in this life.
+    pub(super) fn keep_cancelled(&mut self) {
+        self.cancelled = Some(Vec::new());
+    }
+
+    /// The handlers that were told to stop since this was last called, and still run.
+    pub(super) fn take_cancelled(&mut self) -> Vec<CallId> {
+        let cancelled = self.cancelled.as_mut().map(std::mem::take).unwrap_or_default();
+        cancelled.into_iter().filter(|call| self.is_handling(*call)).collect()
+    }
+
+    /// Whether the life has work of this kind in hand for a call.
+    pub(super) fn has_in_hand(&self, call: CallId, kind: WorkKind) -> bool {
+        let Some(running) = self.calls.get(&call) else { return false };
+        match (&running.stage, kind) {
+            (Stage::Handling, WorkKind::Ask) => running.unsettled.is_ask(),
+            (Stage::Handling, WorkKind::Tell) => !running.unsettled.is_ask(),
+            (Stage::Streaming(stream), WorkKind::Draw) => stream.drawing.is_some(),
+            (Stage::Streaming(stream), WorkKind::Close) => stream.closing == Closing::Running,
+            (Stage::Handling, WorkKind::Draw | WorkKind::Close)
+            | (Stage::Streaming(_), WorkKind::Ask | WorkKind::Tell) => false,
+        }
     }
 
     /// Has the guest told to close a stream, if that is one, and looks after it in time.

@@ -41,7 +41,7 @@ impl LifeContext {
 }
 
 impl Dispatch {
-    fn poll_next(&self, context: &Context<'_>) -> Poll<Work> {
+    pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<Work> {
         // First: whoever brings work after this has looked wakes the life.
         self.work_arrived.register(context.waker());
         let execution = &*self.execution;
@@ -103,14 +103,19 @@ impl Dispatch {
             self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
             return Next::Later;
         }
-        self.begin(&mut in_flight, *envelope).map_or(Next::Later, Next::Work)
-    }
-
-    /// Begins a message, unless nobody waits for it any more.
-    fn begin(&self, in_flight: &mut InFlight, envelope: Envelope) -> Option<Work> {
         // In an inline run, hardly any time has gone by since the message was sent.
         let is_inline = self.execution.is_inline();
         let now = |deadline: Deadline| if is_inline { deadline.sent() } else { Instant::now() };
+        self.begin(&mut in_flight, *envelope, now).map_or(Next::Later, Next::Work)
+    }
+
+    /// Begins a message, unless nobody waits for it any more.
+    pub(super) fn begin(
+        &self,
+        in_flight: &mut InFlight,
+        envelope: Envelope,
+        now: impl FnOnce(Deadline) -> Instant,
+    ) -> Option<Work> {
         let left = envelope.deadline.map(|deadline| deadline.left(now(deadline)));
         if envelope.unsettled.is_abandoned() || left == Some(None) {
             self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
@@ -154,7 +159,7 @@ impl Dispatch {
 }
 
 /// Whether the actor can take this message, by what it says of itself.
-fn supports(methods: &Methods, envelope: &Envelope) -> bool {
+pub(super) fn supports(methods: &Methods, envelope: &Envelope) -> bool {
     match methods.get(&envelope.unsettled.message().method) {
         Some(MethodKind::Tell) => !envelope.unsettled.is_ask(),
         Some(MethodKind::Ask | MethodKind::Stream) => true,

@@ -13,11 +13,10 @@ use wasmtime::component::Component;
 use super::bounds::COMPONENT_MAX_BYTES;
 use super::compiler::Stop;
 use super::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, compile};
-use super::{Engines, LoadError};
-use crate::wire::Lane;
+use super::{Engines, LoadError, World};
 
 /// What a file with compiled code begins with. No component does.
-const MAGIC: &[u8; 16] = b"\x7fpulsing-code-1\n";
+const MAGIC: &[u8; 16] = b"\x7fpulsing-code-2\n";
 /// The ending of files with compiled code. Under another name it is not taken: who trusts the one file does not trust
 /// what a stranger calls a component.
 pub const COMPILED_ENDING: &str = "pulsing";
@@ -32,7 +31,7 @@ struct Head {
     version: String,
     /// The machine: architecture and system.
     machine: String,
-    serial: bool,
+    world: World,
     imports: Vec<String>,
     /// The SHA-256 of the component that it was compiled from.
     component: String,
@@ -68,13 +67,13 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
 pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
     let content = source.read()?;
     let digest = content.digest;
-    let Loaded { name, component, lane, imports, .. } = compile(engines, content, &Stop::default())?;
+    let Loaded { name, component, world, imports, .. } = compile(engines, content, &Stop::default())?;
     let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
     let code = component.serialize().map_err(|error| unfit(format!("{error:#}")))?;
     let head = Head {
         version: VERSION.to_owned(),
         machine: machine(),
-        serial: lane == Lane::Serial,
+        world,
         imports,
         component: digest.to_string(),
         crc32: crc32fast::hash(&code),
@@ -115,14 +114,14 @@ pub(super) fn revive(engines: &Engines, content: &Content) -> Result<Loaded, Loa
         let error = "the compiled code is not what was written".to_owned();
         return Err(LoadError::Malformed { name, error });
     }
-    let lane = if head.serial { Lane::Serial } else { Lane::Overlapping };
+    let world = head.world;
     // SAFETY: the code is what `Component::serialize` gave: whoever runs this host vouches for it with `trusts_compiled`,
     // which is off unless it is asked for. The engine itself refuses what other settings or other versions compiled.
     #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
-    let component = unsafe { Component::deserialize(engines.of(lane), code) };
+    let component = unsafe { Component::deserialize(engines.of(world), code) };
     let component = component.map_err(|error| other(format!("a host with another engine: {error:#}")))?;
     tracing::info!(component = %name, "component loaded, which was compiled ahead");
-    Ok(Loaded { name, component, lane, imports: head.imports, origin: CodeOrigin::Ahead })
+    Ok(Loaded { name, component, world, imports: head.imports, origin: CodeOrigin::Ahead })
 }
 
 /// The head and the code, where the bytes are long enough for both.
@@ -146,7 +145,7 @@ mod tests {
         let head = Head {
             version: VERSION.to_owned(),
             machine: machine(),
-            serial: true,
+            world: World::Serial,
             imports: vec!["a".to_owned()],
             component: String::new(),
             crc32: 0,

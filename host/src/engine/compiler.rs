@@ -24,8 +24,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::error::{CompilerEnd, LoadError};
+use super::world::World;
 use crate::limits::CompileLimits;
-use crate::wire::Lane;
 
 pub(crate) use self::child::serve;
 use self::reply::{REPLY_MAX_BYTES, Reply};
@@ -78,17 +78,17 @@ impl Compiler {
         Self { program, limits }
     }
 
-    /// Compiles a component for the engine of `lane`, and returns what [`Component::deserialize`] takes.
+    /// Compiles a component for the engine of `world`, and returns what [`Component::deserialize`] takes.
     ///
     /// # Blocking
     ///
     /// Until the process ends: for [`CompileLimits::time_max`] at most, and not once `stop` says so.
     ///
     /// [`Component::deserialize`]: wasmtime::component::Component::deserialize
-    pub(super) fn compile(&self, lane: Lane, component: &[u8], stop: &Stop) -> Result<Code, NoCode> {
+    pub(super) fn compile(&self, world: World, component: &[u8], stop: &Stop) -> Result<Code, NoCode> {
         let failed = |what: &str, error: io::Error| CompilerEnd::Failed(format!("{what}: {error}"));
         let mut child =
-            self.start(lane).map_err(|error| failed(&self.program.display().to_string(), error))?;
+            self.start(world).map_err(|error| failed(&self.program.display().to_string(), error))?;
         let pipes = child.stdin.take().zip(child.stdout.take()).zip(child.stderr.take());
         // They were asked for.
         let Some(((stdin, stdout), stderr)) = pipes else {
@@ -120,9 +120,9 @@ impl Compiler {
         }
     }
 
-    fn start(&self, lane: Lane) -> io::Result<Child> {
+    fn start(&self, world: World) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
-        command.arg0("pulsing-host").arg(VERB).args(["--lane", lane.as_str()]);
+        command.arg0("pulsing-host").arg(VERB).args(["--world", world.as_str()]);
         command.args(["--memory-max", &self.limits.memory_max.as_u64().to_string()]);
         command.args(["--cpu-seconds-max", &cpu_seconds(self.limits.time_max).to_string()]);
         command.env_clear().current_dir("/");

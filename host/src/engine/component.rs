@@ -16,8 +16,8 @@ use super::compiler::{Compiler, Stop};
 use super::error::{CompilerEnd, LoadError};
 use super::preview::{Preview, preview};
 use super::progress::telling;
+use super::world::World;
 use crate::files::{self, ReadError};
-use crate::wire::Lane;
 
 /// How often people are told that a component is still being compiled. Small ones are done before the first time.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -104,8 +104,8 @@ pub struct Loaded {
     pub name: String,
     /// Its code.
     pub component: Component,
-    /// Which engine compiled it.
-    pub lane: Lane,
+    /// Which engine compiled it, and how it is given work.
+    pub world: World,
     /// What it imports, in its own order.
     pub imports: Vec<String>,
     /// Where its code comes from.
@@ -150,22 +150,22 @@ pub(crate) fn compile(engines: &Engines, content: Content, stop: &Stop) -> Resul
     if is_compiled(&content.bytes) {
         return revive(engines, &content);
     }
-    let Preview { lane, imports } = preview(&content.name, &content.bytes)?;
+    let Preview { world, imports } = preview(&content.name, &content.bytes)?;
     let begun = Instant::now();
-    let (component, origin) = take_or_compile(engines, lane, &content, stop)?;
+    let (component, origin) = take_or_compile(engines, world, &content, stop)?;
     let Content { name, .. } = content;
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
-    Ok(Loaded { name, component, lane, imports, origin })
+    Ok(Loaded { name, component, world, imports, origin })
 }
 
 fn take_or_compile(
     engines: &Engines,
-    lane: Lane,
+    world: World,
     content: &Content,
     stop: &Stop,
 ) -> Result<(Component, CodeOrigin), LoadError> {
     let Content { name, bytes, digest, .. } = content;
-    let engine = engines.of(lane);
+    let engine = engines.of(world);
     if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
         return Ok((component, CodeOrigin::Cache));
     }
@@ -182,7 +182,7 @@ fn take_or_compile(
         tracing::info!(component = %name, ?so_far, "compiling, which takes seconds at a large component's first start");
     };
     let component = telling(TOLD_EVERY, tell, || match engines.compiler() {
-        Some(compiler) => compile_apart(compiler, engines, lane, content, stop),
+        Some(compiler) => compile_apart(compiler, engines, world, content, stop),
         None => Component::from_binary(engine, bytes)
             .map_err(|error| LoadError::Malformed { name: name.clone(), error: format!("{error:#}") }),
     })?;
@@ -196,17 +196,17 @@ fn take_or_compile(
 fn compile_apart(
     compiler: &Compiler,
     engines: &Engines,
-    lane: Lane,
+    world: World,
     content: &Content,
     stop: &Stop,
 ) -> Result<Component, LoadError> {
     let Content { name, bytes, .. } = content;
-    let code = compiler.compile(lane, bytes, stop).map_err(|failed| failed.of(name))?;
+    let code = compiler.compile(world, bytes, stop).map_err(|failed| failed.of(name))?;
     // SAFETY: it is what `Engine::precompile_component` gave, whole, in a process that was started with a program that
     // whoever runs this host vouches for, and through a pipe that is ours alone. The engine itself refuses what other
     // settings or other versions compiled.
     #[expect(unsafe_code, reason = "there is no safe way to load compiled code")]
-    let component = unsafe { Component::deserialize(engines.of(lane), code.bytes()) };
+    let component = unsafe { Component::deserialize(engines.of(world), code.bytes()) };
     component.map_err(|error| {
         let end = CompilerEnd::Failed(format!("it is that of another host: {error:#}"));
         LoadError::Uncompiled { name: name.clone(), end }

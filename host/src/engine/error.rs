@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 use rustix::process::Signal;
 use thiserror::Error;
 
+use super::world::World;
 use crate::text::{one_line, printable};
 
 /// How much of an error is shown that may quote the component: enough for every error of the engine.
@@ -113,14 +114,10 @@ pub enum LoadError {
         end: CompilerEnd,
     },
     /// It does not export what an actor exports.
-    #[error("{name}: is no actor: it lacks the export `{serial}` (or `{overlapping}`); it exports {}", listed(.exports))]
+    #[error("{name}: is no actor: it lacks the export {}; it exports {}", any_world(), listed(.exports))]
     NoActor {
         /// The file.
         name: String,
-        /// What a serial actor exports.
-        serial: &'static str,
-        /// What an overlapping actor exports.
-        overlapping: &'static str,
         /// What it does export.
         exports: Vec<String>,
     },
@@ -239,6 +236,14 @@ fn advice(version: &str, supported: &str) -> &'static str {
 pub(super) fn version_order(version: &str) -> [u64; 3] {
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(u64::MAX));
     [(); 3].map(|()| numbers.next().unwrap_or(0))
+}
+
+/// What an actor exports: one of these.
+fn any_world() -> String {
+    let [serial, others @ ..] =
+        [World::Serial, World::Resident, World::Overlapping, World::ResidentOverlapping];
+    let others: Vec<_> = others.iter().map(|world| format!("`{}`", world.export())).collect();
+    format!("`{}` (or {})", serial.export(), others.join(", "))
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,26 +1,20 @@
 //! What a component is, read from its bytes before any of it is compiled.
 //!
-//! The lane decides which engine compiles it, and errors name what a person can do something about.
+//! The world decides which engine compiles it, and errors name what a person can do something about.
 
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use super::bounds::{self, Fault};
 use super::error::{LoadError, version_order};
-use crate::wire::Lane;
+use super::world::World;
 
-/// What a serial actor exports.
-const SERIAL_EXPORT: &str = "pulsing:actor/actor@0.2.0";
-/// What an overlapping actor exports.
-const OVERLAPPING_EXPORT: &str = "pulsing:actor/async-actor@0.2.0";
-/// The version of both.
+/// The version of all worlds.
 const VERSION: &str = "0.2.0";
-/// Both, without their version.
-const ACTOR_EXPORTS: [&str; 2] = ["pulsing:actor/actor@", "pulsing:actor/async-actor@"];
 
 /// What a component is, from the outside.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Preview {
-    pub(super) lane: Lane,
+    pub(super) world: World,
     /// In its own order.
     pub(super) imports: Vec<String>,
 }
@@ -44,16 +38,14 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
     }
     let Outline { imports, exports } = outline(bytes).map_err(|fault| fault.of(called))?;
     let imports = imports.into_iter().map(str::to_owned).collect();
-    let exports_one = |wanted: &str| exports.contains(&wanted);
-    if exports_one(OVERLAPPING_EXPORT) {
-        Ok(Preview { lane: Lane::Overlapping, imports })
-    } else if exports_one(SERIAL_EXPORT) {
-        Ok(Preview { lane: Lane::Serial, imports })
+    let world = World::ALL.into_iter().find(|world| exports.contains(&world.export()));
+    if let Some(world) = world {
+        Ok(Preview { world, imports })
     } else if let Some(version) = newest_version(&exports) {
         Err(LoadError::OtherVersion { name, version: version.to_owned(), supported: VERSION })
     } else {
         let exports = exports.into_iter().map(str::to_owned).collect();
-        Err(LoadError::NoActor { name, serial: SERIAL_EXPORT, overlapping: OVERLAPPING_EXPORT, exports })
+        Err(LoadError::NoActor { name, exports })
     }
 }
 
@@ -64,16 +56,16 @@ fn newest_version<'a>(exports: &[&'a str]) -> Option<&'a str> {
 
 /// The version of the contract that an actor's export names.
 fn actor_version(export: &str) -> Option<&str> {
-    ACTOR_EXPORTS.iter().find_map(|known| export.strip_prefix(known))
+    World::ALL.iter().find_map(|world| export.strip_prefix(world.export().strip_suffix(VERSION)?))
 }
 
-/// How the handlers of an actor's component share its instance.
+/// The world of an actor's component.
 ///
 /// # Errors
 ///
 /// [`LoadError`] where it is no actor's component.
-pub(crate) fn lane(name: &str, bytes: &[u8]) -> Result<Lane, LoadError> {
-    preview(name, bytes).map(|preview| preview.lane)
+pub(crate) fn world(name: &str, bytes: &[u8]) -> Result<World, LoadError> {
+    preview(name, bytes).map(|preview| preview.world)
 }
 
 /// The names that the outermost component imports and exports.
@@ -142,16 +134,21 @@ mod tests {
         assert!(line.ends_with("it exports nothing"), "{line}");
     }
 
+    /// What actors export, without its version.
+    fn unversioned() -> [&'static str; 4] {
+        World::ALL.map(|world| world.export().strip_suffix(VERSION).unwrap())
+    }
+
     /// A component that exports an empty instance under these names.
     fn exporting(names: &[&str]) -> Vec<u8> {
         let byte = |length: usize| u8::try_from(length).unwrap();
         let instance: &[u8] = &[5, 3, 1, 1, 0];
-        let mut exports = vec![byte(names.len())];
-        for name in names {
-            exports.extend([&[0, byte(name.len())], name.as_bytes(), &[5, 0, 0]].concat());
-        }
-        let export_section = [&[11, byte(exports.len())], exports.as_slice()].concat();
-        [COMPONENT, instance, &export_section].concat()
+        // A section for each, since a length of one byte goes no further.
+        let section = |name: &&str| {
+            let export = [&[1, 0, byte(name.len())], name.as_bytes(), &[5, 0, 0]].concat();
+            [&[11, byte(export.len())], export.as_slice()].concat()
+        };
+        [COMPONENT, instance, &names.iter().flat_map(section).collect::<Vec<_>>()].concat()
     }
 
     #[test]
@@ -167,7 +164,7 @@ mod tests {
             ("1.0.0", EITHER),
             ("0.2.0-rc.1", EITHER),
         ] {
-            for export in ACTOR_EXPORTS {
+            for export in unversioned() {
                 assert_eq!(
                     line(&exporting(&[&format!("{export}{version}")])),
                     format!(
@@ -177,29 +174,29 @@ mod tests {
                 );
             }
         }
-        let [serial, overlapping] = ACTOR_EXPORTS;
+        let [serial, overlapping, ..] = unversioned();
         let both = exporting(&[&format!("{serial}0.3.0"), &format!("{overlapping}0.1.0")]);
         assert!(line(&both).contains("was built for version 0.3.0"), "{}", line(&both));
     }
 
     #[test]
     fn a_component_that_exports_this_version_and_another_is_of_this_one() {
-        let [serial, overlapping] = ACTOR_EXPORTS;
-        for (export, lane) in [(SERIAL_EXPORT, Lane::Serial), (OVERLAPPING_EXPORT, Lane::Overlapping)] {
-            let is_lane = |names: &[&str]| {
-                assert_eq!(preview("x.wasm", &exporting(names)), Ok(Preview { lane, imports: Vec::new() }));
+        for world in World::ALL {
+            let export = world.export();
+            let is_of = |names: &[&str]| {
+                assert_eq!(preview("x.wasm", &exporting(names)), Ok(Preview { world, imports: Vec::new() }));
             };
-            is_lane(&[export]);
+            is_of(&[export]);
             for other in ["0.1.0", "0.2.1", "0.3.0"] {
-                for kind in [serial, overlapping] {
+                for kind in unversioned() {
                     let other = format!("{kind}{other}");
-                    is_lane(&[export, &other]);
-                    is_lane(&[&other, export]);
+                    is_of(&[export, &other]);
+                    is_of(&[&other, export]);
                 }
             }
         }
-        let both = preview("x.wasm", &exporting(&[SERIAL_EXPORT, OVERLAPPING_EXPORT]));
-        assert_eq!(both, Ok(Preview { lane: Lane::Overlapping, imports: Vec::new() }));
+        let all = preview("x.wasm", &exporting(&World::ALL.map(World::export)));
+        assert_eq!(all, Ok(Preview { world: World::ResidentOverlapping, imports: Vec::new() }));
     }
 
     #[test]

@@ -34,11 +34,15 @@ impl Turn {
     }
 
     pub(super) fn work_left(&self) -> bool {
-        self.left.load(Ordering::Relaxed) > 0
+        self.left() > 0
+    }
+
+    pub(super) fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
     }
 
     pub(super) fn begin_work(&self) {
-        self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+        self.left.store(self.left().saturating_sub(1), Ordering::Relaxed);
     }
 
     pub(super) fn is_inline(&self) -> bool {

@@ -6,7 +6,7 @@ use super::folders::OpenFolders;
 use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
 use super::store::Household;
-use super::{overlapping, serial};
+use super::{overlapping, resident, serial};
 use crate::actor::context_of_nobody;
 use crate::budget::Budget;
 use crate::delivery::Directory;
@@ -68,6 +68,7 @@ impl WasmBehavior {
             match &self.program.code {
                 Code::Serial(pre) => serial::describe(pre, &self.household, context).await,
                 Code::Overlapping(pre) => overlapping::describe(pre, &self.household, context).await,
+                Code::Resident(pre) => resident::describe(pre, &self.household, context).await,
             }
         };
         let late = |_late| Err(format!("it did not answer within {}", humantime::format_duration(timeout)));
@@ -80,10 +81,19 @@ impl Behavior for WasmBehavior {
         self.program.lane()
     }
 
+    fn may_run_inline(&self) -> bool {
+        match &self.program.code {
+            Code::Serial(_) | Code::Resident(_) => true,
+            // An answer mostly takes the engine more than one poll.
+            Code::Overlapping(_) => false,
+        }
+    }
+
     fn live(&self, birth: Birth, context: LifeContext) -> BoxFuture<'_, ExitReason> {
         match &self.program.code {
             Code::Serial(pre) => serial::live(pre, &self.household, birth, context).boxed(),
             Code::Overlapping(pre) => overlapping::live(pre, &self.household, birth, context).boxed(),
+            Code::Resident(pre) => resident::live(pre, &self.household, birth, context).boxed(),
         }
     }
 }

@@ -60,4 +60,35 @@ pub(super) mod by_futures {
     });
 }
 
+/// An actor whose handlers run one at a time, and that pulls its work. `work` is linked by hand: it reads lists in place.
+pub(super) mod resident {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "resident",
+        imports: { default: async | trappable },
+        exports: { default: async },
+        with: {
+            "pulsing:actor/types": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types": super::serial::pulsing::actor::http_types,
+            "pulsing:actor/system": super::serial::pulsing::actor::system,
+            "pulsing:actor/http": super::serial::pulsing::actor::http,
+        },
+    });
+}
+
+/// An actor whose handlers overlap, and that pulls its work.
+pub(super) mod resident_overlapping {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "resident-overlapping",
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "pulsing:actor/types": super::serial::pulsing::actor::types,
+            "pulsing:actor/http-types": super::serial::pulsing::actor::http_types,
+            "pulsing:actor/work": super::resident::pulsing::actor::work,
+        },
+    });
+}
+
 pub(super) use serial::pulsing::actor::{http_types, types};

@@ -92,6 +92,11 @@ pub(super) fn error_in(error: wit::ActorError, max_bytes: usize) -> ActorError {
         }
         wit::ActorError::Cancelled => ActorError::Cancelled,
     };
+    bounded_error(error, max_bytes)
+}
+
+/// An error, unless its texts are longer than a message may be.
+pub(super) fn bounded_error(error: ActorError, max_bytes: usize) -> ActorError {
     let bytes = error.text_bytes();
     if bytes <= max_bytes {
         return error;

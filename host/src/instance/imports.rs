@@ -8,6 +8,7 @@ pub(super) mod http;
 mod overlapping;
 mod parking;
 pub(super) mod peers;
+mod resident;
 mod serial;
 mod waits;
 
@@ -19,8 +20,10 @@ use wasmtime::component::{Accessor, HasSelf, Linker};
 
 use super::bindings;
 use super::bindings::by_futures::pulsing::actor::{future_http, future_system};
-use super::folders;
+use super::bindings::resident_overlapping::pulsing::actor::{waits as resident_waits, waits_http};
 use super::store::Guest;
+use super::{folders, resident as residents};
+use crate::engine::World;
 use crate::grants::Need;
 use crate::wire::Lane;
 
@@ -32,8 +35,11 @@ const WASI: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:
 /// Offered too, since guests of some tools import them without use: nothing can be reached through them.
 const WASI_WITHOUT_USE: &str = "wasi:sockets/";
 
-/// What the host itself offers, by lane; and the words of it.
+/// What the host itself offers, by world; and the words of it.
 const SERIAL: [&str; 2] = ["pulsing:actor/system@0.2.0", "pulsing:actor/http@0.2.0"];
+const RESIDENT: [&str; 3] = [residents::WORK, "pulsing:actor/system@0.2.0", "pulsing:actor/http@0.2.0"];
+const RESIDENT_OVERLAPPING: [&str; 3] =
+    [residents::WORK, "pulsing:actor/waits@0.2.0", "pulsing:actor/waits-http@0.2.0"];
 const OVERLAPPING: [&str; 4] = [
     "pulsing:actor/async-system@0.2.0",
     "pulsing:actor/async-http@0.2.0",
@@ -54,13 +60,15 @@ async fn wait<T>(accessor: &Accessor<Guest, HasSelf<Guest>>, work: impl Future<O
 }
 
 /// Whether the host offers what a component imports under this name.
-pub(super) fn is_offered(lane: Lane, import: &str) -> bool {
-    let own: &[&str] = match lane {
-        Lane::Serial => &SERIAL,
-        Lane::Overlapping => &OVERLAPPING,
+pub(super) fn is_offered(world: World, import: &str) -> bool {
+    let own: &[&str] = match world {
+        World::Serial => &SERIAL,
+        World::Overlapping => &OVERLAPPING,
+        World::Resident => &RESIDENT,
+        World::ResidentOverlapping => &RESIDENT_OVERLAPPING,
     };
-    // Where handlers overlap, whoever waits in it would hold up all of them: there is `async-http`.
-    let http = lane == Lane::Serial && import.starts_with("wasi:http/");
+    // Where handlers overlap, whoever waits in it would hold up all of them: there is `async-http` or `waits-http`.
+    let http = world.lane() == Lane::Serial && import.starts_with("wasi:http/");
     let wasi = http || WASI.iter().chain([&WASI_WITHOUT_USE]).any(|package| import.starts_with(package));
     own.contains(&import) || TYPES.contains(&import) || (wasi && import.contains("@0.2."))
 }
@@ -76,35 +84,41 @@ pub(crate) fn need(import: &str) -> Need {
         "pulsing:actor/http@",
         "pulsing:actor/async-http@",
         "pulsing:actor/future-http@",
+        "pulsing:actor/waits-http@",
     ]) {
         Need::Http
     } else if of(&["wasi:filesystem/"]) {
         Need::Dir
     } else if of(&["wasi:cli/environment@"]) {
         Need::Env
-    } else if of(&["pulsing:actor/system@", "pulsing:actor/async-system@", "pulsing:actor/future-system@"]) {
+    } else if of(&[
+        "pulsing:actor/system@",
+        "pulsing:actor/async-system@",
+        "pulsing:actor/future-system@",
+        "pulsing:actor/waits@",
+    ]) {
         Need::Ask
     } else {
         Need::Nothing
     }
 }
 
-/// The linker of a lane.
-pub(super) fn linker(engine: &Engine, lane: Lane) -> wasmtime::Result<Linker<Guest>> {
+/// The linker of a world, and of all others that have its engine.
+pub(super) fn linker(engine: &Engine, world: World) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     folders::add_to_linker(&mut linker)?;
-    match lane {
-        Lane::Serial => {
-            http::add_to_linker(&mut linker)?;
-            bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
-        }
-        Lane::Overlapping => {
-            bindings::overlapping::Overlapping::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
-            let actor = &mut linker;
-            future_system::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
-            future_http::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
-        }
+    let actor = &mut linker;
+    if world.calls_overlap() {
+        bindings::overlapping::Overlapping::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+        future_system::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+        future_http::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+    } else {
+        http::add_to_linker(actor)?;
+        bindings::serial::Serial::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+        residents::add_to_linker(actor)?;
+        resident_waits::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
+        waits_http::add_to_linker::<_, HasSelf<_>>(actor, |guest| guest)?;
     }
     Ok(linker)
 }

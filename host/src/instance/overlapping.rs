@@ -119,7 +119,8 @@ async fn carry_out(
             actor.call_stream_close(accessor, stream.0).await?;
             context.closed(call);
         }
-        Work::Stop => {}
+        // Between two calls nothing of the actor is on the stack.
+        Work::Leave | Work::Stop => {}
     }
     Ok(())
 }

@@ -10,9 +10,10 @@ use super::bindings::overlapping::OverlappingPre;
 use super::bindings::serial::SerialPre;
 use super::imports::http::Network;
 use super::imports::{is_offered, linker};
+use super::resident::ResidentPre;
 use super::store::Guest;
 use crate::engine::{
-    BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, Stop, compile,
+    BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, Stop, World, compile,
 };
 use crate::wire::Lane;
 
@@ -30,15 +31,17 @@ pub struct Program {
 pub(super) enum Code {
     Serial(SerialPre<Guest>),
     Overlapping(OverlappingPre<Guest>),
+    Resident(ResidentPre),
 }
 
 impl Program {
     /// How its handlers share an instance.
     #[must_use]
     pub fn lane(&self) -> Lane {
-        match self.code {
+        match &self.code {
             Code::Serial(_) => Lane::Serial,
             Code::Overlapping(_) => Lane::Overlapping,
+            Code::Resident(pre) => pre.lane(),
         }
     }
 }
@@ -46,6 +49,7 @@ impl Program {
 /// The programs of a host, and what they are linked to.
 pub struct Programs {
     engines: Engines,
+    /// For all whose calls do not overlap.
     serial: Linker<Guest>,
     overlapping: Linker<Guest>,
     pub(super) network: Network,
@@ -60,9 +64,10 @@ impl Programs {
     ///
     /// [`BuildError::Engine`]: a bug in the host.
     pub fn new(engines: Engines) -> Result<Self, BuildError> {
-        let linker =
-            |lane| linker(engines.of(lane), lane).map_err(|error| BuildError::Engine(format!("{error:#}")));
-        let (serial, overlapping) = (linker(Lane::Serial)?, linker(Lane::Overlapping)?);
+        let linker = |world| {
+            linker(engines.of(world), world).map_err(|error| BuildError::Engine(format!("{error:#}")))
+        };
+        let (serial, overlapping) = (linker(World::Serial)?, linker(World::Overlapping)?);
         Ok(Self { engines, serial, overlapping, network: Network::new(), loaded: Mutex::default() })
     }
 
@@ -106,21 +111,25 @@ impl Programs {
     }
 
     fn link(&self, loaded: Loaded) -> Result<Program, LoadError> {
-        let Loaded { name, component, lane, imports, origin } = loaded;
-        let missing: Vec<_> = imports.iter().filter(|import| !is_offered(lane, import)).cloned().collect();
+        let Loaded { name, component, world, imports, origin } = loaded;
+        let missing: Vec<_> = imports.iter().filter(|import| !is_offered(world, import)).cloned().collect();
         if !missing.is_empty() {
             return Err(LoadError::Imports { name, imports: missing });
         }
         let unfit =
             |error: wasmtime::Error| LoadError::Unfit { name: name.clone(), error: format!("{error:#}") };
-        let code = match lane {
-            Lane::Serial => {
+        let code = match world {
+            World::Serial => {
                 let pre = self.serial.instantiate_pre(&component).map_err(unfit)?;
                 Code::Serial(SerialPre::new(pre).map_err(unfit)?)
             }
-            Lane::Overlapping => {
+            World::Overlapping => {
                 let pre = self.overlapping.instantiate_pre(&component).map_err(unfit)?;
                 Code::Overlapping(OverlappingPre::new(pre).map_err(unfit)?)
+            }
+            World::Resident | World::ResidentOverlapping => {
+                let pre = self.serial.instantiate_pre(&component).map_err(unfit)?;
+                Code::Resident(ResidentPre::new(pre, world).map_err(unfit)?)
             }
         };
         Ok(Program { imports, origin, code, _engines: self.engines.clone() })

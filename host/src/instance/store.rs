@@ -12,6 +12,8 @@ use super::imports::http::{Exchanges, HttpClient, WasiHttp};
 use super::limiter::Limiter;
 use super::log::LogPipe;
 use super::peer_streams::PeerStreams;
+use super::pending_waits::PendingWaits;
+use super::resident::Residence;
 use crate::budget::Budget;
 use crate::delivery::{Directory, Peers};
 use crate::dispatch::{Description, LifeContext};
@@ -19,7 +21,9 @@ use crate::exit::ExitReason;
 use crate::grants::Grants;
 use crate::id::CallId;
 use crate::journal::Output;
+use crate::limits::Limits;
 use crate::observe::Counters;
+use crate::wire::Lane;
 
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
@@ -88,6 +92,10 @@ pub(super) struct Guest {
     pub(super) parking: Parking,
     /// In a serial actor: the call that runs.
     pub(super) current: CallId,
+    /// In a resident actor.
+    pub(super) residence: Residence,
+    /// In a resident actor whose handlers overlap, once it has waited for something.
+    pub(super) waits: Option<PendingWaits>,
 }
 
 impl WasiView for Guest {
@@ -99,7 +107,7 @@ impl WasiView for Guest {
 /// Makes the store of a life.
 pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeContext) -> Store<Guest> {
     let limits = context.limits();
-    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(&context));
+    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(limits));
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
     let stderr = LogPipe::new(Arc::clone(context.account()), Output::Stderr);
     let exchanges_max = limits.http_requests.get();
@@ -123,6 +131,8 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
         exchanges: Exchanges::new(exchanges_max),
         parking: Parking::default(),
         current: CallId::NONE,
+        residence: Residence::new(Lane::Serial),
+        waits: None,
     };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
@@ -138,8 +148,7 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
 }
 
 /// A batch as large as may be: each item of it is within its own limit.
-fn handover_max_bytes(context: &LifeContext) -> usize {
-    let limits = context.limits();
+pub(super) fn handover_max_bytes(limits: &Limits) -> usize {
     let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
     limits.message_max_bytes().saturating_mul(items).clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES)
 }

@@ -85,7 +85,7 @@ async fn a_component_describes_itself_without_being_spawned() {
     assert_eq!(report.lane.as_str(), "overlapping");
     let need =
         |name: &str| report.imports.iter().find(|import| import.name.starts_with(name)).map(|it| it.need);
-    assert_eq!(need("pulsing:actor/async-system@"), Some(Need::Ask), "{:?}", report.imports);
+    assert_eq!(need("pulsing:actor/waits@"), Some(Need::Ask), "{:?}", report.imports);
     assert_eq!(need("wasi:cli/environment@"), Some(Need::Env), "{:?}", report.imports);
     assert_eq!(need("wasi:io/poll@"), Some(Need::Nothing), "{:?}", report.imports);
     assert!(report.description.methods.iter().any(|method| method.name == "nap"));
@@ -125,9 +125,10 @@ async fn code_that_was_compiled_ahead_runs_where_it_is_trusted_and_fits_and_nowh
             assert!(refused.contains("was compiled for another host (pulsing-host"), "{refused}");
             assert!(refused.contains("compile it again with `pulsing-host compile`"), "{refused}");
         }
-        let serial = format!("\"serial\":{}", guest.ends_with("serial"));
-        let other_lane = format!("\"serial\":{}", !guest.ends_with("serial"));
-        let refused = run_compiled(&replaced(&code, &serial, &other_lane), true).await.unwrap_err();
+        let serial = guest.ends_with("serial");
+        let world = if serial { r#""world":"resident""# } else { r#""world":"resident-overlapping""# };
+        let refused =
+            run_compiled(&replaced(&code, world, r#""world":"overlapping""#), true).await.unwrap_err();
         assert!(refused.contains("another engine"), "{refused}");
         // A file that is damaged or cut short.
         for length in [17, 100, code.len() / 2, code.len() - 1] {

@@ -48,8 +48,10 @@ async fn a_deadlock_of_overlapping_actors_that_no_chain_of_calls_shows_ends_by_t
     let ask = |actor: &ActorRef, other| {
         actor.ask::<u64>("naps_of", &(other, 1)).timeout(Duration::from_millis(300)).into_future()
     };
-    // Both are in their mailboxes before either is handled: the naps come second, and find no room.
-    let (of_a, of_b) = bounded(async { futures::join!(ask(&a, "b"), ask(&b, "a")) }).await;
+    let nap = |actor: &ActorRef| actor.ask::<u64>("nap", &(50,)).into_future();
+    // Both are in their mailboxes before either is handled: the naps that they ask for come second, and find no room.
+    let asked = async { futures::join!(nap(&a), nap(&b), ask(&a, "b"), ask(&b, "a")) };
+    let (_, _, of_a, of_b) = bounded(asked).await;
     for outcome in [of_a, of_b] {
         assert!(matches!(&outcome, Err(CallError::Actor(ActorError::Timeout { .. }))), "{outcome:?}");
     }

@@ -34,8 +34,8 @@ async fn an_actor_keeps_no_more_bytes_of_messages_than_its_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_over_the_bytes_that_may_wait_is_ended_and_the_others_go_on() {
-    // Room for the items of two streams that nobody reads, and for no third.
-    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(2 * 32 * (64 + 4))) };
+    // Room for the items of two streams that nobody reads, and for no third: half of a buffer each, and one.
+    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(2 * 17 * (64 + 2))) };
     let fixture = Setup { limits, ..Setup::default() }.spawn();
     let mut streams = Vec::new();
     for _ in 0..3 {

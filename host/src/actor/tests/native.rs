@@ -262,6 +262,7 @@ impl NativeLife<'_> {
                 self.streams.lock().unwrap().remove(&stream);
                 self.context.closed(call);
             }
+            Work::Leave => {}
             Work::Stop => {
                 self.journal.note("stop");
                 if !self.stop_takes.is_zero() {

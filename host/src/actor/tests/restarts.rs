@@ -186,7 +186,7 @@ async fn a_stop_ends_streams_with_a_reason() {
     let mut stream = fixture.actor.stream("count", &100).await.unwrap();
     settle().await;
     fixture.actor.stop().await.unwrap();
-    assert_eq!(stream.next_batch(100).await.unwrap().items.len(), 32);
+    assert_eq!(stream.next_batch(100).await.unwrap().items.len(), 17);
     let CallError::Runtime(error) = stream.next_batch(1).await.unwrap_err() else { panic!() };
     assert_eq!(error.kind, RuntimeErrorKind::ActorStopped);
     assert_eq!(fixture.journal.read().last().unwrap(), "stop");

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::native::{Setup, settle};
@@ -40,13 +40,32 @@ async fn the_guest_is_asked_for_more_only_while_the_buffer_has_room() {
     let fixture = Setup { limits, ..Setup::default() }.spawn();
     let mut reader = fixture.actor.stream("count", &u64::MAX.saturating_sub(1)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(fixture.journal.of("draw"), ["draw 8"]);
-    numbers(&mut reader, 3).await;
+    // Until less than half of the buffer is free.
+    assert_eq!(fixture.journal.of("draw"), ["draw 1"; 5]);
     settle().await;
-    assert_eq!(fixture.journal.of("draw"), ["draw 8"], "less than half of the buffer is free");
-    numbers(&mut reader, 2).await;
+    assert_eq!(fixture.journal.of("draw").len(), 5);
+    numbers(&mut reader, 1).await;
     settle().await;
-    assert_eq!(fixture.journal.of("draw"), ["draw 8", "draw 5"]);
+    assert_eq!(fixture.journal.of("draw").len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draws_begin_with_one_item_and_grow_while_the_reader_takes_all_that_comes() {
+    let limits = Limits { stream_buffer: NonZeroU32::new(8).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let mut reader = fixture.actor.stream("count", &u64::MAX.saturating_sub(1)).await.unwrap();
+    for _ in 0..6 {
+        settle().await;
+        while let Some(item) = reader.next().now_or_never() {
+            item.unwrap().unwrap();
+        }
+    }
+    let draws = fixture.journal.of("draw");
+    assert_eq!(draws.first().unwrap(), "draw 1");
+    assert!(draws.iter().any(|draw| draw == "draw 8"), "{draws:?}");
+    let sizes: Vec<u32> =
+        draws.iter().map(|draw| draw.strip_prefix("draw ").unwrap().parse().unwrap()).collect();
+    assert!(sizes.windows(2).all(|pair| pair[1] <= 2 * pair[0]), "{sizes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +78,7 @@ async fn between_two_draws_the_actor_handles_other_messages() {
     assert_eq!(echo.await.unwrap().unwrap(), json!(1));
     let journal = fixture.journal.read();
     let echo = journal.iter().position(|note| note == "echo 1").unwrap();
-    assert_eq!(&journal[echo - 1], "draw 32");
+    assert!(journal[echo - 1].starts_with("draw "), "{journal:?}");
     assert!(journal.len() > echo + 1, "and the stream went on: {journal:?}");
 }
 
@@ -151,8 +170,8 @@ async fn a_stream_on_which_nobody_draws_is_ended() {
     tokio::time::sleep(Duration::from_secs(6 * 60)).await;
     assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 0);
     assert_eq!(fixture.journal.of("close").len(), 1);
-    let last = numbers(&mut reader, 32).await;
-    assert_eq!(last.len(), 32, "what was in the buffer is delivered");
+    let last = numbers(&mut reader, 17).await;
+    assert_eq!(last.len(), 17, "what was in the buffer is delivered");
     let error = reader.next().await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::Timeout { .. })), "{error:?}");
 }

@@ -74,7 +74,7 @@ impl Relay {
                 context.drawn(call, drawn);
             }
             Work::Close { call, .. } => context.closed(call),
-            Work::Stop => {}
+            Work::Leave | Work::Stop => {}
         }
     }
 

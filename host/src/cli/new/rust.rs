@@ -8,18 +8,19 @@ use super::SDK;
 use crate::cli::embedded::{Sdk, WORKSPACE, write, write_below};
 use crate::cli::failure::Failure;
 
-const MEMBERS: [&str; 2] = ["guest-sdk", "guest-sdk/macros"];
+const MEMBERS: [&str; 3] = ["guest-sdk", "guest-sdk/macros", "guest-sdk/work"];
 
 /// Writes the SDK.
 pub(super) fn fill(folder: &Path, _name: &str, sdk: &Path) -> Result<(), Failure> {
     write_below::<Sdk>("src/", &sdk.join("guest-sdk/src"))?;
     write_below::<Sdk>("macros/", &sdk.join("guest-sdk/macros"))?;
+    write_below::<Sdk>("work/", &sdk.join("guest-sdk/work"))?;
     let manifest = Sdk::get("Cargo.toml").map(|file| file.data).unwrap_or_default();
     write(&sdk.join("guest-sdk/Cargo.toml"), &manifest)?;
     write(&folder.join(SDK).join("Cargo.toml"), workspace()?.as_bytes())
 }
 
-/// The manifest of the SDK's workspace: what the two packages take from the program's.
+/// The manifest of the SDK's workspace: what its packages take from the program's.
 fn workspace() -> Result<String, Failure> {
     let whole: Table = toml::from_str(WORKSPACE).map_err(Failure::system)?;
     let mut workspace = whole.get("workspace").and_then(Value::as_table).cloned().unwrap_or_default();

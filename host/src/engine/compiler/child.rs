@@ -14,9 +14,8 @@ use wasmtime::{Engine, OutOfMemory};
 
 use super::reply::{self, Compiled};
 use crate::engine::bounds::COMPONENT_MAX_BYTES;
-use crate::engine::config;
+use crate::engine::{World, config};
 use crate::text::of_panic;
-use crate::wire::Lane;
 
 /// How much less of the processor it gets than the host's own threads, of 19 at most: the host serves while it compiles.
 const NICENESS: i32 = 10;
@@ -24,7 +23,7 @@ const NICENESS: i32 = 10;
 #[cfg(target_os = "linux")]
 const OOM_SCORE: &str = "1000";
 
-/// Compiles the component on stdin for the engine of `lane`, and writes the reply to stdout.
+/// Compiles the component on stdin for the engine of `world`, and writes the reply to stdout.
 ///
 /// # Errors
 ///
@@ -33,12 +32,12 @@ const OOM_SCORE: &str = "1000";
 /// # Blocking
 ///
 /// As long as it takes. To be called while nothing else runs in the process, which is limited for good.
-pub(crate) fn serve(lane: Lane, memory_max_bytes: u64, cpu_seconds_max: u64) -> io::Result<()> {
+pub(crate) fn serve(world: World, memory_max_bytes: u64, cpu_seconds_max: u64) -> io::Result<()> {
     end_with_parent()?;
     close_inherited()?;
     restrain(memory_max_bytes, cpu_seconds_max)?;
     let component = read_component(io::stdin().lock())?;
-    let compiled = catch_unwind(AssertUnwindSafe(|| compile(lane, &component)));
+    let compiled = catch_unwind(AssertUnwindSafe(|| compile(world, &component)));
     let compiled = compiled.unwrap_or_else(|panic| {
         Compiled::Failed(of_panic(panic.as_ref()).unwrap_or("it panicked").to_owned())
     });
@@ -47,8 +46,8 @@ pub(crate) fn serve(lane: Lane, memory_max_bytes: u64, cpu_seconds_max: u64) -> 
     stdout.write_all(&head).and_then(|()| stdout.write_all(&body)).and_then(|()| stdout.flush())
 }
 
-fn compile(lane: Lane, component: &[u8]) -> Compiled {
-    let engine = match Engine::new(&config(lane)) {
+fn compile(world: World, component: &[u8]) -> Compiled {
+    let engine = match Engine::new(&config(world)) {
         Ok(engine) => engine,
         Err(error) => return Compiled::Failed(format!("{error:#}")),
     };

@@ -1,7 +1,7 @@
 //! An actor that does what its messages say.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,7 +14,7 @@ use crate::actor::Spawn;
 use crate::delivery::ActorRef;
 use crate::dispatch::{Behavior, Birth, Description, Drawn, Job, LifeContext, Reply, Work};
 use crate::exit::{ExitReason, OperatorText};
-use crate::id::StreamId;
+use crate::id::{CallId, StreamId};
 use crate::limits::Limits;
 use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
@@ -61,7 +61,7 @@ impl Behavior for Native {
         async move {
             context.ready(&birth, description());
             let running_max = if self.0 == Lane::Serial { 1 } else { usize::MAX };
-            let mut running = FuturesUnordered::new();
+            let (streams, mut running) = (Streams::default(), FuturesUnordered::new());
             loop {
                 tokio::select! {
                     Some(end) = running.next(), if !running.is_empty() => {
@@ -69,7 +69,7 @@ impl Behavior for Native {
                             return exit;
                         }
                     }
-                    work = context.next(), if running.len() < running_max => running.push(carry_out(&context, work)),
+                    work = context.next(), if running.len() < running_max => running.push(carry_out(&context, &streams, work)),
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Behavior for Native {
     }
 }
 
-/// `count` hands over as many items as it is asked for, then ends; the others never end by themselves.
+/// `count` hands over three items, one at a time, then ends; the others never end by themselves.
 const METHODS: [(&str, MethodKind); 11] = [
     ("echo", MethodKind::Ask),
     ("key", MethodKind::Ask),
@@ -108,7 +108,10 @@ fn description() -> Description {
     Description { methods: METHODS.map(method).to_vec(), restart: Some(restart) }
 }
 
-async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
+/// How many items each stream has handed over, but for the first.
+type Streams = Mutex<HashMap<CallId, u64>>;
+
+async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Option<ExitReason> {
     match work {
         Work::Ask(job) if job.message.method == "crash" => {
             let (words, backtrace) = (OperatorText::new("it wrote last: oh"), OperatorText::new("a\nb"));
@@ -130,10 +133,13 @@ async fn carry_out(context: &LifeContext, work: Work) -> Option<ExitReason> {
             context.drawn(call, Err(ActorError::Cancelled));
         }
         Work::Draw { call, stream: StreamId(from), .. } => {
-            let items = (from..from + 3).map(|n| Payload::json(n.to_string())).collect();
-            context.drawn(call, Ok(Drawn { items, done: true }));
+            let before =
+                streams.lock().unwrap().entry(call).and_modify(|items| *items += 1).or_insert(0).to_owned();
+            let items = vec![Payload::json((from + before).to_string())];
+            context.drawn(call, Ok(Drawn { items, done: before == 2 }));
         }
         Work::Close { call, .. } => context.closed(call),
+        Work::Leave => {}
         Work::Stop => return Some(ExitReason::Stopped),
     }
     None

@@ -131,7 +131,7 @@ impl Guest for Saboteur {
             "too-many-and-done" => StreamBatch { items: items(max_items + 1, 1), done: true },
             "none" => StreamBatch { items: Vec::new(), done: false },
             "huge-item" => StreamBatch { items: items(1, 5 << 20), done: false },
-            "huge-batch" => StreamBatch { items: items(17, 4 << 20), done: false },
+            "huge-batch" => StreamBatch { items: items(max_items, 4 << 20), done: false },
             // Without an end.
             _ => StreamBatch { items: items(max_items, 1), done: false },
         })

@@ -52,7 +52,7 @@ impl fmt::Display for OutOfReach {
 impl StdError for OutOfReach {}
 
 impl Failure {
-    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(in crate::instance::imports) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 

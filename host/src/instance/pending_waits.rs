@@ -1,0 +1,232 @@
+//! What a resident guest whose handlers overlap waits for.
+//!
+//! A wait has a number. It is polled with the life, and once it is over, the life is told; then the guest takes its result.
+//! Sleeps are many and alike: they share one timer. Bounded: [`WAITS_MAX`] waits, and results that nobody has taken count
+//! against the budget that the guest's messages do.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::FuturesUnordered;
+use rustc_hash::FxHashMap;
+use tokio::time::{Instant, Sleep};
+
+use super::bindings::http_types::{Error as HttpError, ResponseHead};
+use super::bindings::types::{CallError, Payload, RuntimeError};
+use super::peer_streams::Source;
+use crate::budget::{Budget, Held};
+use crate::stream::Batch;
+use crate::wire;
+
+/// How many waits a guest has open at once, those included whose results it has not taken. More is a trap.
+const WAITS_MAX: usize = 65_536;
+
+/// How many waits a life is told of at once.
+const TOLD_MAX: usize = 4_096;
+
+/// What came of a wait.
+pub(super) enum Ended {
+    Asked(Result<Payload, CallError>),
+    Told(Result<(), RuntimeError>),
+    Opened(Result<Source, wire::CallError>),
+    /// And of which stream.
+    Drawn(u64, Result<Batch, wire::CallError>),
+    Written(Result<(), HttpError>),
+    Responded(Result<ResponseHead, HttpError>),
+    Read(Result<Option<Vec<u8>>, HttpError>),
+}
+
+/// What a guest waits for.
+pub(super) struct PendingWaits {
+    open: FxHashMap<u64, Open>,
+    running: FuturesUnordered<Abortable<BoxFuture<'static, (u64, Ended)>>>,
+    sleeping: BTreeSet<(Instant, u64)>,
+    /// For the first of them.
+    alarm: Option<Pin<Box<Sleep>>>,
+    next: u64,
+    /// For results that nobody has taken.
+    budget: Budget,
+}
+
+enum Open {
+    Running(AbortHandle),
+    /// Until then; without end where there is no such time.
+    Sleeping(Option<Instant>),
+    /// With what it takes of the budget until it is taken.
+    Over(Ended, Held),
+    /// Its result was more than the guest may leave with the host.
+    Lost,
+}
+
+impl PendingWaits {
+    pub(super) fn new(budget: Budget) -> Self {
+        Self {
+            open: FxHashMap::default(),
+            running: FuturesUnordered::new(),
+            sleeping: BTreeSet::new(),
+            alarm: None,
+            next: 1,
+            budget,
+        }
+    }
+
+    /// Begins to wait for `work`.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where the guest waits for too much.
+    pub(super) fn begin(
+        &mut self,
+        work: impl Future<Output = Ended> + Send + 'static,
+    ) -> wasmtime::Result<u64> {
+        let wait = self.number()?;
+        let (handle, registration) = AbortHandle::new_pair();
+        let work: BoxFuture<'static, _> = Box::pin(async move { (wait, work.await) });
+        self.running.push(Abortable::new(work, registration));
+        self.open.insert(wait, Open::Running(handle));
+        Ok(wait)
+    }
+
+    /// Begins to sleep.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where the guest waits for too much.
+    pub(super) fn sleep(&mut self, duration: Duration) -> wasmtime::Result<u64> {
+        let wait = self.number()?;
+        let until = Instant::now().checked_add(duration);
+        self.sleeping.extend(until.map(|until| (until, wait)));
+        self.open.insert(wait, Open::Sleeping(until));
+        Ok(wait)
+    }
+
+    fn number(&mut self) -> wasmtime::Result<u64> {
+        if self.open.len() >= WAITS_MAX {
+            wasmtime::bail!("it waits for {WAITS_MAX} things already");
+        }
+        let wait = self.next;
+        self.next += 1;
+        Ok(wait)
+    }
+
+    /// Takes the result of a wait that is over; none where the host could not keep it.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where there is none.
+    pub(super) fn take(&mut self, wait: u64) -> wasmtime::Result<Option<Ended>> {
+        match self.open.remove(&wait) {
+            Some(Open::Over(ended, _held)) => Ok(Some(ended)),
+            Some(Open::Lost) => Ok(None),
+            Some(Open::Running(_) | Open::Sleeping(_)) | None => {
+                wasmtime::bail!("there is no result of a wait {wait}")
+            }
+        }
+    }
+
+    /// Gives a wait up, or its result.
+    pub(super) fn give_up(&mut self, wait: u64) {
+        match self.open.remove(&wait) {
+            Some(Open::Running(handle)) => handle.abort(),
+            Some(Open::Sleeping(Some(until))) => drop(self.sleeping.remove(&(until, wait))),
+            Some(Open::Sleeping(None) | Open::Over(..) | Open::Lost) | None => {}
+        }
+    }
+
+    /// The waits that have ended since this was last called.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Vec<u64> {
+        let mut ended = Vec::new();
+        while ended.len() < TOLD_MAX
+            && let Poll::Ready(Some(end)) = self.running.poll_next_unpin(context)
+        {
+            // What was given up brings nothing.
+            if let Ok((wait, end)) = end
+                && self.open.contains_key(&wait)
+            {
+                self.keep(wait, end);
+                ended.push(wait);
+            }
+        }
+        self.poll_sleeping(context, &mut ended);
+        ended
+    }
+
+    fn keep(&mut self, wait: u64, ended: Ended) {
+        let kept = match self.budget.take(ended.kept_bytes()) {
+            Some(held) => Open::Over(ended, held),
+            None => Open::Lost,
+        };
+        self.open.insert(wait, kept);
+    }
+
+    fn poll_sleeping(&mut self, context: &mut Context<'_>, ended: &mut Vec<u64>) {
+        while let Some((first, _)) = self.sleeping.first().copied() {
+            self.wake_until(Instant::now(), ended);
+            if !ended.is_empty() {
+                return;
+            }
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
+            if alarm.deadline() != first {
+                alarm.as_mut().reset(first);
+            }
+            if alarm.as_mut().poll(context).is_pending() {
+                return;
+            }
+        }
+    }
+
+    fn wake_until(&mut self, now: Instant, ended: &mut Vec<u64>) {
+        while ended.len() < TOLD_MAX
+            && let Some((_, wait)) = self.sleeping.first().copied().filter(|(until, _)| *until <= now)
+        {
+            self.sleeping.pop_first();
+            self.open.remove(&wait);
+            ended.push(wait);
+        }
+    }
+}
+
+impl Ended {
+    /// About what the host keeps for it.
+    fn kept_bytes(&self) -> usize {
+        /// A row of a table, and what errors say.
+        const EACH: usize = 256;
+        let bytes = match self {
+            Self::Asked(Ok(payload)) => payload.body.len(),
+            Self::Drawn(_, Ok(batch)) => batch.items.iter().map(|item| item.payload.kept_bytes()).sum(),
+            Self::Read(Ok(Some(piece))) => piece.len(),
+            Self::Responded(Ok(head)) => {
+                head.headers.iter().map(|header| header.name.len() + header.value.len()).sum()
+            }
+            Self::Asked(Err(error)) => error_bytes(error),
+            Self::Told(_)
+            | Self::Opened(_)
+            | Self::Drawn(_, Err(_))
+            | Self::Written(_)
+            | Self::Responded(Err(_))
+            | Self::Read(Ok(None) | Err(_)) => 0,
+        };
+        EACH + bytes
+    }
+}
+
+/// The texts of an actor, which may be as long as a message.
+fn error_bytes(error: &CallError) -> usize {
+    use super::bindings::types::ActorError;
+    match error {
+        CallError::Actor(ActorError::Business(error)) => {
+            error.message.len() + error.details.as_ref().map_or(0, String::len)
+        }
+        CallError::Actor(ActorError::System(error)) => error.message.len(),
+        CallError::Actor(ActorError::Timeout(error)) => error.operation.len(),
+        CallError::Actor(ActorError::Unsupported(error)) => {
+            error.operation.len() + error.nearest.as_ref().map_or(0, String::len)
+        }
+        CallError::Actor(ActorError::Cancelled) => 0,
+        CallError::Runtime(error) => error.message.len(),
+    }
+}
