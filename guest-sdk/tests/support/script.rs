@@ -96,7 +96,7 @@ fn came(end: End<'_>) -> Result<Came, Error> {
         End::Stream(stream) => Came::Stream(stream),
         End::Told => Came::Told,
         End::Items { items, done } => {
-            let items: Vec<_> = items.iter().map(|item| text(item.body)).collect();
+            let items: Vec<_> = items.map(|item| text(item.body)).collect();
             Came::Items(items.join(","), done)
         }
         End::Closed => Came::Closed,

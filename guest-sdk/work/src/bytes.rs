@@ -71,7 +71,7 @@ pub(crate) fn put_trailer(list: &mut Vec<u8>, entries_at: usize, count: usize) -
 }
 
 /// Reads a list: its entries, and the bodies that they own, each from its beginning.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reader<'a> {
     bodies: &'a [u8],
     entries: &'a [u8],
@@ -113,11 +113,6 @@ impl<'a> Reader<'a> {
     /// How many entries are left.
     pub(crate) fn left(&self) -> usize {
         self.left
-    }
-
-    /// How many bytes the entries that are left have.
-    pub(crate) fn entry_bytes(&self) -> usize {
-        self.entries.len()
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
@@ -175,5 +170,15 @@ impl<'a> Reader<'a> {
             self.bodies.split_at_checked(length).ok_or(Malformed("has a body that is longer than it"))?;
         self.bodies = rest;
         Ok(Payload { encoding, body })
+    }
+
+    /// So many payloads, as a list of their own. Passes over them, and has read each of them.
+    pub(crate) fn payloads(&mut self, count: usize) -> Result<Self, Malformed> {
+        let Self { bodies, entries, .. } = *self;
+        for _ in 0..count {
+            self.payload()?;
+        }
+        let passed = |all: &'a [u8], rest: &[u8]| all.get(..all.len() - rest.len()).unwrap_or_default();
+        Ok(Self { bodies: passed(bodies, self.bodies), entries: passed(entries, self.entries), left: count })
     }
 }

@@ -24,7 +24,7 @@ pub enum End<'a> {
     /// A draw.
     Items {
         /// In order.
-        items: Vec<Payload<'a>>,
+        items: Items<'a>,
         /// The stream has ended with these.
         done: bool,
     },
@@ -33,6 +33,27 @@ pub enum End<'a> {
     /// Any of them but a close, by the actor's own error.
     Error(Error<'a>),
 }
+
+/// The items of a draw. They are read one by one, where they stand: a list of many takes no memory of its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Items<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Payload<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Read once already, so that there is no error.
+        self.reader.next_entry().ok().filter(|is_next| *is_next).and_then(|_| self.reader.payload().ok())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.reader.left(), Some(self.reader.left()))
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
 
 /// `types.actor-error` of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +76,6 @@ const SYSTEM: u8 = 17;
 const TIMEOUT: u8 = 18;
 const UNSUPPORTED: u8 = 19;
 const CANCELLED: u8 = 20;
-
-/// An encoding and a length.
-const ITEM_BYTES: usize = 5;
 
 /// A list that is written again keeps at most so much memory: one large answer shall not stay for good.
 const KEPT_BYTES: usize = 64 << 10;
@@ -264,12 +282,7 @@ fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Outcome<'a>>, Malformed> {
 
 fn read_items<'a>(reader: &mut Reader<'a>) -> Result<End<'a>, Malformed> {
     let (done, count) = (reader.flag()?, reader.length()?);
-    // Memory is taken for what is there, whatever the count says.
-    if count > reader.entry_bytes() / ITEM_BYTES {
-        return Err(Malformed("has fewer items than it says"));
-    }
-    let items = (0..count).map(|_| reader.payload()).collect::<Result<_, _>>()?;
-    Ok(End::Items { items, done })
+    Ok(End::Items { items: Items { reader: reader.payloads(count)? }, done })
 }
 
 fn read_error<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Error<'a>, Malformed> {

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use pulsing_work::Payload as Packed;
-use pulsing_work::outcome::{End, Error, Outcome, unpack};
+use pulsing_work::outcome::{End, Error, Items, Outcome, unpack};
 use wasmtime::StoreContextMut;
 use wasmtime::component::WasmList;
 
@@ -11,6 +11,7 @@ use crate::dispatch::{Drawn, LifeContext, Reply, WorkKind};
 use crate::id::{CallId, StreamId};
 use crate::instance::convert::bounded_error;
 use crate::instance::store::{Guest, handover_max_bytes};
+use crate::limits::Limits;
 use crate::wire::{ActorError, Encoding, Lane, Payload};
 
 /// Up to this size, the items of a batch are copied at once, and keep each other.
@@ -48,7 +49,7 @@ fn hand_in_all(residence: &mut super::Residence, context: &LifeContext, done: &[
             }
             End::Items { items, done } => {
                 residence.end(context, call, &[WorkKind::Draw])?;
-                context.drawn(call, Ok(Drawn { items: payloads(&items), done }));
+                context.drawn(call, Ok(Drawn { items: payloads(items, context.limits()), done }));
             }
             End::Closed => {
                 // Where handlers overlap, a draw that was under way may have ended the stream before its close.
@@ -87,7 +88,11 @@ fn payload(packed: Packed<'_>) -> Payload {
     Payload { encoding: encoding(packed.encoding), body: Bytes::copy_from_slice(packed.body) }
 }
 
-fn payloads(packed: &[Packed<'_>]) -> Vec<Payload> {
+/// The items of a draw. Where there are more than any draw asks for, one more than that: it is refused for their number,
+/// whatever that is, and they take no memory until then.
+fn payloads(items: Items<'_>, limits: &Limits) -> Vec<Payload> {
+    let asked_max = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
+    let packed: Vec<_> = items.take(asked_max.saturating_add(1)).collect();
     let bytes: usize = packed.iter().map(|packed| packed.body.len()).sum();
     if packed.len() < 2 || bytes > SHARED_MAX_BYTES {
         return packed.iter().copied().map(payload).collect();
