@@ -43,6 +43,8 @@ pub(crate) enum Target {
     Gateway,
     /// Configuration files, command lines, and the words in them.
     Config,
+    /// Lists of work, and of what came of it.
+    Work,
 }
 
 impl Target {
@@ -52,6 +54,7 @@ impl Target {
             Self::Description => "description",
             Self::Gateway => "gateway",
             Self::Config => "config",
+            Self::Work => "work",
         }
     }
 }

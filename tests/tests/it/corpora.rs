@@ -7,7 +7,7 @@ use std::path::Path;
 fn each_fuzz_target_holds_for_its_corpus() {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     let mut inputs = 0;
-    for target in ["loader", "description", "gateway", "config"] {
+    for target in ["loader", "description", "gateway", "config", "work"] {
         let run = pulsing_fuzz::target(target).expect("a target of this name");
         for input in std::fs::read_dir(corpora.join(target)).unwrap() {
             let path = input.unwrap().path();
@@ -16,6 +16,6 @@ fn each_fuzz_target_holds_for_its_corpus() {
             inputs += 1;
         }
     }
-    assert_eq!(std::fs::read_dir(&corpora).unwrap().count(), 4, "each corpus is that of a target");
+    assert_eq!(std::fs::read_dir(&corpora).unwrap().count(), 5, "each corpus is that of a target");
     assert!(inputs >= 30, "{inputs} inputs");
 }
