@@ -2,7 +2,7 @@
 //!
 //! A wait has a number. It is polled with the life, and once it is over, the life is told; then the guest takes its result.
 //! Sleeps are many and alike: they share one timer. Bounded: [`WAITS_MAX`] waits, and results that nobody has taken count
-//! against the budget that the guest's messages do.
+//! against the budget that the guest's messages do. Waits that were given up are let go of with the next poll: [`HELD_MAX`].
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -24,6 +24,9 @@ use crate::wire;
 
 /// How many waits a guest has open at once, those included whose results it has not taken. More is a trap.
 const WAITS_MAX: usize = 65_536;
+
+/// How many waits the host holds at once, those included that were given up since it last looked at them.
+const HELD_MAX: usize = 2 * WAITS_MAX;
 
 /// How many waits a life is told of at once.
 const TOLD_MAX: usize = 4_096;
@@ -107,6 +110,10 @@ impl PendingWaits {
     fn number(&mut self) -> wasmtime::Result<u64> {
         if self.open.len() >= WAITS_MAX {
             wasmtime::bail!("it waits for {WAITS_MAX} things already");
+        }
+        // What is given up goes when it is polled, which a guest that never calls `next` puts off.
+        if self.running.len() >= HELD_MAX {
+            wasmtime::bail!("it has given up too much without calling `next`");
         }
         let wait = self.next;
         self.next += 1;
