@@ -70,6 +70,12 @@ impl LifeContext {
         self.dispatch.stream_work()
     }
 
+    /// The stop of the life, if that is all that is left to do: for a life that never waits for it.
+    #[must_use]
+    pub(crate) fn stop_due(&self) -> Option<Work> {
+        self.dispatch.stop_due()
+    }
+
     /// From now on, [`Self::take_cancelled`] names the handlers that are told to stop.
     pub(crate) fn keep_cancelled(&self) {
         self.dispatch.in_flight().keep_cancelled();
@@ -142,6 +148,12 @@ impl Dispatch {
     /// Whether messages come next, and not streams or the end of the life.
     fn may_begin_ahead(&self, in_flight: &InFlight) -> bool {
         !in_flight.may_have_work() && in_flight.takes_messages(self.limits.max_in_flight.get())
+    }
+
+    fn stop_due(&self) -> Option<Work> {
+        let stop = self.try_stop(&mut self.in_flight())?;
+        self.execution.begin_work();
+        Some(stop)
     }
 
     fn stream_work(&self) -> Option<Work> {

@@ -132,7 +132,7 @@ impl Dispatch {
         Some(work)
     }
 
-    fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
+    pub(super) fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
         match in_flight.phase() {
             Phase::Draining { mailbox } if in_flight.is_idle() => {
                 // It has come since the look above: the sender's wake has the life look again.

@@ -51,6 +51,8 @@ pub(super) struct PendingWaits {
     /// For the first of them.
     alarm: Option<Pin<Box<Sleep>>>,
     next: u64,
+    /// Waits that have ended, and of which the life is yet to be told.
+    untold: Vec<u64>,
     /// For results that nobody has taken.
     budget: Budget,
 }
@@ -73,6 +75,7 @@ impl PendingWaits {
             sleeping: BTreeSet::new(),
             alarm: None,
             next: 1,
+            untold: Vec::new(),
             budget,
         }
     }
@@ -146,7 +149,7 @@ impl PendingWaits {
 
     /// The waits that have ended since this was last called.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Vec<u64> {
-        let mut ended = Vec::new();
+        let mut ended = std::mem::take(&mut self.untold);
         while ended.len() < TOLD_MAX
             && let Poll::Ready(Some(end)) = self.running.poll_next_unpin(context)
         {
@@ -160,6 +163,11 @@ impl PendingWaits {
         }
         self.poll_sleeping(context, &mut ended);
         ended
+    }
+
+    /// Something else came first: [`Self::poll_ended`] is to name these again.
+    pub(super) fn tell_again(&mut self, ended: &[u64]) {
+        self.untold.extend_from_slice(ended);
     }
 
     fn keep(&mut self, wait: u64, ended: Ended) {

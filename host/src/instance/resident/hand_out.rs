@@ -39,6 +39,12 @@ fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmti
         return if ended.is_empty() { Poll::Pending } else { Poll::Ready(packed(&ended, &[], &[], &[])) };
     }
     let life = &guest.context;
+    // A guest for which some wait is always over would otherwise never hear of it.
+    if let Some(stop) = (!ended.is_empty()).then(|| life.stop_due()).flatten() {
+        let _nothing_runs = begun(&mut guest.residence, &stop);
+        guest.waits.iter_mut().for_each(|waits| waits.tell_again(&ended));
+        return Poll::Ready(packed(&[], &[], &[stop], &[]));
+    }
     let mut cancelled = life.take_cancelled();
     let mut works = Vec::new();
     if ended.is_empty() && cancelled.is_empty() {
