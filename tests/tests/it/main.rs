@@ -17,6 +17,7 @@ mod contract;
 mod corpora;
 mod deadlines;
 mod deadlocks;
+mod desertion;
 mod documents;
 mod errors;
 mod examples;
