@@ -13,6 +13,12 @@ _Noreturn void pulsing_in_die(const char *format, ...) __attribute__((format(pri
 _Noreturn void pulsing_in_out_of_memory(void);
 void pulsing_in_keep(pulsing_call *call, void *what, void (*release)(void *));
 
+/* ---- utf8.c ---- */
+
+bool pulsing_in_is_utf8(const uint8_t *text, size_t len);
+/* Puts `?` for what is not UTF-8. */
+void pulsing_in_clean(uint8_t *text, size_t len);
+
 /* ---- json.c ---- */
 
 /* Reads JSON; NULL where it is none, with the reason. */

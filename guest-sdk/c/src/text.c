@@ -8,39 +8,9 @@
 /* Longer words are nobody's slip. */
 #define NAME_MAX_BYTES 64
 
-/* How many bytes the first character of a text has; 0 where it is not UTF-8. */
-static size_t first_character(const uint8_t *text, size_t len) {
-  uint8_t first = text[0];
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4) return 0;
-  size_t bytes = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  if (bytes > len) return 0;
-  for (size_t i = 1; i < bytes; i++) {
-    if ((text[i] & 0xc0) != 0x80) return 0;
-  }
-  bool is_long_form = (first == 0xe0 && text[1] < 0xa0) || (first == 0xf0 && text[1] < 0x90);
-  bool is_surrogate = first == 0xed && text[1] > 0x9f;
-  bool is_too_high = first == 0xf4 && text[1] > 0x8f;
-  return is_long_form || is_surrogate || is_too_high ? 0 : bytes;
-}
-
-static void clean(uint8_t *text, size_t len) {
-  for (size_t i = 0; i < len;) {
-    size_t bytes = first_character(text + i, len - i);
-    if (!bytes) text[i] = '?';
-    i += bytes ? bytes : 1;
-  }
-}
-
-static bool is_utf8(const uint8_t *text, size_t len) {
-  size_t i = 0, bytes = 1;
-  for (; i < len && bytes; i += bytes) bytes = first_character(text + i, len - i);
-  return bytes != 0;
-}
-
 serial_string_t pulsing_in_string_of(pulsing_text text) {
   uint8_t *copy = pulsing_in_copy(text.ptr, text.len);
-  clean(copy, text.len);
+  pulsing_in_clean(copy, text.len);
   return (serial_string_t){copy, text.len};
 }
 
@@ -53,7 +23,7 @@ pulsing_text pulsing_in_formatted(const char *format, va_list args) {
   char *text = pulsing_malloc(bytes + 1);
   text[0] = 0;
   if (bytes) vsnprintf(text, bytes + 1, format, args);
-  clean((uint8_t *)text, bytes);
+  pulsing_in_clean((uint8_t *)text, bytes);
   return (pulsing_text){text, bytes};
 }
 
@@ -65,7 +35,7 @@ serial_string_t pulsing_in_owned(pulsing_text text) {
 
 bool pulsing_in_lend(pulsing_call *call, const char *what, pulsing_text text, serial_string_t *lent) {
   *lent = (serial_string_t){(uint8_t *)text.ptr, text.len};
-  if (is_utf8(lent->ptr, lent->len)) return true;
+  if (pulsing_in_is_utf8(lent->ptr, lent->len)) return true;
   pulsing_fatal(call, "%s is not UTF-8: %.*s", what, text.len < 100 ? (int)text.len : 100, text.ptr);
   return false;
 }
