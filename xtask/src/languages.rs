@@ -26,9 +26,33 @@ const FOLDERS: [(&str, Naming); 4] = [
     ("examples/javascript", Naming::WithLanguage),
     ("examples/c", Naming::WithLanguage),
 ];
-/// The tests of the SDK for C, and what they test.
-const C_TESTED: [&str; 5] =
-    ["tests/sdk_test.c", "src/describe.c", "src/json.c", "src/kind.c", "vendor/yyjson.c"];
+/// The tests of the SDK for C, each a file, and what else each is made of.
+const C_TESTS: [(&str, &[&str]); 3] = [
+    ("sdk_test", &["src/describe.c", "src/json.c", "src/kind.c", "vendor/yyjson.c"]),
+    ("work_test", &["src/done.c", "src/utf8.c", "src/work.c"]),
+    (
+        "run_test",
+        &[
+            "src/args.c",
+            "src/call.c",
+            "src/describe.c",
+            "src/done.c",
+            "src/error.c",
+            "src/json.c",
+            "src/kind.c",
+            "src/known.c",
+            "src/reply.c",
+            "src/run.c",
+            "src/stream.c",
+            "src/text.c",
+            "src/utf8.c",
+            "src/work.c",
+            "vendor/yyjson.c",
+        ],
+    ),
+];
+/// In place of those that are made of the contract.
+const C_TEST_BINDINGS: &str = r#"-DPULSING_BINDINGS="../tests/bindings.h""#;
 /// For programs that say something about themselves: Python takes a second to look through its packages, and a minute
 /// where the machine is busy.
 const QUERY_BOUND: Duration = Duration::from_secs(10 * 60);
@@ -179,22 +203,25 @@ pub(crate) fn test_sdks(tree: &Tree, without: &[Language]) -> Result<()> {
         step("test the SDK for JavaScript", || process::run(&mut tests))?;
     }
     if !without.contains(&Language::C) {
-        step("test the SDK for C", || test_c(tree))?;
+        step("test the SDK for C", || {
+            C_TESTS.iter().try_for_each(|(test, parts)| test_c(tree, test, parts))
+        })?;
     }
     Ok(())
 }
 
-/// Builds what of the SDK for C needs no bindings for this machine, with its tests, and runs them.
-fn test_c(tree: &Tree) -> Result<()> {
-    let (sdk, test) = (tree.root.join("guest-sdk/c"), tree.target.join("languages/c-sdk-test"));
+/// Builds a test of the SDK for C for this machine, with what it tests, and runs it.
+fn test_c(tree: &Tree, test: &str, parts: &[&str]) -> Result<()> {
+    let (sdk, program) = (tree.root.join("guest-sdk/c"), tree.target.join("languages").join(test));
     let mut compiler = Command::new(environment(tree).join("bin/python"));
     compiler
-        .args(["-m", "ziglang", "cc", "-std=gnu11", "-Wall", "-Werror"])
-        .args(C_TESTED)
+        .args(["-m", "ziglang", "cc", "-std=gnu11", "-Wall", "-Werror", C_TEST_BINDINGS])
+        .arg(format!("tests/{test}.c"))
+        .args(parts)
         .arg("-o")
-        .arg(&test);
+        .arg(&program);
     process::run(compiler.current_dir(&sdk))?;
-    process::run(&mut Command::new(&test))
+    process::run(&mut Command::new(&program))
 }
 
 /// Builds the components of all projects that need it.

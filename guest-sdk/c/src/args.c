@@ -83,7 +83,7 @@ static pulsing_outcome take_by_position(pulsing_call *call, yyjson_val *root) {
   return pulsing_business(call, 400, "%zu arguments given; %s", max, known(call).ptr);
 }
 
-static pulsing_outcome take_json(pulsing_call *call, const serial_list_u8_t *body) {
+static pulsing_outcome take_json(pulsing_call *call, const resident_list_u8_t *body) {
   const char *why = "";
   yyjson_val *root = pulsing_in_parse(call, body->ptr, body->len, &why);
   if (!root) return pulsing_business(call, 400, "the arguments are not JSON: %s", why);

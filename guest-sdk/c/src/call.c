@@ -68,7 +68,7 @@ void pulsing_in_clear_error(pulsing_call *call) {
   if (call->has_error) pulsing_actor_types_actor_error_free(&call->error);
   call->has_error = false;
   call->runtime = PULSING_NO_RUNTIME;
-  serial_string_free(&call->kind);
+  resident_string_free(&call->kind);
 }
 
 void pulsing_in_end_call(pulsing_call *call) {

@@ -9,7 +9,7 @@ pulsing_outcome pulsing_in_fail(pulsing_call *call, actor_error error) {
   return PULSING_FAILED;
 }
 
-pulsing_outcome pulsing_in_system(pulsing_call *call, serial_string_t message, bool recoverable, bool restart) {
+pulsing_outcome pulsing_in_system(pulsing_call *call, resident_string_t message, bool recoverable, bool restart) {
   actor_error error = {.tag = PULSING_ACTOR_TYPES_ACTOR_ERROR_SYSTEM};
   error.val.system = (pulsing_actor_types_system_error_t){message, recoverable, restart};
   return pulsing_in_fail(call, error);
@@ -31,8 +31,8 @@ pulsing_outcome pulsing_details(pulsing_call *call, const char *json) {
   if (!pulsing_in_parse(call, (const uint8_t *)text.ptr, text.len, &why)) {
     return pulsing_fatal(call, "the details of an error are not JSON: %s", why);
   }
-  serial_option_string_free(&call->error.val.business.details);
-  call->error.val.business.details = (serial_option_string_t){true, pulsing_in_string_of(text)};
+  resident_option_string_free(&call->error.val.business.details);
+  call->error.val.business.details = (resident_option_string_t){true, pulsing_in_string_of(text)};
   return PULSING_FAILED;
 }
 
@@ -100,7 +100,7 @@ pulsing_outcome pulsing_in_call_failed(pulsing_call *call, pulsing_actor_types_c
 }
 
 /* A copy, since the error may go before the call does. */
-static pulsing_text kept(pulsing_call *call, serial_string_t text) {
+static pulsing_text kept(pulsing_call *call, resident_string_t text) {
   return pulsing_format(call, "%.*s", (int)text.len, (const char *)text.ptr);
 }
 

@@ -47,7 +47,7 @@ static size_t lend_headers(pulsing_call *call, const pulsing_header *from, pulsi
     }
     pulsing_text name = pulsing_text_of(from[count].name), value = pulsing_text_of(from[count].value);
     if (!pulsing_in_lend(call, "the name of a header", name, &to[count].name)) return SIZE_MAX;
-    to[count].value = (serial_list_u8_t){(uint8_t *)value.ptr, value.len};
+    to[count].value = (resident_list_u8_t){(uint8_t *)value.ptr, value.len};
   }
   return count;
 }
@@ -60,8 +60,8 @@ pulsing_http *pulsing_http_send(pulsing_call *call, const pulsing_http_request *
   if (!pulsing_in_lend(call, "the method", pulsing_text_of(request->method), &made.method)) return NULL;
   if (!pulsing_in_lend(call, "the URL", pulsing_text_of(request->url), &made.url)) return NULL;
   made.body.tag = request->body.len ? PULSING_ACTOR_HTTP_TYPES_BODY_WHOLE : PULSING_ACTOR_HTTP_TYPES_BODY_EMPTY;
-  if (request->body.len) made.body.val.whole = (serial_list_u8_t){(uint8_t *)request->body.ptr, request->body.len};
-  if (request->timeout_ms) made.first_byte_timeout_ms = (serial_option_u64_t){true, request->timeout_ms};
+  if (request->body.len) made.body.val.whole = (resident_list_u8_t){(uint8_t *)request->body.ptr, request->body.len};
+  if (request->timeout_ms) made.first_byte_timeout_ms = (resident_option_u64_t){true, request->timeout_ms};
   http_error error;
   pulsing_actor_http_types_response_head_t head;
   uint64_t exchange;
@@ -85,7 +85,7 @@ uint16_t pulsing_http_status(const pulsing_http *http) { return http->status; }
 
 /* Adds the next piece of the body to what is held. */
 static bool read_piece(pulsing_call *call, pulsing_http *http) {
-  serial_option_list_u8_t piece;
+  resident_option_list_u8_t piece;
   http_error error;
   pulsing_in_has_waited = true;
   if (!pulsing_actor_http_read(http->exchange, PIECE_BYTES, &piece, &error)) {
@@ -102,7 +102,7 @@ static bool read_piece(pulsing_call *call, pulsing_http *http) {
   }
   if (piece.val.len) memcpy(http->held + http->len, piece.val.ptr, piece.val.len);
   http->len += piece.val.len;
-  serial_option_list_u8_free(&piece);
+  resident_option_list_u8_free(&piece);
   return true;
 }
 

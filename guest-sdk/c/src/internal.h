@@ -12,16 +12,17 @@
 #include <stdarg.h>
 
 #include "plain.h"
+#include "work.h"
 
 /* Tests have bindings of their own. */
 #ifndef PULSING_BINDINGS
-#define PULSING_BINDINGS "serial.h"
+#define PULSING_BINDINGS "resident.h"
 #endif
 #include PULSING_BINDINGS
 
 typedef pulsing_actor_types_actor_error_t actor_error;
 typedef pulsing_actor_types_payload_t payload;
-typedef exports_pulsing_actor_actor_stream_batch_t stream_batch;
+typedef pulsing_actor_types_stream_batch_t stream_batch;
 typedef pulsing_actor_system_list_context_entry_t context_entries;
 
 typedef struct block {
@@ -37,7 +38,7 @@ struct pulsing_call {
   pulsing_text key;
   /* What the host has said, where it has been asked. */
   bool has_asked_caller, has_asked_context;
-  serial_option_string_t caller;
+  resident_option_string_t caller;
   context_entries context;
   /* NULL where no handler runs: in `start`, and in `next` of a stream. */
   const pulsing_method *method;
@@ -53,7 +54,7 @@ struct pulsing_call {
   actor_error error;
   /* Of the error, where the host made it: what it is here, and the host's own word, which is the call's. */
   pulsing_runtime runtime;
-  serial_string_t kind;
+  resident_string_t kind;
 };
 
 /* ---- call.c: memory ---- */
@@ -75,13 +76,13 @@ void pulsing_in_clear_known(pulsing_call *call);
 /* ---- text.c: what is not UTF-8 would trap where it leaves the actor ---- */
 
 /* A copy, with `?` for what is not UTF-8. */
-serial_string_t pulsing_in_string_of(pulsing_text text);
+resident_string_t pulsing_in_string_of(pulsing_text text);
 /* A text as `printf` makes it, with `?` for what is not UTF-8: `free` it. */
 pulsing_text pulsing_in_formatted(const char *format, va_list args);
 /* Takes over what `pulsing_in_formatted` made. */
-serial_string_t pulsing_in_owned(pulsing_text text);
+resident_string_t pulsing_in_owned(pulsing_text text);
 /* Lends a text to the host, which does not change it. False where it is not UTF-8, with the error in the call. */
-bool pulsing_in_lend(pulsing_call *call, const char *what, pulsing_text text, serial_string_t *lent);
+bool pulsing_in_lend(pulsing_call *call, const char *what, pulsing_text text, resident_string_t *lent);
 bool pulsing_in_is_named(pulsing_text text, const char *name);
 /* The method that was probably meant, or NULL. */
 const char *pulsing_in_nearest(pulsing_text wanted);
@@ -99,7 +100,7 @@ const char *pulsing_in_nearest(pulsing_text wanted);
 
 /* These take over what they are given. */
 pulsing_outcome pulsing_in_fail(pulsing_call *call, actor_error error);
-pulsing_outcome pulsing_in_system(pulsing_call *call, serial_string_t message, bool recoverable, bool restart);
+pulsing_outcome pulsing_in_system(pulsing_call *call, resident_string_t message, bool recoverable, bool restart);
 pulsing_outcome pulsing_in_runtime_failed(pulsing_call *call, pulsing_actor_types_runtime_error_t *error);
 pulsing_outcome pulsing_in_call_failed(pulsing_call *call, pulsing_actor_types_call_error_t *error);
 pulsing_outcome pulsing_in_unsupported(pulsing_call *call, pulsing_text operation, const char *nearest);

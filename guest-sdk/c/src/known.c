@@ -20,7 +20,7 @@ bool pulsing_is_cancelled(const pulsing_call *call) {
 /* ---- What the host is asked for, once in each call that wants to know ---- */
 
 /* Has a text of the host followed by a 0. */
-static void terminate(serial_string_t *text) {
+static void terminate(resident_string_t *text) {
   if (!text->len) return;
   uint8_t *longer = realloc(text->ptr, text->len + 1);
   if (!longer) pulsing_in_out_of_memory();
@@ -28,7 +28,7 @@ static void terminate(serial_string_t *text) {
   text->ptr = longer;
 }
 
-static pulsing_text text_of(const serial_string_t *text) {
+static pulsing_text text_of(const resident_string_t *text) {
   return shown((pulsing_text){(const char *)text->ptr, text->len});
 }
 
@@ -71,7 +71,7 @@ pulsing_text pulsing_context(pulsing_call *call, const char *name) {
 
 void pulsing_in_clear_known(pulsing_call *call) {
   // Where `caller` returned none, its text is anything.
-  if (call->caller.is_some) serial_string_free(&call->caller.val);
+  if (call->caller.is_some) resident_string_free(&call->caller.val);
   pulsing_actor_system_list_context_entry_free(&call->context);
   call->caller.is_some = call->has_asked_caller = call->has_asked_context = false;
   call->context = (context_entries){NULL, 0};

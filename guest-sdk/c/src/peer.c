@@ -8,7 +8,7 @@
 
 /* What goes out, lent by the actor. */
 typedef struct {
-  serial_string_t target, method, key;
+  resident_string_t target, method, key;
   payload args;
   pulsing_actor_types_call_options_t options;
 } sending;
@@ -20,10 +20,10 @@ static bool address(pulsing_call *call, pulsing_text target, pulsing_text method
   if (!pulsing_in_lend(call, "the name of the method", method, &made->method)) return false;
   pulsing_in_has_waited = true;
   if (!options) return true;
-  if (options->timeout_ms) made->options.timeout_ms = (serial_option_u64_t){true, options->timeout_ms};
+  if (options->timeout_ms) made->options.timeout_ms = (resident_option_u64_t){true, options->timeout_ms};
   if (!options->idempotency_key) return true;
   if (!pulsing_in_lend(call, "the key", pulsing_text_of(options->idempotency_key), &made->key)) return false;
-  made->options.idempotency_key = (serial_option_string_t){true, made->key};
+  made->options.idempotency_key = (resident_option_string_t){true, made->key};
   return true;
 }
 
@@ -59,7 +59,7 @@ bool pulsing_tell(pulsing_call *call, pulsing_text target, pulsing_text method, 
                   const pulsing_options *options) {
   sending made;
   if (!address(call, target, method, args, options, &made)) return false;
-  serial_string_t *key = made.options.idempotency_key.is_some ? &made.key : NULL;
+  resident_string_t *key = made.options.idempotency_key.is_some ? &made.key : NULL;
   pulsing_actor_types_runtime_error_t error;
   if (pulsing_actor_system_tell(&made.target, &made.method, &made.args, key, &error)) return true;
   pulsing_in_runtime_failed(call, &error);

@@ -8,10 +8,10 @@
 /* Longer words are nobody's slip. */
 #define NAME_MAX_BYTES 64
 
-serial_string_t pulsing_in_string_of(pulsing_text text) {
+resident_string_t pulsing_in_string_of(pulsing_text text) {
   uint8_t *copy = pulsing_in_copy(text.ptr, text.len);
   pulsing_in_clean(copy, text.len);
-  return (serial_string_t){copy, text.len};
+  return (resident_string_t){copy, text.len};
 }
 
 pulsing_text pulsing_in_formatted(const char *format, va_list args) {
@@ -27,14 +27,14 @@ pulsing_text pulsing_in_formatted(const char *format, va_list args) {
   return (pulsing_text){text, bytes};
 }
 
-serial_string_t pulsing_in_owned(pulsing_text text) {
-  if (text.len) return (serial_string_t){(uint8_t *)text.ptr, text.len};
+resident_string_t pulsing_in_owned(pulsing_text text) {
+  if (text.len) return (resident_string_t){(uint8_t *)text.ptr, text.len};
   free((void *)text.ptr);
-  return (serial_string_t){NULL, 0};
+  return (resident_string_t){NULL, 0};
 }
 
-bool pulsing_in_lend(pulsing_call *call, const char *what, pulsing_text text, serial_string_t *lent) {
-  *lent = (serial_string_t){(uint8_t *)text.ptr, text.len};
+bool pulsing_in_lend(pulsing_call *call, const char *what, pulsing_text text, resident_string_t *lent) {
+  *lent = (resident_string_t){(uint8_t *)text.ptr, text.len};
   if (pulsing_in_is_utf8(lent->ptr, lent->len)) return true;
   pulsing_fatal(call, "%s is not UTF-8: %.*s", what, text.len < 100 ? (int)text.len : 100, text.ptr);
   return false;

@@ -2,42 +2,17 @@
  * Tests of what of the SDK needs no bindings, or few: those are in `bindings.h`. They run on the machine that they are
  * built on. `cargo xtask test` does so; by hand, in the folder of the SDK:
  *
- *   cc tests/sdk_test.c src/describe.c src/json.c src/kind.c vendor/yyjson.c -o sdk_test && ./sdk_test
+ *   cc '-DPULSING_BINDINGS="../tests/bindings.h"' tests/sdk_test.c src/describe.c src/json.c src/kind.c \
+ *     vendor/yyjson.c -o sdk_test && ./sdk_test
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* From the folder of the file that includes it. */
-#define PULSING_BINDINGS "../tests/bindings.h"
 #include "../src/known.c"
-
-static int failures;
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: %s is false\n", __FILE__, __LINE__, #condition); \
-      failures++;                                                             \
-    }                                                                         \
-  } while (0)
+#include "check.h"
+#include "last_words.h"
 
 /* ---- What the SDK needs of the parts that have bindings ---- */
-
-static jmp_buf life;
-static char last_words[300];
-
-void pulsing_in_die(const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(last_words, sizeof last_words, format, args);
-  va_end(args);
-  longjmp(life, 1);
-}
-
-void pulsing_in_out_of_memory(void) { pulsing_in_die("out of memory"); }
 
 void pulsing_in_keep(pulsing_call *call, void *what, void (*release)(void *)) {
   (void)call;
@@ -55,18 +30,18 @@ bool pulsing_in_is_named(pulsing_text text, const char *name) {
 static int asked_for_callers, asked_for_contexts, held;
 
 /* A text as the host hands it over: without a 0, and without memory where it is empty. */
-static serial_string_t handed_over(const char *text) {
+static resident_string_t handed_over(const char *text) {
   size_t len = strlen(text);
-  if (!len) return (serial_string_t){(uint8_t *)1, 0};
+  if (!len) return (resident_string_t){(uint8_t *)1, 0};
   held++;
-  return (serial_string_t){memcpy(malloc(len), text, len), len};
+  return (resident_string_t){memcpy(malloc(len), text, len), len};
 }
 
 bool pulsing_actor_system_is_cancelled(uint64_t call) { return call == 9; }
 
-bool pulsing_actor_system_caller(uint64_t call, serial_string_t *ret) {
+bool pulsing_actor_system_caller(uint64_t call, resident_string_t *ret) {
   asked_for_callers++;
-  *ret = (serial_string_t){(uint8_t *)1, 77};
+  *ret = (resident_string_t){(uint8_t *)1, 77};
   if (call == 5) *ret = handed_over("shop:eu");
   if (call == 6) *ret = handed_over("till");
   return call == 5 || call == 6;
@@ -82,19 +57,19 @@ void pulsing_actor_system_context(uint64_t call, pulsing_actor_system_list_conte
   ret->ptr[1] = (pulsing_actor_system_context_entry_t){handed_over("tracestate"), handed_over("")};
 }
 
-void serial_string_free(serial_string_t *ret) {
+void resident_string_free(resident_string_t *ret) {
   if (ret->len) {
     held--;
     free(ret->ptr);
   }
-  *ret = (serial_string_t){NULL, 0};
+  *ret = (resident_string_t){NULL, 0};
 }
 
 void pulsing_actor_system_list_context_entry_free(pulsing_actor_system_list_context_entry_t *ptr) {
   if (!ptr->len) return;
   for (size_t i = 0; i < ptr->len; i++) {
-    serial_string_free(&ptr->ptr[i].name);
-    serial_string_free(&ptr->ptr[i].value);
+    resident_string_free(&ptr->ptr[i].name);
+    resident_string_free(&ptr->ptr[i].value);
   }
   held--;
   free(ptr->ptr);
@@ -281,6 +256,5 @@ int main(void) {
   the_host_is_asked_once_and_only_by_who_wants_to_know();
   that_there_is_none_is_asked_once_too();
   where_no_handler_runs_there_is_neither();
-  if (!failures) puts("all tests of the SDK for C pass");
-  return failures != 0;
+  return result_of("the SDK for C");
 }

@@ -19,7 +19,7 @@ use crate::cli::failure::Failure;
 const MISSING: &str = "there is no compiler for C: python3 -m venv .venv && .venv/bin/pip install ziglang==0.17.1 (or put \
                        zig on the path, or set WASI_SDK_PATH)";
 /// What C knows of the contract.
-const WORLD: &str = "serial";
+const WORLD: &str = "resident";
 /// For all compilers: without an entry, small, strict about what is plainly wrong, and with the names of functions, which
 /// traps show. zig has no flag for the names alone: see [`without_debug`].
 const FLAGS: [&str; 8] = [
