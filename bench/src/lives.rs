@@ -58,7 +58,7 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     let series = contest.run(options.rounds)?;
     let raw = "new store and first call";
     Ok(vec![
-        series.row(&format!("{handlers} handlers of 50 ms"), "ms", "naps", "nap", Some(Goal::AtMost(1.2)))?,
+        series.row(&format!("{handlers} handlers of 50 ms"), "ms", "naps", "nap", Some(Goal::AtMost(1.1)))?,
         series.row(&format!("{handlers} handlers of 50 ms"), "ms", "naps", "raw naps", None)?,
         series.row("end of a life to next answer, no backoff", "ns", "end", raw, Some(Goal::AtMost(2.0)))?,
         series.row("the same with the panic and its report", "ns", "crash", raw, None)?,

@@ -13,11 +13,15 @@ use crate::contest::Contest;
 use crate::messages::{BODY, Options};
 use crate::native::KameoEcho;
 use crate::places::Placement;
-use crate::rows::{Row, median};
+use crate::rows::{Goal, Row, median};
 
 /// How many messages an actor sends in one handler: many beside the one that it is asked with, and too few for the time
 /// of computing after which an actor is put with those of lower priority.
 const BATCH: u32 = 200;
+
+/// How long one actor's ask of another is to take at most, whatever a native one takes: what one owes the other is two
+/// changes of guests.
+const ASK_NS: f64 = 2_500.0;
 
 /// An actor that sends messages to another of its kind.
 pub(crate) trait Relays: Asked + Told {
@@ -49,14 +53,17 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
     contest.enter("kameo tells", || places.run(Placement::Same, tells(native.clone(), time)));
     contest.enter("asks", || places.run(Placement::Same, asks(serial.clone(), time)));
     contest.enter("tells", || places.run(Placement::Same, tells(serial.clone(), time)));
+    contest.enter("host tells", || places.run(Placement::Same, host_tells(serial.1.clone(), time)));
     contest.enter("overlapping asks", || places.run(Placement::Same, asks(overlapping.clone(), time)));
     contest.enter("overlapping tells", || places.run(Placement::Same, tells(overlapping.clone(), time)));
     let series = contest.run(options.rounds)?;
+    let row = |work: &str, who, baseline, goal| series.row(work, "ns", who, baseline, goal);
     Ok(vec![
-        series.row("guest asks guest, serial", "ns", "asks", "kameo asks", None)?,
-        series.row("guest asks guest, overlapping", "ns", "overlapping asks", "kameo asks", None)?,
-        series.row("guest tells guest, serial", "ns", "tells", "kameo tells", None)?,
-        series.row("guest tells guest, overlapping", "ns", "overlapping tells", "kameo tells", None)?,
+        row("guest asks guest, serial", "asks", "kameo asks", None)?.aims_at(Goal::AtMost(ASK_NS)),
+        row("guest asks guest, overlapping", "overlapping asks", "kameo asks", None)?,
+        row("guest tells guest, serial", "tells", "kameo tells", None)?,
+        row("guest tells guest, serial", "tells", "host tells", Some(Goal::AtMost(3.0)))?,
+        row("guest tells guest, overlapping", "overlapping tells", "kameo tells", None)?,
     ])
 }
 
@@ -83,11 +90,29 @@ pub(crate) async fn asks<A: Relays>((first, second): (A, A), time: Duration) -> 
 
 /// How long a tell takes until it is handled, in nanoseconds: the median of batches.
 pub(crate) async fn tells<A: Relays>((first, second): (A, A), time: Duration) -> Result<f64> {
+    told_in_batches(&second, time, || first.relay_tells(BATCH, &second)).await
+}
+
+/// The same where no actor sends them, but this program.
+async fn host_tells(told: impl Told, time: Duration) -> Result<f64> {
+    let batch = || async {
+        for _ in 0..BATCH {
+            told.tell().await?;
+        }
+        Ok(())
+    };
+    told_in_batches(&told, time, batch).await
+}
+
+async fn told_in_batches<F>(second: &impl Told, time: Duration, send: impl Fn() -> F) -> Result<f64>
+where
+    F: Future<Output = Result<()>>,
+{
     let (begun, mut batches) = (Instant::now(), Vec::new());
     let mut told = second.told().await?;
     while begun.elapsed() < time {
         let batch = Instant::now();
-        first.relay_tells(BATCH, &second).await?;
+        send().await?;
         let after = second.told().await?;
         batches.push(each(batch.elapsed()));
         ensure!(after - told == u64::from(BATCH), "{} of {BATCH} arrived", after - told);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// What a ratio, or a value without a baseline, is to be.
+/// What a ratio, or a value, is to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
     AtMost(f64),
@@ -14,17 +14,20 @@ pub(crate) enum Goal {
 }
 
 impl Goal {
-    const fn target(self) -> f64 {
-        match self {
-            Self::AtMost(target) | Self::AtLeast(target) => target,
-        }
-    }
-
     fn is_met(self, reached: f64) -> bool {
         match self {
             Self::AtMost(target) => reached <= target,
             Self::AtLeast(target) => reached >= target,
         }
+    }
+
+    /// For people. Without a unit, it is the ratio's.
+    fn shown(self, unit: Option<&str>) -> String {
+        let (sign, target) = match self {
+            Self::AtMost(target) => ('≤', target),
+            Self::AtLeast(target) => ('≥', target),
+        };
+        unit.map_or_else(|| format!("{sign} {target}"), |unit| format!("{sign} {target} {unit}"))
     }
 }
 
@@ -39,7 +42,8 @@ pub(crate) struct Row {
     pub(crate) baseline_value: Option<f64>,
     /// Of the value to its baseline's, the median over the runs.
     pub(crate) ratio: Option<f64>,
-    pub(crate) target: Option<f64>,
+    /// With a unit where it is the value's, without one where it is the ratio's.
+    pub(crate) target: Option<String>,
     pub(crate) met: Option<bool>,
     pub(crate) runs: usize,
     pub(crate) min: f64,
@@ -61,7 +65,7 @@ impl Row {
             baseline: baseline.to_owned(),
             baseline_value: Some(median(pairs.iter().map(|(_, baseline)| *baseline))),
             ratio: Some(ratio),
-            target: goal.map(Goal::target),
+            target: goal.map(|goal| goal.shown(None)),
             met: goal.map(|goal| goal.is_met(ratio)),
             ..Self::alone(work, unit, &values)
         }
@@ -86,12 +90,13 @@ impl Row {
 
     /// The largest of the values is to be at most `target`.
     pub(crate) fn at_most(self, target: f64) -> Self {
-        Self { target: Some(target), met: Some(self.max <= target), ..self }
+        let goal = Goal::AtMost(target);
+        Self { target: Some(goal.shown(Some(self.unit))), met: Some(goal.is_met(self.max)), ..self }
     }
 
-    /// The median of the values is to be so.
+    /// The median of the values is to be so, whatever its ratio to a baseline.
     pub(crate) fn aims_at(self, goal: Goal) -> Self {
-        Self { target: Some(goal.target()), met: Some(goal.is_met(self.value)), ..self }
+        Self { target: Some(goal.shown(Some(self.unit))), met: Some(goal.is_met(self.value)), ..self }
     }
 }
 
@@ -122,7 +127,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             if row.baseline.is_empty() { "-" } else { &row.baseline },
             number(row.baseline_value),
             number(row.ratio),
-            number(row.target),
+            row.target.as_deref().unwrap_or("-"),
         )
     }));
     lines.join("\n")

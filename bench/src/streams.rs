@@ -72,13 +72,13 @@ pub(crate) fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         rows.extend([
             row("stream of 16-byte items, serial", "/s", "items", channel, Some(Goal::AtLeast(0.5)))?,
             row("stream of 16-byte items, overlapping", "/s", "overlapping items", channel, None)?,
-            row("first item of a stream, serial", "ns", "first item", "ask", Some(Goal::AtMost(3.0)))?,
+            row("first item of a stream, serial", "ns", "first item", "ask", Some(Goal::AtMost(4.0)))?,
             row(
                 "first item of a stream, overlapping",
                 "ns",
                 "overlapping first item",
                 "overlapping ask",
-                Some(Goal::AtMost(3.0)),
+                Some(Goal::AtMost(4.0)),
             )?,
         ]);
     }
