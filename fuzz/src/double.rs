@@ -112,7 +112,7 @@ async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Opti
             context.drawn(call, Ok(streams.draw(call, stream, max_items)))
         }
         Work::Close { call, .. } => context.closed(call),
-        Work::Leave => {}
+        Work::Leave => context.rests(),
         Work::Stop => return Some(ExitReason::Stopped),
     }
     None

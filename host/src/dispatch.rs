@@ -6,10 +6,13 @@
 //! handlers, `open_streams` streams, `kept_max` bytes of items that wait.
 
 mod behavior;
+mod calls;
 mod control;
+mod gathering;
 mod in_flight;
 mod life_context;
 mod portion;
+mod rest;
 mod results;
 mod stream_buffers;
 mod work_source;
@@ -23,11 +26,13 @@ use tokio::time::Instant;
 
 pub(crate) use self::behavior::Description;
 pub use self::behavior::{Behavior, Birth, Drawn, Job, Reply, Work};
+use self::gathering::Gathering;
 use self::in_flight::InFlight;
 pub(crate) use self::in_flight::WorkKind;
 pub(crate) use self::in_flight::{Culprit, Phase};
 pub use self::life_context::LifeContext;
-pub(crate) use self::portion::{Ahead, Begun};
+pub(crate) use self::portion::{Ahead, Begun, Shown};
+use self::rest::Rest;
 use self::stream_buffers::StreamBuffers;
 use crate::execution::{Execution, Inline, Interrupts};
 use crate::id::{ActorId, CallId};
@@ -63,6 +68,8 @@ pub(crate) struct Dispatch {
     in_flight: Mutex<InFlight>,
     /// There may be work that there was not before.
     work_arrived: AtomicWaker,
+    gathering: Gathering,
+    rest: Rest,
     buffers: StreamBuffers,
     description: Mutex<Arc<Description>>,
     /// Whether the life that runs lets itself be ended for want of work.
@@ -81,6 +88,8 @@ impl Dispatch {
             execution,
             in_flight: Mutex::default(),
             work_arrived: AtomicWaker::new(),
+            gathering: Gathering::default(),
+            rest: Rest::default(),
             buffers: StreamBuffers::new(limits.kept_max_bytes()),
             description: Mutex::default(),
             may_passivate: AtomicBool::new(false),

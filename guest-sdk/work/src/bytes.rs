@@ -33,11 +33,13 @@ impl fmt::Display for TooLong {
 impl Error for TooLong {}
 
 /// The length of something, as it stands in a list.
+#[inline]
 pub(crate) fn length(bytes: usize) -> Result<[u8; 4], TooLong> {
     u32::try_from(bytes).map(u32::to_le_bytes).map_err(|_| TooLong)
 }
 
 /// Writes a text with its length.
+#[inline]
 pub(crate) fn put_text(entries: &mut Vec<u8>, text: &str) -> Result<(), TooLong> {
     entries.extend_from_slice(&length(text.len())?);
     entries.extend_from_slice(text.as_bytes());
@@ -45,12 +47,14 @@ pub(crate) fn put_text(entries: &mut Vec<u8>, text: &str) -> Result<(), TooLong>
 }
 
 /// Writes a text that may be missing.
+#[inline]
 pub(crate) fn put_optional_text(entries: &mut Vec<u8>, text: Option<&str>) -> Result<(), TooLong> {
     entries.push(u8::from(text.is_some()));
     text.map_or(Ok(()), |text| put_text(entries, text))
 }
 
 /// Writes what an entry says of its body, which stands elsewhere.
+#[inline]
 pub(crate) fn put_payload(entries: &mut Vec<u8>, encoding: Encoding, bytes: usize) -> Result<(), TooLong> {
     entries.push(match encoding {
         Encoding::Json => 0,
@@ -61,6 +65,7 @@ pub(crate) fn put_payload(entries: &mut Vec<u8>, encoding: Encoding, bytes: usiz
 }
 
 /// Ends a list whose entries, so many, begin at `entries_at`.
+#[inline]
 pub(crate) fn put_trailer(list: &mut Vec<u8>, entries_at: usize, count: usize) -> Result<(), TooLong> {
     let bytes = length(list.len() - entries_at)?;
     let count = u16::try_from(count).map_err(|_| TooLong)?;
@@ -99,6 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes on to the next entry, if there is one. After the last, nothing may be left.
+    #[inline]
     pub(crate) fn next_entry(&mut self) -> Result<bool, Malformed> {
         match self.left.checked_sub(1) {
             Some(left) => {
@@ -115,25 +121,30 @@ impl<'a> Reader<'a> {
         self.left
     }
 
+    #[inline]
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (chunk, rest) = self.entries.split_first_chunk().ok_or(Malformed("ends within an entry"))?;
         self.entries = rest;
         Ok(*chunk)
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
         self.chunk().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
         self.chunk().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, Malformed> {
         self.chunk().map(u64::from_le_bytes)
     }
 
     /// A byte that is 0 or 1.
+    #[inline]
     pub(crate) fn flag(&mut self) -> Result<bool, Malformed> {
         match self.u8()? {
             0 => Ok(false),
@@ -142,10 +153,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn length(&mut self) -> Result<usize, Malformed> {
         self.u32().map(|length| usize::try_from(length).unwrap_or(usize::MAX))
     }
 
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, Malformed> {
         let length = self.length()?;
         let (text, rest) =
@@ -154,11 +167,13 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(text).map_err(|_| Malformed("has a text that is not UTF-8"))
     }
 
+    #[inline]
     pub(crate) fn optional_text(&mut self) -> Result<Option<&'a str>, Malformed> {
         if self.flag()? { self.text().map(Some) } else { Ok(None) }
     }
 
     /// The next body, as the entry says.
+    #[inline]
     pub(crate) fn payload(&mut self) -> Result<Payload<'a>, Malformed> {
         let encoding = match self.u8()? {
             0 => Encoding::Json,

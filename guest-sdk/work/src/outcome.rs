@@ -113,18 +113,21 @@ impl OutcomeList {
     /// # Errors
     ///
     /// [`TooLong`]
+    #[inline]
     pub fn value(&mut self, call: u64, encoding: Encoding, body: Vec<u8>) -> Result<(), TooLong> {
         self.begin(call, VALUE);
         self.body(encoding, body)
     }
 
     /// An ask ended with a stream.
+    #[inline]
     pub fn stream(&mut self, call: u64, stream: u64) {
         self.begin(call, STREAM);
         self.entries.extend_from_slice(&stream.to_le_bytes());
     }
 
     /// A tell ended.
+    #[inline]
     pub fn told(&mut self, call: u64) {
         self.begin(call, TOLD);
     }
@@ -147,6 +150,7 @@ impl OutcomeList {
     }
 
     /// A close ended.
+    #[inline]
     pub fn closed(&mut self, call: u64) {
         self.begin(call, CLOSED);
     }
@@ -191,6 +195,7 @@ impl OutcomeList {
     /// # Errors
     ///
     /// [`TooLong`]
+    #[inline]
     pub fn finish(&mut self) -> Result<&[u8], TooLong> {
         if self.count > 0 {
             let entries_at = self.bodies.len();
@@ -201,6 +206,7 @@ impl OutcomeList {
     }
 
     /// Forgets everything, and lets go of memory that is more than a list usually needs.
+    #[inline]
     pub fn clear(&mut self) {
         for part in [&mut self.bodies, &mut self.entries] {
             part.clear();
@@ -211,12 +217,14 @@ impl OutcomeList {
         self.count = 0;
     }
 
+    #[inline]
     fn begin(&mut self, call: u64, kind: u8) {
         self.count += 1;
         self.entries.push(kind);
         self.entries.extend_from_slice(&call.to_le_bytes());
     }
 
+    #[inline]
     fn body(&mut self, encoding: Encoding, mut body: Vec<u8>) -> Result<(), TooLong> {
         put_payload(&mut self.entries, encoding, body.len())?;
         if self.bodies.is_empty() && body.len() > self.bodies.capacity() {

@@ -103,6 +103,41 @@ pub fn pack(works: &[Work<'_>]) -> Result<Vec<u8>, TooLong> {
     Ok(list)
 }
 
+/// A list that is written one piece of work after another, where they are not there at once.
+#[derive(Debug, Default)]
+pub struct WorkList {
+    bodies: Vec<u8>,
+    entries: Vec<u8>,
+    count: usize,
+}
+
+impl WorkList {
+    /// Adds a piece of work.
+    ///
+    /// # Errors
+    ///
+    /// As of [`pack`].
+    pub fn push(&mut self, work: &Work<'_>) -> Result<(), TooLong> {
+        if let Some(message) = work.message() {
+            self.bodies.extend_from_slice(message.args.body);
+        }
+        self.count += 1;
+        put(&mut self.entries, work)
+    }
+
+    /// The list.
+    ///
+    /// # Errors
+    ///
+    /// As of [`pack`].
+    pub fn finish(mut self) -> Result<Vec<u8>, TooLong> {
+        let entries_at = self.bodies.len();
+        self.bodies.append(&mut self.entries);
+        put_trailer(&mut self.bodies, entries_at, self.count)?;
+        Ok(self.bodies)
+    }
+}
+
 fn put(entries: &mut Vec<u8>, work: &Work<'_>) -> Result<(), TooLong> {
     match work {
         Work::Ask(message) => return put_message(entries, ASK, message),
@@ -120,11 +155,13 @@ fn put(entries: &mut Vec<u8>, work: &Work<'_>) -> Result<(), TooLong> {
     Ok(())
 }
 
+#[inline]
 fn put_numbers(entries: &mut Vec<u8>, kind: u8, numbers: &[u64]) {
     entries.push(kind);
     numbers.iter().for_each(|number| entries.extend_from_slice(&number.to_le_bytes()));
 }
 
+#[inline]
 fn put_message(entries: &mut Vec<u8>, kind: u8, message: &Message<'_>) -> Result<(), TooLong> {
     put_numbers(entries, kind, &[message.call]);
     put_payload(entries, message.args.encoding, message.args.body.len())?;
@@ -135,6 +172,7 @@ fn put_message(entries: &mut Vec<u8>, kind: u8, message: &Message<'_>) -> Result
     Ok(())
 }
 
+#[inline]
 fn put_optional_number(entries: &mut Vec<u8>, number: Option<u64>) {
     entries.push(u8::from(number.is_some()));
     if let Some(number) = number {
@@ -168,6 +206,7 @@ impl Works<'_> {
 impl<'a> Iterator for Works<'a> {
     type Item = Result<Work<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let read = read(self.reader.as_mut()?);
         if !matches!(read, Ok(Some(_))) {
@@ -177,6 +216,7 @@ impl<'a> Iterator for Works<'a> {
     }
 }
 
+#[inline]
 fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Work<'a>>, Malformed> {
     if !reader.next_entry()? {
         return Ok(None);
@@ -194,6 +234,7 @@ fn read<'a>(reader: &mut Reader<'a>) -> Result<Option<Work<'a>>, Malformed> {
     }))
 }
 
+#[inline]
 fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, Malformed> {
     Ok(Message {
         call: reader.u64()?,
@@ -205,6 +246,7 @@ fn read_message<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, Malformed> {
     })
 }
 
+#[inline]
 fn read_optional_number(reader: &mut Reader<'_>) -> Result<Option<u64>, Malformed> {
     if reader.flag()? { reader.u64().map(Some) } else { Ok(None) }
 }

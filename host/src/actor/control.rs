@@ -21,6 +21,7 @@ impl LocalPort {
             Command::Kill => self.end(Signal::Kill).boxed(),
             Command::Restart => self.restart().boxed(),
             Command::RequeueDeadLetters => std::future::ready(self.requeue()).boxed(),
+            Command::Rest => self.rest().boxed(),
         }
     }
 
@@ -49,6 +50,20 @@ impl LocalPort {
                 (next_life && arrived) || ended_instead
             };
             Ok(done(self.lifecycle.wait_for(arrived).await))
+        }
+    }
+
+    /// Has the life come to rest. Where none runs, the actor rests.
+    fn rest(self: Arc<Self>) -> impl Future<Output = Result<Done, RuntimeError>> + Send + 'static {
+        let (rest, before) = (self.dispatch.ask_to_rest(), self.lifecycle.generation());
+        async move {
+            let is_over = |status: &Status| status.state != State::Running || status.generation > before;
+            tokio::select! {
+                biased;
+                _status = self.lifecycle.wait_for(is_over) => {}
+                () = rest => {}
+            }
+            Ok(done(self.lifecycle.status()))
         }
     }
 

@@ -100,6 +100,9 @@ pub(crate) enum Command {
     Restart,
     /// Tell the actor its dead letters again.
     RequeueDeadLetters,
+    /// Come to where no call is in flight and nothing of the actor is on the guest's stack, and go on from there. Done when
+    /// the life has been there, or has ended instead.
+    Rest,
 }
 
 /// What came of a command.

@@ -374,6 +374,20 @@ impl ActorRef {
         if status.state == State::Running { Ok(status) } else { Err(ended(status)) }
     }
 
+    /// Waits until the actor has been at rest: no call in flight, no stream open, and nothing of it on the guest's stack, so that
+    /// the guest's memory is all there is of it. Messages that wait are handled afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Where the actor cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take the order back.
+    pub async fn rest(&self) -> Result<Status, RuntimeError> {
+        Ok(self.control(Command::Rest).await?.status)
+    }
+
     fn control(&self, command: Command) -> impl Future<Output = Result<Done, RuntimeError>> + use<> {
         Arc::clone(&self.port).control(command)
     }

@@ -70,7 +70,7 @@ pub enum Work {
         /// The guest's own number for it.
         stream: StreamId,
     },
-    /// Come to where nothing of the actor is on the stack, and go on from there.
+    /// Come to where nothing of the actor is on the stack, say so with [`LifeContext::rests`], and go on from there.
     Leave,
     /// Stop in good order. No work comes after it.
     Stop,

@@ -28,6 +28,7 @@ impl Dispatch {
     /// A life begins.
     pub(crate) fn begin_life(&self) {
         self.execution.broken();
+        self.gathering.begin_life();
         self.may_passivate.store(false, Ordering::Relaxed);
     }
 
@@ -102,6 +103,7 @@ impl Dispatch {
     /// Settles the calls that a life left behind, and ends its streams.
     pub(crate) fn cut_off(&self, exit: &ExitReason, recoverable: bool) {
         let left_behind = self.in_flight().clear();
+        self.rest.is_over();
         for cut_off in left_behind {
             match cut_off {
                 CutOff::Call(unsettled) => {

@@ -9,7 +9,6 @@
 //! | streaming | its handler answered a stream | the guest said `done`, failed, or closed it |
 
 use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::behavior::Work;
-use crate::call::Deadline;
+use super::calls::Calls;
 use crate::id::{ActorId, CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
 use crate::stream::StreamWriter;
@@ -47,7 +46,7 @@ pub(crate) enum Phase {
 /// What one life works on.
 #[derive(Default)]
 pub(super) struct InFlight {
-    calls: FxHashMap<CallId, Running>,
+    calls: Calls<Running>,
     /// How many of `calls` are in the stage of handling.
     handling: usize,
     /// How many of `calls` are in the stage of streaming.
@@ -106,10 +105,8 @@ pub(crate) enum WorkKind {
 
 /// A call in flight.
 struct Running {
-    unsettled: Unsettled,
-    /// The calls that it is a part of.
-    path: CallPath,
-    deadline: Option<Instant>,
+    /// As it came: small in the map, and moved there and back without what is in it.
+    envelope: Box<Envelope>,
     cancellation: Cancellation,
     /// When it must have stopped, if it was told to.
     overdue_at: Option<Instant>,
@@ -181,7 +178,7 @@ impl Drop for Cancellation {
 
 impl Running {
     fn message(&self) -> &Arc<Message> {
-        self.unsettled.message()
+        self.envelope.unsettled.message()
     }
 
     /// Whether the guest has it in hand.
@@ -277,20 +274,18 @@ impl InFlight {
     }
 
     fn stream_mut(&mut self, call: CallId) -> Option<&mut OpenStream> {
-        match &mut self.calls.get_mut(&call)?.stage {
+        match &mut self.calls.get_mut(call)?.stage {
             Stage::Streaming(stream) => Some(stream),
             Stage::Handling => None,
         }
     }
 
     /// Begins to handle a message.
-    pub(super) fn begin(&mut self, envelope: Envelope) {
+    pub(super) fn begin(&mut self, envelope: Box<Envelope>) {
         self.handling += 1;
-        let Envelope { call, unsettled, deadline, path, .. } = envelope;
+        let call = envelope.call;
         let running = Running {
-            unsettled,
-            path,
-            deadline: deadline.map(Deadline::at),
+            envelope,
             cancellation: Cancellation::default(),
             overdue_at: None,
             stage: Stage::Handling,
@@ -301,19 +296,14 @@ impl InFlight {
     /// Ends the handling of a call. Returns what is to be settled; none if there is no such call: the guest's life has
     /// ended meanwhile.
     pub(super) fn end_handling(&mut self, call: CallId) -> Option<Unsettled> {
-        let Entry::Occupied(entry) = self.calls.entry(call) else { return None };
-        match entry.get().stage {
-            Stage::Streaming(_) => None,
-            Stage::Handling => {
-                self.handling = self.handling.saturating_sub(1);
-                Some(entry.remove().unsettled)
-            }
-        }
+        let Stage::Handling = self.calls.get(call)?.stage else { return None };
+        self.handling = self.handling.saturating_sub(1);
+        self.calls.remove(call).map(|running| running.envelope.unsettled)
     }
 
     /// Whether a stream of this life has this number.
     pub(super) fn has_stream(&self, id: StreamId) -> bool {
-        self.calls.values().any(|running| match &running.stage {
+        self.calls.iter().any(|(_, running)| match &running.stage {
             Stage::Streaming(stream) => stream.id == id,
             Stage::Handling => false,
         })
@@ -329,13 +319,13 @@ impl InFlight {
         now: Instant,
         grace: Duration,
     ) -> Option<ReplyTo> {
-        let running = self.calls.get_mut(&call)?;
+        let running = self.calls.get_mut(call)?;
         let Stage::Handling = running.stage else { return None };
-        let reply = running.unsettled.become_stream();
+        let reply = running.envelope.unsettled.become_stream();
         running.stage =
             Stage::Streaming(OpenStream { id, writer, drawing: None, last_max: 0, closing: Closing::No });
         // The caller's time was for the stream to begin.
-        (running.deadline, running.overdue_at) = (None, None);
+        (running.envelope.deadline, running.overdue_at) = (None, None);
         self.handling = self.handling.saturating_sub(1);
         self.streaming += 1;
         if running.cancellation.requested {
@@ -373,7 +363,7 @@ impl InFlight {
     pub(super) fn end_stream(&mut self, call: CallId, end: Result<(), CallError>) {
         let Some(stream) = self.stream_mut(call) else { return };
         stream.writer.end(end);
-        self.calls.remove(&call);
+        self.calls.remove(call);
         self.streaming = self.streaming.saturating_sub(1);
     }
 
@@ -394,7 +384,7 @@ impl InFlight {
 
     fn open_streams(&self) -> Vec<CallId> {
         let streaming = |running: &Running| matches!(running.stage, Stage::Streaming(_));
-        self.calls.iter().filter(|(_, running)| streaming(running)).map(|(call, _)| *call).collect()
+        self.calls.iter().filter(|(_, running)| streaming(running)).map(|(call, _)| call).collect()
     }
 
     /// Streams on which nobody has drawn for `limit`.
@@ -405,7 +395,7 @@ impl InFlight {
             }
             Stage::Streaming(_) | Stage::Handling => false,
         };
-        self.calls.iter().filter(|(_, running)| idle(running)).map(|(call, _)| *call).collect()
+        self.calls.iter().filter(|(_, running)| idle(running)).map(|(call, _)| call).collect()
     }
 
     /// The guest has closed a stream. It is gone once no draw is under way.
@@ -420,8 +410,7 @@ impl InFlight {
 
     /// Tells a call to stop: its caller is gone, or the reader of its stream.
     pub(super) fn cancel(&mut self, call: CallId, now: Instant, grace: Duration) {
-        let Some(running) = self.calls.get_mut(&call).filter(|running| !running.cancellation.requested)
-        else {
+        let Some(running) = self.calls.get_mut(call).filter(|running| !running.cancellation.requested) else {
             return;
         };
         running.cancellation.request();
@@ -444,10 +433,10 @@ impl InFlight {
 
     /// Whether the life has work of this kind in hand for a call.
     pub(super) fn has_in_hand(&self, call: CallId, kind: WorkKind) -> bool {
-        let Some(running) = self.calls.get(&call) else { return false };
+        let Some(running) = self.calls.get(call) else { return false };
         match (&running.stage, kind) {
-            (Stage::Handling, WorkKind::Ask) => running.unsettled.is_ask(),
-            (Stage::Handling, WorkKind::Tell) => !running.unsettled.is_ask(),
+            (Stage::Handling, WorkKind::Ask) => running.envelope.unsettled.is_ask(),
+            (Stage::Handling, WorkKind::Tell) => !running.envelope.unsettled.is_ask(),
             (Stage::Streaming(stream), WorkKind::Draw) => stream.drawing.is_some(),
             (Stage::Streaming(stream), WorkKind::Close) => stream.closing == Closing::Running,
             (Stage::Handling, WorkKind::Draw | WorkKind::Close)
@@ -471,10 +460,10 @@ impl InFlight {
         /// Below it, looking for what has ended is not worth it.
         const KEPT_MIN: usize = 64;
         if self.due.len() > KEPT_MIN.max(2 * self.calls.len()) {
-            self.due.retain(|(_, call)| self.calls.contains_key(call));
+            self.due.retain(|(_, call)| self.calls.get(*call).is_some());
         }
         let Some(at) = now.checked_add(grace) else { return };
-        if let Some(running) = self.calls.get_mut(&call) {
+        if let Some(running) = self.calls.get_mut(call) {
             running.overdue_at = Some(at);
             self.due.push_back((at, call));
         }
@@ -492,7 +481,7 @@ impl InFlight {
                 return None;
             }
             self.due.pop_front();
-            if let Some(running) = self.calls.get(&call).filter(|running| running.is_overdue(now)) {
+            if let Some(running) = self.calls.get(call).filter(|running| running.is_overdue(now)) {
                 return Some(Arc::clone(running.message()));
             }
         }
@@ -501,38 +490,38 @@ impl InFlight {
 
     /// Whether a call is told to stop, or has ended.
     pub(super) fn is_cancelled(&self, call: CallId) -> bool {
-        self.calls.get(&call).is_none_or(|running| running.cancellation.requested)
+        self.calls.get(call).is_none_or(|running| running.cancellation.requested)
     }
 
     /// Becomes cancelled when the call is told to stop, or ends. None where that has happened.
     pub(super) fn cancellation(&mut self, call: CallId) -> Option<CancellationToken> {
-        let running = self.calls.get_mut(&call).filter(|running| !running.cancellation.requested)?;
+        let running = self.calls.get_mut(call).filter(|running| !running.cancellation.requested)?;
         Some(running.cancellation.token.get_or_insert_default().clone())
     }
 
     /// The calls that a call is a part of.
     pub(super) fn path(&self, call: CallId) -> CallPath {
-        self.calls.get(&call).map(|running| running.path.clone()).unwrap_or_default()
+        self.calls.get(call).map(|running| running.envelope.path.clone()).unwrap_or_default()
     }
 
     /// What a call's sender wrote.
     pub(super) fn message(&self, call: CallId) -> Option<&Arc<Message>> {
-        self.calls.get(&call).map(Running::message)
+        self.calls.get(call).map(Running::message)
     }
 
     /// The actor that sent a call's message.
     pub(super) fn caller(&self, call: CallId) -> Option<&ActorId> {
-        self.calls.get(&call)?.unsettled.caller()
+        self.calls.get(call)?.envelope.unsettled.caller()
     }
 
     /// Whether a call's handler runs.
     pub(super) fn is_handling(&self, call: CallId) -> bool {
-        self.calls.get(&call).is_some_and(|running| matches!(running.stage, Stage::Handling))
+        self.calls.get(call).is_some_and(|running| matches!(running.stage, Stage::Handling))
     }
 
     /// What is left of the time of a call's caller.
     pub(super) fn remaining(&self, call: CallId, now: Instant) -> Option<Duration> {
-        let deadline = self.calls.get(&call)?.deadline?;
+        let deadline = self.calls.get(call)?.envelope.deadline?.at();
         Some(deadline.saturating_duration_since(now))
     }
 
@@ -544,8 +533,8 @@ impl InFlight {
         }
         let mut worked_on = self.calls.iter().filter(|(_, running)| running.is_worked_on());
         let (call, only) = worked_on.next()?;
-        let alone = worked_on.next().is_none() && begun.is_none_or(|begun| begun == *call);
-        alone.then(|| Culprit::of(&only.unsettled))
+        let alone = worked_on.next().is_none() && begun.is_none_or(|begun| begun == call);
+        alone.then(|| Culprit::of(&only.envelope.unsettled))
     }
 
     /// The life ends because of this message: it takes no more work.
@@ -556,7 +545,7 @@ impl InFlight {
 
     /// A call in flight, as what may end its life.
     pub(super) fn suspect(&self, call: CallId) -> Option<Culprit> {
-        self.calls.get(&call).map(|running| Culprit::of(&running.unsettled))
+        self.calls.get(call).map(|running| Culprit::of(&running.envelope.unsettled))
     }
 
     /// How far the life has got with its end.
@@ -572,8 +561,8 @@ impl InFlight {
     }
 
     /// The methods by name, where the actor says what it has.
-    pub(super) fn methods(&self) -> Option<Arc<Methods>> {
-        self.methods.clone()
+    pub(super) fn methods(&self) -> Option<&Arc<Methods>> {
+        self.methods.as_ref()
     }
 
     /// The life has started, with these methods.
@@ -583,9 +572,11 @@ impl InFlight {
 
     /// Forgets everything, for the next life. Returns what was in flight.
     pub(super) fn clear(&mut self) -> Vec<CutOff> {
-        let cut_off = self.calls.drain().map(|(_, Running { unsettled, stage, .. })| match stage {
-            Stage::Handling => CutOff::Call(unsettled),
-            Stage::Streaming(stream) => CutOff::Stream(stream.writer, Arc::clone(unsettled.message())),
+        let cut_off = self.calls.drain().map(|Running { envelope, stage, .. }| match stage {
+            Stage::Handling => CutOff::Call(envelope.unsettled),
+            Stage::Streaming(stream) => {
+                CutOff::Stream(stream.writer, Arc::clone(envelope.unsettled.message()))
+            }
         });
         let cut_off = cut_off.collect();
         *self = Self::default();

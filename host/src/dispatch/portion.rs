@@ -11,24 +11,38 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Dispatch;
-use super::behavior::{Job, Work};
-use super::in_flight::{InFlight, WorkKind};
+use super::behavior::Work;
+use super::in_flight::{InFlight, Methods, WorkKind};
 use super::life_context::LifeContext;
 use super::work_source::supports;
 use crate::id::CallId;
-use crate::mailbox::Envelope;
+use crate::mailbox::{Envelope, Fate};
+use crate::wire::Message;
 
 /// The most bytes that messages ahead have together: larger ones gain nothing by being handed over with others.
-const AHEAD_MAX_BYTES: usize = 64 << 10;
+/// They are copied while senders wait.
+const AHEAD_MAX_BYTES: usize = 16 << 10;
 
 /// How long what a message ahead was said to have left is still right: handlers are told milliseconds.
 const STALE_AFTER: Duration = Duration::from_millis(1);
 
-/// A message that waits, as a life is shown it before it may begin it.
+/// A message that waits, as a life is shown it.
+pub(crate) struct Shown<'a> {
+    /// The call that begins, if it does.
+    pub(crate) call: CallId,
+    /// What the sender wrote.
+    pub(crate) message: &'a Message,
+    /// Whether somebody waits for its answer.
+    pub(crate) is_ask: bool,
+    /// What is left of the caller's time; none where nobody waits.
+    pub(crate) remaining: Option<Duration>,
+}
+
+/// A message that a life was shown, and may begin.
 #[derive(Debug)]
 pub(crate) struct Ahead {
-    /// What begins, if it does.
-    pub(crate) job: Job,
+    /// The call that begins, if it does.
+    pub(crate) call: CallId,
     /// Whether somebody waits for its answer.
     pub(crate) is_ask: bool,
     /// When what is left of its time was read, where it has a deadline.
@@ -52,10 +66,14 @@ impl LifeContext {
         self.dispatch.poll_next(context)
     }
 
-    /// The messages that the life may begin in this turn, after what it has begun.
+    /// Shows the messages that the life may begin in this turn, after what it has begun, and returns which they were.
+    ///
+    /// # Blocking
+    ///
+    /// Senders wait meanwhile: `show` must be short.
     #[must_use]
-    pub(crate) fn ahead(&self) -> Vec<Ahead> {
-        self.dispatch.ahead()
+    pub(crate) fn ahead(&self, show: impl FnMut(Shown<'_>)) -> Vec<Ahead> {
+        self.dispatch.ahead(show)
     }
 
     /// Begins a message ahead. To be called in their order.
@@ -70,7 +88,12 @@ impl LifeContext {
         self.dispatch.stream_work()
     }
 
-    /// The stop of the life, if that is all that is left to do: for a life that never waits for it.
+    /// Says that this life takes several messages at once, where they wait.
+    pub(crate) fn takes_several(&self) {
+        self.dispatch.gathering.want();
+    }
+
+    /// The stop of the life, or its rest, if that is all that is left to do: for a life that never waits for it.
     #[must_use]
     pub(crate) fn stop_due(&self) -> Option<Work> {
         self.dispatch.stop_due()
@@ -105,25 +128,57 @@ impl LifeContext {
 }
 
 impl Dispatch {
-    fn ahead(&self) -> Vec<Ahead> {
+    fn ahead(&self, mut show: impl FnMut(Shown<'_>)) -> Vec<Ahead> {
         let max = usize::try_from(self.execution.begins_left()).unwrap_or(usize::MAX);
-        if max == 0 || self.mailbox.has_quarantine() {
+        if max == 0 || self.mailbox.is_empty() {
+            self.gathering.gathered(0);
             return Vec::new();
         }
         let in_flight = self.in_flight();
-        let (may_begin, methods) = (self.may_begin_ahead(&in_flight), in_flight.methods());
+        let (may_begin, methods) = (self.may_begin_ahead(&in_flight), in_flight.methods().cloned());
         drop(in_flight);
         if !may_begin {
             return Vec::new();
         }
-        let (mut now, mut bytes) = (None, 0_usize);
-        self.mailbox.look_ahead(max, |envelope| {
-            if methods.as_ref().is_some_and(|methods| !supports(methods, envelope)) {
+        let (mut now, mut bytes, mut unfit) = (None, 0_usize, None);
+        let ahead = self.mailbox.look_ahead(max, |envelope| {
+            if !self.is_fit(methods.as_ref(), envelope) {
+                unfit = Some(envelope.call);
                 return None;
             }
             bytes = bytes.saturating_add(envelope.unsettled.message().sent_bytes());
-            (bytes <= AHEAD_MAX_BYTES).then(|| shown(envelope, &mut now))?
-        })
+            if bytes > AHEAD_MAX_BYTES {
+                return None;
+            }
+            let Some((shown, seen)) = shown(envelope, &mut now) else {
+                unfit = Some(envelope.call);
+                return None;
+            };
+            let ahead = Ahead { call: shown.call, is_ask: shown.is_ask, seen };
+            show(shown);
+            Some(ahead)
+        });
+        self.gathering.gathered(ahead.len());
+        if let (Some(unfit), []) = (unfit, ahead.as_slice()) {
+            self.refuse_unfit(unfit);
+        }
+        ahead
+    }
+
+    /// Whether a message is one to be handled, as far as that is known before it begins.
+    fn is_fit(&self, methods: Option<&Arc<Methods>>, envelope: &Envelope) -> bool {
+        let is_supported = methods.is_none_or(|methods| supports(methods, envelope));
+        is_supported && self.mailbox.quarantined(envelope.unsettled.message()).is_none()
+    }
+
+    /// Settles a message that would be shown first, and is not to be handled. A life that always has something else to do
+    /// would never take it, nor any that comes after it.
+    fn refuse_unfit(&self, call: CallId) {
+        let Some(envelope) = self.mailbox.pop_if(call) else { return };
+        let late = self.check_fit(self.in_flight(), envelope).map(|(_, envelope)| envelope);
+        if let Some(envelope) = late {
+            self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
+        }
     }
 
     fn begin_ahead(&self, ahead: &Ahead) -> Begun {
@@ -136,11 +191,11 @@ impl Dispatch {
         if !self.may_begin_ahead(&in_flight) {
             return Begun::GivenBack;
         }
-        let Some(envelope) = self.mailbox.pop_if(ahead.job.call) else { return Begun::Gone };
+        let Some(envelope) = self.mailbox.pop_if(ahead.call) else { return Begun::Gone };
         self.execution.begin_work();
         let now = now.map(|(_, now)| now);
-        match self.begin(&mut in_flight, *envelope, |_| now.unwrap_or_else(Instant::now)) {
-            Some(_work) => Begun::Yes,
+        match self.begin(&mut in_flight, envelope, |_| now.unwrap_or_else(Instant::now)) {
+            Some(_left) => Begun::Yes,
             None => Begun::Gone,
         }
     }
@@ -151,9 +206,10 @@ impl Dispatch {
     }
 
     fn stop_due(&self) -> Option<Work> {
-        let stop = self.try_stop(&mut self.in_flight())?;
+        let mut in_flight = self.in_flight();
+        let end = if self.rest.is_due(&in_flight) { Work::Leave } else { self.try_stop(&mut in_flight)? };
         self.execution.begin_work();
-        Some(stop)
+        Some(end)
     }
 
     fn stream_work(&self) -> Option<Work> {
@@ -169,14 +225,14 @@ impl Dispatch {
     }
 }
 
-/// A message as it is shown; none where it is not to be handled.
-fn shown(envelope: &Envelope, now: &mut Option<Instant>) -> Option<Ahead> {
+/// A message as it is shown, and when its time was read; none where it is not to be handled.
+fn shown<'a>(envelope: &'a Envelope, now: &mut Option<Instant>) -> Option<(Shown<'a>, Option<Instant>)> {
     let Envelope { call, unsettled, deadline, .. } = envelope;
     let seen = deadline.map(|_| *now.get_or_insert_with(Instant::now));
-    let left = match (deadline, seen) {
+    let remaining = match (deadline, seen) {
         (Some(deadline), Some(now)) => Some(deadline.left(now)?),
         (None, _) | (_, None) => None,
     };
-    let message = Arc::clone(unsettled.message());
-    Some(Ahead { job: Job { call: *call, message, remaining: left }, is_ask: unsettled.is_ask(), seen })
+    let (message, is_ask) = (&**unsettled.message(), unsettled.is_ask());
+    Some((Shown { call: *call, message, is_ask, remaining }, seen))
 }

@@ -2,8 +2,9 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -47,6 +48,10 @@ impl Dispatch {
         let execution = &*self.execution;
         // Not idle while it looks: a caller that ran it inline now would poll it within itself.
         execution.set_idle(false);
+        if !execution.is_inline() && !self.mailbox.is_empty() && self.gathering.lets_others_first() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let next = if execution.work_left() { self.try_next() } else { self.later() };
         match next {
             Next::Work(work) => {
@@ -57,7 +62,10 @@ impl Dispatch {
                 return Poll::Ready(work);
             }
             // Only now may callers run it inline: all that had come was begun.
-            Next::Nothing => execution.set_idle(true),
+            Next::Nothing => {
+                self.gathering.rest();
+                execution.set_idle(true);
+            }
             Next::Later => {
                 // A reader that ran the life to open a stream runs it again to draw on it.
                 execution.set_idle(execution.is_inline());
@@ -85,51 +93,63 @@ impl Dispatch {
             }
             return Next::Work(work);
         }
+        if self.rest.is_due(&in_flight) {
+            return Next::Work(Work::Leave);
+        }
         // A message leaves the mailbox only to be begun or settled: from here on nothing may be waited for.
         let Some(envelope) = takes_messages.then(|| self.mailbox.pop()).flatten() else {
             return self.try_stop(&mut in_flight).map_or(Next::Nothing, Next::Work);
         };
-        let methods = in_flight.methods();
-        if let Some(methods) = methods.filter(|methods| !supports(methods, &envelope)) {
-            // Finding what was meant takes a while.
-            drop(in_flight);
-            let error = unsupported(&methods, &envelope.unsettled.message().method);
-            self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
-            return Next::Later;
-        }
-        if let Some(message) = self.mailbox.quarantined(envelope.unsettled.message()) {
-            drop(in_flight);
-            let error = ActorError::System { message, recoverable: false, restart: false };
-            self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
-            return Next::Later;
-        }
+        let Some((mut in_flight, envelope)) = self.check_fit(in_flight, envelope) else { return Next::Later };
         // In an inline run, hardly any time has gone by since the message was sent.
         let is_inline = self.execution.is_inline();
         let now = |deadline: Deadline| if is_inline { deadline.sent() } else { Instant::now() };
-        self.begin(&mut in_flight, *envelope, now).map_or(Next::Later, Next::Work)
+        let (call, message) = (envelope.call, Arc::clone(envelope.unsettled.message()));
+        let is_ask = envelope.unsettled.is_ask();
+        let Some(remaining) = self.begin(&mut in_flight, envelope, now) else { return Next::Later };
+        let job = Job { call, message, remaining };
+        Next::Work(if is_ask { Work::Ask(job) } else { Work::Tell(job) })
     }
 
-    /// Begins a message, unless nobody waits for it any more.
+    /// Refuses a message that the actor cannot take, or that is in quarantine. Returns it otherwise.
+    pub(super) fn check_fit<'a>(
+        &self,
+        in_flight: MutexGuard<'a, InFlight>,
+        envelope: Box<Envelope>,
+    ) -> Option<(MutexGuard<'a, InFlight>, Box<Envelope>)> {
+        let message = envelope.unsettled.message();
+        let unfit = in_flight.methods().filter(|methods| !supports(methods, &envelope)).cloned();
+        let error = if let Some(methods) = unfit {
+            // Finding what was meant takes a while.
+            drop(in_flight);
+            unsupported(&methods, &message.method)
+        } else if let Some(message) = self.mailbox.quarantined(message) {
+            drop(in_flight);
+            ActorError::System { message, recoverable: false, restart: false }
+        } else {
+            return Some((in_flight, envelope));
+        };
+        self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
+        None
+    }
+
+    /// Begins a message, unless nobody waits for it any more. Returns what is left of its time.
     pub(super) fn begin(
         &self,
         in_flight: &mut InFlight,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         now: impl FnOnce(Deadline) -> Instant,
-    ) -> Option<Work> {
+    ) -> Option<Option<Duration>> {
         let left = envelope.deadline.map(|deadline| deadline.left(now(deadline)));
         if envelope.unsettled.is_abandoned() || left == Some(None) {
             self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
             return None;
         }
-        let Envelope { call, unsettled, .. } = &envelope;
-        let (call, message) = (*call, Arc::clone(unsettled.message()));
-        let job = Job { call, message, remaining: left.flatten() };
-        let (event, work) =
-            if unsettled.is_ask() { (Event::Asked, Work::Ask(job)) } else { (Event::Told, Work::Tell(job)) };
-        self.execution.work_begun(call);
+        let event = if envelope.unsettled.is_ask() { Event::Asked } else { Event::Told };
+        self.execution.work_begun(envelope.call);
         in_flight.begin(envelope);
         self.counters.count(event);
-        Some(work)
+        Some(left.flatten())
     }
 
     pub(super) fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {

@@ -129,6 +129,7 @@ async fn work(
         if store.data_mut().residence.returned()? {
             return Ok(ExitReason::Stopped);
         }
+        context.rests();
     }
 }
 

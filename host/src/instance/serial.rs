@@ -108,7 +108,8 @@ async fn carry_out(
             context.closed(call);
         }
         // Between two calls nothing of the actor is on the stack.
-        Work::Leave | Work::Stop => {}
+        Work::Leave => context.rests(),
+        Work::Stop => {}
     }
     Ok(())
 }

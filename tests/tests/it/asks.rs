@@ -25,8 +25,11 @@ async fn a_thousand_asks_start_in_order_and_a_sync_one_overtakes_those_that_wait
             if number == 500 { ("note", vec![1, number]) } else { ("nap", vec![1, number, 50]) };
         // Sent here, or in line for room in the mailbox.
         let mut ask = actor.ask::<Value>(method, &args).into_future();
-        assert!(futures::future::poll_immediate(&mut ask).await.is_none());
-        asks.push(async move { (number, ask.await.unwrap()) });
+        let at_once = futures::future::poll_immediate(&mut ask).await;
+        assert!(at_once.is_none() || number == 500, "it waits");
+        asks.push(
+            async move { (number, if let Some(answer) = at_once { answer } else { ask.await }.unwrap()) },
+        );
     }
     let answered: Vec<_> = bounded(asks.collect::<Vec<_>>()).await;
     assert_eq!(answered.len(), 1000);
@@ -98,7 +101,6 @@ async fn work_in_the_background_ends_with_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a known fault: it fails within some dozen rounds"]
 async fn asks_that_come_while_others_are_cancelled_are_started_in_their_order() {
     let host = host().unwrap();
     let actor = spawn(&host, ledger("ledger", "a", &[])).await.unwrap();

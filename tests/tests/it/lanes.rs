@@ -104,3 +104,34 @@ async fn a_guest_that_may_be_passivated_loses_its_memory_and_nothing_else() {
     }
     host.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_actor_comes_to_rest_between_messages_and_goes_on_with_its_state() {
+    let host = host().unwrap();
+    for guest in ["counter", "waiter"] {
+        let actor = spawn(&host, spec(guest).unwrap()).await.unwrap();
+        let told = |actor: &pulsing_host::ActorRef| match guest {
+            "counter" => actor.ask::<u64>("increment", &(1,)).into_future(),
+            _waiter => actor.ask::<u64>("nap", &(20,)).into_future(),
+        };
+        bounded(told(&actor)).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(bounded(actor.rest()).await.unwrap().state, State::Running);
+        }
+        // What is in flight ends first, and what waits comes afterwards.
+        let (before, rested, after) =
+            bounded(async { futures::join!(told(&actor), actor.rest(), told(&actor)) }).await;
+        assert!(before.is_ok() && after.is_ok(), "{guest}: {before:?} {after:?}");
+        assert_eq!(rested.unwrap().generation.0, 0);
+        if guest == "counter" {
+            assert_eq!(bounded(actor.ask::<u64>("get", &()).into_future()).await, Ok(3));
+        }
+        bounded(actor.stop()).await.unwrap();
+        assert_eq!(
+            bounded(actor.rest()).await.unwrap().state,
+            State::Stopped,
+            "there is nothing to wait for"
+        );
+    }
+    host.shutdown().await;
+}

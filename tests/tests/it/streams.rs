@@ -1,7 +1,7 @@
 //! Streams out of guests.
 
 use futures::StreamExt;
-use pulsing_host::ActorError;
+use pulsing_host::{ActorError, CallError};
 use pulsing_tests::{host, spawn, spec};
 use serde_json::Value;
 
@@ -40,6 +40,21 @@ async fn a_guests_stream_delivers_all_items_in_order() {
         .map(|item| (item.number, item.payload.to_value().unwrap()))
         .collect();
     assert_eq!(seen, (1..=1000).map(|n| (n, n)).collect::<Vec<_>>());
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_stream_made_before_its_guest_crashed_reaches_its_reader() {
+    let host = host().unwrap();
+    for guest in ["echo", "waiter"] {
+        let actor = spawn(&host, spec(guest).unwrap()).await.unwrap();
+        let mut stream = bounded(actor.stream("numbers_then_crash", &(3,)).into_future()).await.unwrap();
+        for number in 1..=3 {
+            assert_eq!(bounded(stream.next()).await.unwrap().unwrap().number, number, "{guest}");
+        }
+        let error = bounded(stream.next()).await.unwrap().unwrap_err();
+        assert!(matches!(error, CallError::Actor(ActorError::System { .. })), "{guest}: {error:?}");
+    }
     host.shutdown().await;
 }
 

@@ -34,17 +34,25 @@ async fn an_actor_keeps_no_more_bytes_of_messages_than_its_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_over_the_bytes_that_may_wait_is_ended_and_the_others_go_on() {
-    // Room for the items of two streams that nobody reads, and for no third: half of a buffer each, and one.
-    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(2 * 17 * (64 + 2))) };
+    // Room for the items of three streams that nobody reads, half of a buffer each and one, and for no fourth.
+    let limits = Limits { message_max: ByteSize::b(64), ..kept(ByteSize::b(64 + 4096)) };
     let fixture = Setup { limits, ..Setup::default() }.spawn();
     let mut streams = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         streams.push(fixture.actor.stream("count", &1000).await.unwrap());
-        settle().await;
+        // Until all that may wait does, and without a moment in which one has waited for longer than another.
+        for _ in 0..32 {
+            settle().await;
+        }
     }
-    let mut third = streams.pop().unwrap();
-    let error = third.next().await.unwrap().unwrap_err();
+    let mut fourth = streams.pop().unwrap();
+    // A few fit, as draws begin with one.
+    let items: Vec<_> = fourth.by_ref().collect().await;
+    assert!(items.len() < 17, "{items:?}");
+    let error = items.into_iter().next_back().unwrap().unwrap_err();
     assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: true, .. })), "{error:?}");
+    // A reader that takes all gets more at once than the two others leave.
+    drop(streams.pop());
     let read = streams.remove(0).take(1000).filter(|item| std::future::ready(item.is_ok())).count().await;
     assert_eq!(read, 1000);
     // What was read, and what is given up, makes room.

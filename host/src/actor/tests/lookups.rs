@@ -44,7 +44,7 @@ impl Behavior for Noting {
                         self.0.lock().unwrap().push(job.message.method.clone());
                         context.told(job.call, Ok(()));
                     }
-                    Work::Leave => {}
+                    Work::Leave => context.rests(),
                     Work::Stop => return ExitReason::Stopped,
                     Work::Draw { .. } | Work::Close { .. } => unreachable!("it has no streams"),
                 }

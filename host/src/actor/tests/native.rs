@@ -262,7 +262,7 @@ impl NativeLife<'_> {
                 self.streams.lock().unwrap().remove(&stream);
                 self.context.closed(call);
             }
-            Work::Leave => {}
+            Work::Leave => self.context.rests(),
             Work::Stop => {
                 self.journal.note("stop");
                 if !self.stop_takes.is_zero() {

@@ -74,7 +74,8 @@ impl Relay {
                 context.drawn(call, drawn);
             }
             Work::Close { call, .. } => context.closed(call),
-            Work::Leave | Work::Stop => {}
+            Work::Leave => context.rests(),
+            Work::Stop => {}
         }
     }
 

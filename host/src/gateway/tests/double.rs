@@ -139,7 +139,7 @@ async fn carry_out(context: &LifeContext, streams: &Streams, work: Work) -> Opti
             context.drawn(call, Ok(Drawn { items, done: before == 2 }));
         }
         Work::Close { call, .. } => context.closed(call),
-        Work::Leave => {}
+        Work::Leave => context.rests(),
         Work::Stop => return Some(ExitReason::Stopped),
     }
     None

@@ -2,10 +2,11 @@
 
 use std::task::{Context, Poll, ready};
 
-use pulsing_work::work::{Message, Work as Packed, pack};
+use pulsing_work::TooLong;
+use pulsing_work::work::{Message, Work as Packed, WorkList, pack};
 
 use super::Residence;
-use crate::dispatch::{Ahead, Begun, Job, LifeContext, Work, WorkKind};
+use crate::dispatch::{Begun, Shown, Work, WorkKind};
 use crate::id::CallId;
 use crate::instance::bindings::resident::pulsing::actor::work::Verdict;
 use crate::instance::convert::millis;
@@ -26,24 +27,25 @@ pub(super) fn poll_list(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wa
 fn poll_serial(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::Result<Vec<u8>>> {
     let work = ready!(guest.context.poll_next(context));
     guest.current = begun(&mut guest.residence, &work);
-    let is_message = matches!(work, Work::Ask(_) | Work::Tell(_));
-    let ahead = if is_message { guest.context.ahead() } else { Vec::new() };
-    let list = packed(&[], &[], &[work], &ahead);
-    guest.residence.set_ahead(ahead);
-    Poll::Ready(list)
+    let mut list = List::One(&work);
+    if matches!(work, Work::Ask(_) | Work::Tell(_)) {
+        let ahead = guest.context.ahead(|shown| list.push(&pack_shown(&shown)));
+        guest.residence.set_ahead(ahead);
+    }
+    Poll::Ready(list.finish())
 }
 
 fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::Result<Vec<u8>>> {
     let ended = guest.waits.as_mut().map(|waits| waits.poll_ended(context)).unwrap_or_default();
     if !guest.residence.is_working() {
-        return if ended.is_empty() { Poll::Pending } else { Poll::Ready(packed(&ended, &[], &[], &[])) };
+        return if ended.is_empty() { Poll::Pending } else { Poll::Ready(packed(&ended, &[], &[]).finish()) };
     }
     let life = &guest.context;
     // A guest for which some wait is always over would otherwise never hear of it.
     if let Some(stop) = (!ended.is_empty()).then(|| life.stop_due()).flatten() {
         let _nothing_runs = begun(&mut guest.residence, &stop);
         guest.waits.iter_mut().for_each(|waits| waits.tell_again(&ended));
-        return Poll::Ready(packed(&[], &[], &[stop], &[]));
+        return Poll::Ready(List::One(&stop).finish());
     }
     let mut cancelled = life.take_cancelled();
     let mut works = Vec::new();
@@ -61,21 +63,18 @@ fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmti
     }
     life.goes_on();
     let comes_alone = works.iter().any(|work| matches!(work, Work::Stop | Work::Leave));
-    let ahead = if comes_alone { Vec::new() } else { more_work(life, &mut works) };
+    // A message that was begun stays the first.
+    if !comes_alone && !works.iter().any(|work| matches!(work, Work::Ask(_) | Work::Tell(_))) {
+        works.extend(std::iter::from_fn(|| life.stream_work()));
+    }
+    let mut list = packed(&ended, &cancelled, &works);
+    let ahead = if comes_alone { Vec::new() } else { life.ahead(|shown| list.push(&pack_shown(&shown))) };
+    let list = list.finish();
     for work in &works {
         let _several = begun(&mut guest.residence, work);
     }
-    let list = packed(&ended, &cancelled, &works, &ahead);
     guest.residence.set_ahead(ahead);
     Poll::Ready(list)
-}
-
-/// What else there is to do at once. A message that was begun stays the first.
-fn more_work(life: &LifeContext, works: &mut Vec<Work>) -> Vec<Ahead> {
-    if !works.iter().any(|work| matches!(work, Work::Ask(_) | Work::Tell(_))) {
-        works.extend(std::iter::from_fn(|| life.stream_work()));
-    }
-    life.ahead()
 }
 
 /// Notes that the guest has this work in hand from now on. Returns the call that it is a part of.
@@ -98,25 +97,55 @@ fn begun(residence: &mut Residence, work: &Work) -> CallId {
     call
 }
 
-fn packed(ended: &[u64], cancelled: &[CallId], works: &[Work], ahead: &[Ahead]) -> wasmtime::Result<Vec<u8>> {
-    let packed = match (ended, cancelled, works, ahead) {
-        // The common case: without a list of its own.
-        ([], [], [work], []) => pack(&[pack_work(work)]),
-        _several => {
-            let ended = ended.iter().map(|wait| Packed::Ended { wait: *wait });
-            let cancelled = cancelled.iter().map(|call| Packed::Cancel { call: call.0 });
-            let works = works.iter().map(pack_work);
-            let ahead = ahead.iter().map(|ahead| pack_message(&ahead.job, ahead.is_ask));
-            pack(&ended.chain(cancelled).chain(works).chain(ahead).collect::<Vec<_>>())
+/// The list that is to be handed out.
+enum List<'a> {
+    /// The common case: it is written at once.
+    One(&'a Work),
+    Several(WorkList, Result<(), TooLong>),
+}
+
+impl List<'_> {
+    fn push(&mut self, work: &Packed<'_>) {
+        if let Self::One(first) = self {
+            let mut list = WorkList::default();
+            let pushed = list.push(&pack_work(first));
+            *self = Self::Several(list, pushed);
         }
-    };
-    Ok(packed?)
+        if let Self::Several(list, pushed) = self {
+            *pushed = pushed.and_then(|()| list.push(work));
+        }
+    }
+
+    fn finish(self) -> wasmtime::Result<Vec<u8>> {
+        Ok(match self {
+            Self::One(work) => pack(&[pack_work(work)])?,
+            Self::Several(list, pushed) => {
+                pushed?;
+                list.finish()?
+            }
+        })
+    }
+}
+
+fn packed<'a>(ended: &[u64], cancelled: &[CallId], works: &'a [Work]) -> List<'a> {
+    if let ([], [], [work]) = (ended, cancelled, works) {
+        return List::One(work);
+    }
+    let mut list = List::Several(WorkList::default(), Ok(()));
+    ended.iter().for_each(|wait| list.push(&Packed::Ended { wait: *wait }));
+    cancelled.iter().for_each(|call| list.push(&Packed::Cancel { call: call.0 }));
+    works.iter().for_each(|work| list.push(&pack_work(work)));
+    list
 }
 
 fn pack_work(work: &Work) -> Packed<'_> {
     match work {
-        Work::Ask(job) => pack_message(job, true),
-        Work::Tell(job) => pack_message(job, false),
+        Work::Ask(job) | Work::Tell(job) => pack_shown(&Shown {
+            call: job.call,
+            message: &job.message,
+            is_ask: matches!(work, Work::Ask(_)),
+            remaining: job.remaining,
+        }),
         Work::Draw { call, stream, max_items } => {
             Packed::Draw { call: call.0, stream: stream.0, max_items: *max_items }
         }
@@ -126,19 +155,19 @@ fn pack_work(work: &Work) -> Packed<'_> {
     }
 }
 
-fn pack_message(job: &Job, is_ask: bool) -> Packed<'_> {
-    let message = &*job.message;
+fn pack_shown<'a>(shown: &Shown<'a>) -> Packed<'a> {
+    let Shown { call, message, is_ask, remaining } = *shown;
     let encoding = match message.args.encoding {
         Encoding::Json => pulsing_work::Encoding::Json,
         Encoding::Bytes => pulsing_work::Encoding::Bytes,
     };
     let packed = Message {
-        call: job.call.0,
+        call: call.0,
         method: &message.method,
         args: pulsing_work::Payload { encoding, body: &message.args.body },
         idempotency_key: message.idempotency_key.as_deref(),
         resume_after: message.resume_after.map(|number| number.min(NUMBER_MAX)),
-        remaining_ms: job.remaining.map(millis),
+        remaining_ms: remaining.map(millis),
     };
     if is_ask { Packed::Ask(packed) } else { Packed::Tell(packed) }
 }
@@ -151,9 +180,9 @@ pub(super) fn begin_ahead(guest: &mut Guest) -> wasmtime::Result<Verdict> {
     context.waits();
     Ok(match context.begin_ahead(&ahead) {
         Begun::Yes => {
-            residence.begin(ahead.job.call, if ahead.is_ask { WorkKind::Ask } else { WorkKind::Tell });
+            residence.begin(ahead.call, if ahead.is_ask { WorkKind::Ask } else { WorkKind::Tell });
             if residence.lane() == Lane::Serial {
-                *current = ahead.job.call;
+                *current = ahead.call;
             }
             Verdict::GoOn
         }

@@ -43,6 +43,7 @@ impl Residence {
     /// The guest has started.
     pub(super) fn begin_work(&mut self, context: &LifeContext) {
         self.stage = Stage::Working;
+        context.takes_several();
         if self.lane == Lane::Overlapping {
             context.keep_cancelled();
         }

@@ -55,6 +55,11 @@ impl Echo {
         (0..count).map(|_| Bytes(vec![7; 16]))
     }
 
+    /// Counts to `last`, and then panics.
+    fn numbers_then_crash(&self, last: u64) -> impl Iterator<Item = u64> + use<> {
+        (1..=last).chain(std::iter::from_fn(|| panic!("told to crash after the last")))
+    }
+
     /// Panics: the host ends this life.
     fn crash(&self) {
         panic!("told to crash")

@@ -110,6 +110,16 @@ impl Waiter {
         }
     }
 
+    /// Counts to `last`, and then panics.
+    fn numbers_then_crash(_this: This<Self>, last: u64) -> impl Stream<Item = u64> {
+        stream! {
+            for number in 1..=last {
+                yield number;
+            }
+            panic!("told to crash after the last");
+        }
+    }
+
     /// Asks another actor for its nap, several at once.
     async fn naps_of(_this: This<Self>, peer: String, ms: u64) -> Result<u64, Error> {
         let peer = ActorRef::new(peer);
