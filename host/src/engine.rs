@@ -107,6 +107,8 @@ impl Engines {
     }
 }
 
+/// Without inlining (`compiler_inlining`): to inline, the compiler keeps all functions at once until the last is done, and
+/// callers may grow to many times what they were. What that takes is in docs/design/0014.
 fn config(world: World) -> Config {
     let mut config = Config::new();
     config.cranelift_opt_level(wasmtime::OptLevel::Speed);
