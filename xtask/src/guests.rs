@@ -14,9 +14,6 @@ use crate::process::{self, step};
 use crate::toolchain::{TARGET, Toolchain};
 use crate::tree::Tree;
 
-/// As the release, without what makes the host faster and a build of many guests slow.
-const PROFILE: &str = "guest";
-
 /// What is built once more, with line tables: for tests of what a trap is told with.
 const WITH_LINES: &str = "saboteur";
 
@@ -47,12 +44,12 @@ fn build_dir(tree: &Tree) -> std::path::PathBuf {
 
 /// Where cargo puts its components.
 fn built_dir(tree: &Tree) -> std::path::PathBuf {
-    build_dir(tree).join(TARGET).join(PROFILE)
+    build_dir(tree).join(TARGET).join("release")
 }
 
 fn cargo_build(tree: &Tree) -> Command {
     let mut cargo = process::cargo(&tree.root);
-    cargo.args(["build", "--profile", PROFILE, "--target", TARGET]).arg("--target-dir").arg(build_dir(tree));
+    cargo.args(["build", "--release", "--target", TARGET]).arg("--target-dir").arg(build_dir(tree));
     cargo
 }
 
@@ -76,9 +73,9 @@ fn compile(tree: &Tree, toolchain: &Toolchain) -> Result<()> {
     for guest in &tree.guests {
         cargo.args(["--package", &guest.package]);
     }
-    // The workspace's profile keeps line tables: in a guest they are most of its size, and
+    // The workspace's release profile keeps line tables, for the host: in a guest they are most of its size, and
     // names of functions, which traps are reported with, stay without them.
-    cargo.env("CARGO_PROFILE_GUEST_DEBUG", "none").env("CARGO_PROFILE_GUEST_STRIP", "debuginfo");
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "none").env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
     toolchain.apply(&mut cargo)?;
     process::run(&mut cargo)
 }

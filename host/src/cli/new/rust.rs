@@ -54,6 +54,8 @@ pulsing-guest = {{ path = "{SDK}/guest-sdk" }}
 
 [profile.release]
 strip = "debuginfo"
+lto = "thin"
+codegen-units = 1
 
 [workspace]
 exclude = ["{SDK}"]
