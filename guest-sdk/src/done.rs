@@ -16,6 +16,9 @@ const FITS: &str = "what came of the work fits a list";
 
 /// Half of what a list can say, so that what else comes of a step has room.
 const FULL: usize = pulsing_work::ENTRIES_MAX / 2;
+/// About how many bytes there are in a list before it is handed in: many large answers at once would take the memory of the
+/// actor, and are more than the host takes.
+const FULL_BYTES: usize = 64 << 10;
 
 impl Done {
     pub(crate) const fn new() -> Self {
@@ -29,9 +32,14 @@ impl Done {
         back
     }
 
+    /// Whether nothing is to be handed in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.count() == 0
+    }
+
     /// Whether it is time to hand in.
     pub(crate) fn is_full(&self) -> bool {
-        self.list.count() >= FULL
+        self.list.count() >= FULL || self.list.size() >= FULL_BYTES
     }
 
     /// A handler came to its end. `open` keeps a stream, and says its number.

@@ -105,5 +105,5 @@ pub async fn sleep(duration: Duration) {
 /// # }
 /// ```
 pub fn spawn(work: impl Future<Output = ()> + 'static) {
-    TASKS.with(|tasks| tasks.add(Job::Beside(Call::none().scoped(Box::pin(work)))));
+    let _task = TASKS.with(|tasks| tasks.add(Job::Beside(Call::none().scoped(Box::pin(work)))));
 }

@@ -83,10 +83,11 @@ impl<F: Future + Unpin> Tasks<F> {
     }
 
     /// Adds a task, which gets its turn after those that are ready.
-    pub(crate) fn add(&self, task: F) {
+    pub(crate) fn add(&self, task: F) -> TaskId {
         let (id, token) = self.place();
         self.put(id, task);
         token.wake();
+        id
     }
 
     /// Polls the task that is ready for longest: none where none is ready, else what it came to.
@@ -222,7 +223,7 @@ mod tests {
         let tasks = Rc::new(Tasks::<Work>::new());
         let inner = Rc::clone(&tasks);
         tasks.add(Box::pin(async move {
-            inner.add(Box::pin(async { 2 }));
+            let _task = inner.add(Box::pin(async { 2 }));
             1
         }));
         assert_eq!(run(&tasks), [1, 2]);

@@ -54,21 +54,17 @@ impl<T> Future for Wait<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let has_ended = OPEN.with_borrow_mut(|open| {
+        // Wakers are cloned and dropped outside of the table: they may be those of others, whose code may come back here.
+        let watched = State::Watched(cx.waker().clone());
+        let before = OPEN.with_borrow_mut(|open| {
             let state = open.get_mut(&self.id).expect("a wait that is over is not polled");
-            match state {
-                State::Ended => open.remove(&self.id).is_some(),
-                State::Watched(waker) => {
-                    waker.clone_from(cx.waker());
-                    false
-                }
-                State::Begun => {
-                    *state = State::Watched(cx.waker().clone());
-                    false
-                }
+            if let State::Ended = state {
+                open.remove(&self.id)
+            } else {
+                Some(std::mem::replace(state, watched))
             }
         });
-        if !has_ended {
+        if !matches!(before, Some(State::Ended)) {
             return Poll::Pending;
         }
         self.is_over = true;

@@ -33,6 +33,10 @@ use crate::{Call, Error, This, wait};
 /// How many polls there may be in one turn beyond those of the tasks that were ready at its beginning.
 const EXTRA_POLLS: usize = 256;
 
+/// How many polls there may be before what came of them is handed in: callers wait for it, and a handler that has ended
+/// counts as one that runs until then.
+const POLLS_WITH_OUTCOMES: usize = 32;
+
 /// What an overlapping actor has in hand. It outlives `run`, which may be left and called again.
 pub(super) struct Worker {
     done: Done,
@@ -115,8 +119,10 @@ impl Worker {
     /// Polls what is ready, within the bound.
     fn run_ready(&mut self, host: &mut impl Pull) {
         let mut polls = TASKS.with(|tasks| tasks.ready()).saturating_add(EXTRA_POLLS);
-        while polls > 0 && !self.done.is_full() {
+        let mut polled = 0;
+        while polls > 0 && !self.done.is_full() && (polled < POLLS_WITH_OUTCOMES || self.done.is_empty()) {
             polls -= 1;
+            polled += 1;
             match TASKS.with(|tasks| tasks.turn()) {
                 None => return,
                 Some(Poll::Pending) => {}
@@ -245,7 +251,10 @@ impl Worker {
     }
 
     fn begin_draw(&mut self, call: u64, stream: u64, max_items: u32) {
-        let task = self.begin(Job::Draw { call, stream, max_items });
+        let job = Job::Draw { call, stream, max_items };
+        // Later, where what is to be handed in is large already.
+        let task =
+            if self.done.is_full() { Some(TASKS.with(|tasks| tasks.add(job))) } else { self.begin(job) };
         if let Some(InHand::Stream { draw, .. }) = self.calls.get_mut(&call) {
             *draw = task;
         }
@@ -327,7 +336,7 @@ mod tests {
     }
 
     fn beside(work: impl Future<Output = ()> + 'static) {
-        TASKS.with(|tasks| tasks.add(Job::Beside(Call::none().scoped(Box::pin(work)))));
+        let _task = TASKS.with(|tasks| tasks.add(Job::Beside(Call::none().scoped(Box::pin(work)))));
     }
 
     #[test]

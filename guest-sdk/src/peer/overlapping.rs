@@ -193,6 +193,8 @@ impl<T> PeerStream<T> {
             }
             Err(error) => {
                 self.open = None;
+                // Mostly the host has closed it with the error; not where it could not keep what was drawn.
+                waits::stream_close(id);
                 Poll::Ready(Err(wire::call_error(error)))
             }
         }

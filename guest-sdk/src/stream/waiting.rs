@@ -47,11 +47,16 @@ impl WaitingStream {
         cx: &mut Context<'_>,
     ) -> Poll<Result<StreamBatch, Error>> {
         let Self { source, call, skip, failed } = self;
-        match (failed.take(), source) {
-            (Some(error), _) => Poll::Ready(Err(error)),
-            (None, Some(source)) => call.scope(|| poll(source, skip, failed, at_least_one(max_items), cx)),
-            (None, None) => Poll::Ready(Err(Error::cancelled())),
+        if let Some(error) = failed.take() {
+            return Poll::Ready(Err(error));
         }
+        let Some(open) = source else { return Poll::Ready(Err(Error::cancelled())) };
+        let drawn = call.scope(|| poll(open, skip, failed, at_least_one(max_items), cx));
+        if failed.is_some() {
+            // It ends here, and not when the reader comes for the error.
+            call.scope(|| *source = None);
+        }
+        drawn
     }
 }
 

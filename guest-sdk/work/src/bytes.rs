@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Encoding, Payload, VERSION};
 
 /// Entries, their count, a byte that is 0, and the version.
-const TRAILER_BYTES: usize = 4 + 2 + 1 + 1;
+pub(crate) const TRAILER_BYTES: usize = 4 + 2 + 1 + 1;
 
 /// What is wrong with a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

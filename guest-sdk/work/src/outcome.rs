@@ -1,6 +1,6 @@
 //! From the guest to the host: what came of the work.
 
-use super::bytes::{Reader, length, put_optional_text, put_payload, put_text, put_trailer};
+use super::bytes::{Reader, TRAILER_BYTES, length, put_optional_text, put_payload, put_text, put_trailer};
 use super::{Encoding, Malformed, Payload, TooLong};
 
 /// What came of one piece of work.
@@ -199,6 +199,10 @@ impl OutcomeList {
     pub fn finish(&mut self) -> Result<&[u8], TooLong> {
         if self.count > 0 {
             let entries_at = self.bodies.len();
+            if entries_at > KEPT_BYTES {
+                // What is large does not grow to twice its size for what stands behind it.
+                self.bodies.reserve_exact(self.entries.len() + TRAILER_BYTES);
+            }
             self.bodies.append(&mut self.entries);
             put_trailer(&mut self.bodies, entries_at, self.count)?;
         }
