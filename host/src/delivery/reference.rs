@@ -375,7 +375,8 @@ impl ActorRef {
     }
 
     /// Waits until the actor has been at rest: no call in flight, no stream open, and nothing of it on the guest's stack, so that
-    /// the guest's memory is all there is of it. Messages that wait are handled afterwards.
+    /// the guest's memory is all there is of it. The next time that this is so; messages that wait come after it. An actor
+    /// whose handlers overlap may take long to come there.
     ///
     /// # Errors
     ///

@@ -4,7 +4,6 @@
 //! that goes away, a mailbox that overflows) happens to a message that waits, as if it had not been shown. Bounded: what
 //! may be begun in the turn, and [`AHEAD_MAX_BYTES`].
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,11 +11,11 @@ use tokio::time::Instant;
 
 use super::Dispatch;
 use super::behavior::Work;
-use super::in_flight::{InFlight, Methods, WorkKind};
+use super::in_flight::{InFlight, WorkKind};
 use super::life_context::LifeContext;
 use super::work_source::supports;
 use crate::id::CallId;
-use crate::mailbox::{Envelope, Fate};
+use crate::mailbox::Envelope;
 use crate::wire::Message;
 
 /// The most bytes that messages ahead have together: larger ones gain nothing by being handed over with others.
@@ -93,12 +92,6 @@ impl LifeContext {
         self.dispatch.gathering.want();
     }
 
-    /// The stop of the life, or its rest, if that is all that is left to do: for a life that never waits for it.
-    #[must_use]
-    pub(crate) fn stop_due(&self) -> Option<Work> {
-        self.dispatch.stop_due()
-    }
-
     /// From now on, [`Self::take_cancelled`] names the handlers that are told to stop.
     pub(crate) fn keep_cancelled(&self) {
         self.dispatch.in_flight().keep_cancelled();
@@ -121,6 +114,12 @@ impl LifeContext {
         self.dispatch.in_flight().has_in_hand(call, kind)
     }
 
+    /// Whether a call of this life has not ended.
+    #[must_use]
+    pub(crate) fn is_in_flight(&self, call: CallId) -> bool {
+        self.dispatch.in_flight().message(call).is_some()
+    }
+
     /// Says that the life goes on without work of the mailbox or of a stream: it does not wait for such alone.
     pub(crate) fn goes_on(&self) {
         self.dispatch.execution.set_idle(false);
@@ -130,7 +129,8 @@ impl LifeContext {
 impl Dispatch {
     fn ahead(&self, mut show: impl FnMut(Shown<'_>)) -> Vec<Ahead> {
         let max = usize::try_from(self.execution.begins_left()).unwrap_or(usize::MAX);
-        if max == 0 || self.mailbox.is_empty() {
+        // What is in quarantine is refused when it comes to be begun.
+        if max == 0 || self.mailbox.is_empty() || self.mailbox.has_quarantine() {
             self.gathering.gathered(0);
             return Vec::new();
         }
@@ -140,45 +140,20 @@ impl Dispatch {
         if !may_begin {
             return Vec::new();
         }
-        let (mut now, mut bytes, mut unfit) = (None, 0_usize, None);
+        let (mut now, mut bytes) = (None, 0_usize);
         let ahead = self.mailbox.look_ahead(max, |envelope| {
-            if !self.is_fit(methods.as_ref(), envelope) {
-                unfit = Some(envelope.call);
-                return None;
-            }
             bytes = bytes.saturating_add(envelope.unsettled.message().sent_bytes());
-            if bytes > AHEAD_MAX_BYTES {
+            let is_fit = methods.as_ref().is_none_or(|methods| supports(methods, envelope));
+            if bytes > AHEAD_MAX_BYTES || !is_fit {
                 return None;
             }
-            let Some((shown, seen)) = shown(envelope, &mut now) else {
-                unfit = Some(envelope.call);
-                return None;
-            };
+            let (shown, seen) = shown(envelope, &mut now)?;
             let ahead = Ahead { call: shown.call, is_ask: shown.is_ask, seen };
             show(shown);
             Some(ahead)
         });
         self.gathering.gathered(ahead.len());
-        if let (Some(unfit), []) = (unfit, ahead.as_slice()) {
-            self.refuse_unfit(unfit);
-        }
         ahead
-    }
-
-    /// Whether a message is one to be handled, as far as that is known before it begins.
-    fn is_fit(&self, methods: Option<&Arc<Methods>>, envelope: &Envelope) -> bool {
-        let is_supported = methods.is_none_or(|methods| supports(methods, envelope));
-        is_supported && self.mailbox.quarantined(envelope.unsettled.message()).is_none()
-    }
-
-    /// Settles a message that would be shown first, and is not to be handled. A life that always has something else to do
-    /// would never take it, nor any that comes after it.
-    fn refuse_unfit(&self, call: CallId) {
-        let Some(envelope) = self.mailbox.pop_if(call) else { return };
-        let late = self.check_fit(self.in_flight(), envelope).map(|(_, envelope)| envelope);
-        if let Some(envelope) = late {
-            self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
-        }
     }
 
     fn begin_ahead(&self, ahead: &Ahead) -> Begun {
@@ -193,6 +168,8 @@ impl Dispatch {
         }
         let Some(envelope) = self.mailbox.pop_if(ahead.call) else { return Begun::Gone };
         self.execution.begin_work();
+        // What ran before it has ended, or waits.
+        self.execution.broken();
         let now = now.map(|(_, now)| now);
         match self.begin(&mut in_flight, envelope, |_| now.unwrap_or_else(Instant::now)) {
             Some(_left) => Begun::Yes,
@@ -203,13 +180,6 @@ impl Dispatch {
     /// Whether messages come next, and not streams or the end of the life.
     fn may_begin_ahead(&self, in_flight: &InFlight) -> bool {
         !in_flight.may_have_work() && in_flight.takes_messages(self.limits.max_in_flight.get())
-    }
-
-    fn stop_due(&self) -> Option<Work> {
-        let mut in_flight = self.in_flight();
-        let end = if self.rest.is_due(&in_flight) { Work::Leave } else { self.try_stop(&mut in_flight)? };
-        self.execution.begin_work();
-        Some(end)
     }
 
     fn stream_work(&self) -> Option<Work> {

@@ -32,7 +32,7 @@ impl Rest {
 }
 
 impl Dispatch {
-    /// Has the life come to rest, before it begins another message. The future is ready once it has, or has ended.
+    /// Has the life rest the next time that nothing is in flight. The future is ready once it has, or has ended.
     pub(crate) fn ask_to_rest(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
         let dispatch = Arc::clone(self);
         async move {

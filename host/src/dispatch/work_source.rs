@@ -112,7 +112,7 @@ impl Dispatch {
     }
 
     /// Refuses a message that the actor cannot take, or that is in quarantine. Returns it otherwise.
-    pub(super) fn check_fit<'a>(
+    fn check_fit<'a>(
         &self,
         in_flight: MutexGuard<'a, InFlight>,
         envelope: Box<Envelope>,
@@ -152,7 +152,7 @@ impl Dispatch {
         Some(left.flatten())
     }
 
-    pub(super) fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
+    fn try_stop(&self, in_flight: &mut InFlight) -> Option<Work> {
         match in_flight.phase() {
             Phase::Draining { mailbox } if in_flight.is_idle() => {
                 // It has come since the look above: the sender's wake has the life look again.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -31,6 +31,9 @@ const HELD_MAX: usize = 2 * WAITS_MAX;
 /// How many waits a life is told of at once.
 const TOLD_MAX: usize = 4_096;
 
+/// About how many bytes of results a life is told of at once.
+const KEPT_AT_ONCE_BYTES: usize = 1 << 20;
+
 /// What came of a wait.
 pub(super) enum Ended {
     Asked(Result<Payload, CallError>),
@@ -41,6 +44,15 @@ pub(super) enum Ended {
     Written(Result<(), HttpError>),
     Responded(Result<ResponseHead, HttpError>),
     Read(Result<Option<Vec<u8>>, HttpError>),
+}
+
+/// The waits that have ended.
+#[derive(Default)]
+pub(super) struct Ends {
+    /// Their numbers.
+    pub(super) waits: Vec<u64>,
+    /// Whether one of them took a while: what the guest computed before was not without a break.
+    pub(super) waited: bool,
 }
 
 /// What a guest waits for.
@@ -59,8 +71,12 @@ pub(super) struct PendingWaits {
 
 enum Open {
     Running(AbortHandle),
-    /// Until then; without end where there is no such time.
-    Sleeping(Option<Instant>),
+    Sleeping {
+        /// Without end where there is no such time.
+        until: Option<Instant>,
+        /// It takes no time: others get a turn, but it is no wait of the guest's.
+        is_none: bool,
+    },
     /// With what it takes of the budget until it is taken.
     Over(Ended, Held),
     /// Its result was more than the guest may leave with the host.
@@ -90,8 +106,15 @@ impl PendingWaits {
         work: impl Future<Output = Ended> + Send + 'static,
     ) -> wasmtime::Result<u64> {
         let wait = self.number()?;
+        let mut work: BoxFuture<'static, _> = Box::pin(async move { (wait, work.await) });
+        // Now, so that what it sends takes its place in line before what the guest sends next. Nobody is to be woken: it is
+        // polled again.
+        if let Poll::Ready((_, ended)) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            self.keep(wait, ended);
+            self.untold.push(wait);
+            return Ok(wait);
+        }
         let (handle, registration) = AbortHandle::new_pair();
-        let work: BoxFuture<'static, _> = Box::pin(async move { (wait, work.await) });
         self.running.push(Abortable::new(work, registration));
         self.open.insert(wait, Open::Running(handle));
         Ok(wait)
@@ -106,7 +129,7 @@ impl PendingWaits {
         let wait = self.number()?;
         let until = Instant::now().checked_add(duration);
         self.sleeping.extend(until.map(|until| (until, wait)));
-        self.open.insert(wait, Open::Sleeping(until));
+        self.open.insert(wait, Open::Sleeping { until, is_none: duration.is_zero() });
         Ok(wait)
     }
 
@@ -115,7 +138,7 @@ impl PendingWaits {
             wasmtime::bail!("it waits for {WAITS_MAX} things already");
         }
         // What is given up goes when it is polled, which a guest that never calls `next` puts off.
-        if self.running.len() >= HELD_MAX {
+        if self.running.len() + self.untold.len() >= HELD_MAX {
             wasmtime::bail!("it has given up too much without calling `next`");
         }
         let wait = self.next;
@@ -132,7 +155,7 @@ impl PendingWaits {
         match self.open.remove(&wait) {
             Some(Open::Over(ended, _held)) => Ok(Some(ended)),
             Some(Open::Lost) => Ok(None),
-            Some(Open::Running(_) | Open::Sleeping(_)) | None => {
+            Some(Open::Running(_) | Open::Sleeping { .. }) | None => {
                 wasmtime::bail!("there is no result of a wait {wait}")
             }
         }
@@ -142,15 +165,19 @@ impl PendingWaits {
     pub(super) fn give_up(&mut self, wait: u64) {
         match self.open.remove(&wait) {
             Some(Open::Running(handle)) => handle.abort(),
-            Some(Open::Sleeping(Some(until))) => drop(self.sleeping.remove(&(until, wait))),
-            Some(Open::Sleeping(None) | Open::Over(..) | Open::Lost) | None => {}
+            Some(Open::Sleeping { until: Some(until), .. }) => drop(self.sleeping.remove(&(until, wait))),
+            Some(Open::Sleeping { until: None, .. } | Open::Over(..) | Open::Lost) | None => {}
         }
     }
 
     /// The waits that have ended since this was last called.
-    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Vec<u64> {
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Ends {
         let mut ended = std::mem::take(&mut self.untold);
+        let at_once = ended.len();
+        let kept_before = self.budget.used();
         while ended.len() < TOLD_MAX
+            // What is large comes a little at a time, so that the guest can take it before there is too much.
+            && self.budget.used() <= kept_before.saturating_add(KEPT_AT_ONCE_BYTES)
             && let Poll::Ready(Some(end)) = self.running.poll_next_unpin(context)
         {
             // What was given up brings nothing.
@@ -161,8 +188,9 @@ impl PendingWaits {
                 ended.push(wait);
             }
         }
-        self.poll_sleeping(context, &mut ended);
-        ended
+        let mut waited = ended.len() > at_once;
+        waited |= self.poll_sleeping(context, &mut ended);
+        Ends { waits: ended, waited }
     }
 
     /// Something else came first: [`Self::poll_ended`] is to name these again.
@@ -178,30 +206,34 @@ impl PendingWaits {
         self.open.insert(wait, kept);
     }
 
-    fn poll_sleeping(&mut self, context: &mut Context<'_>, ended: &mut Vec<u64>) {
+    /// Returns whether a sleep that took a while is over.
+    fn poll_sleeping(&mut self, context: &mut Context<'_>, ended: &mut Vec<u64>) -> bool {
         while let Some((first, _)) = self.sleeping.first().copied() {
-            self.wake_until(Instant::now(), ended);
+            let slept = self.wake_until(Instant::now(), ended);
             if !ended.is_empty() {
-                return;
+                return slept;
             }
             let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
             if alarm.deadline() != first {
                 alarm.as_mut().reset(first);
             }
             if alarm.as_mut().poll(context).is_pending() {
-                return;
+                return false;
             }
         }
+        false
     }
 
-    fn wake_until(&mut self, now: Instant, ended: &mut Vec<u64>) {
+    fn wake_until(&mut self, now: Instant, ended: &mut Vec<u64>) -> bool {
+        let mut slept = false;
         while ended.len() < TOLD_MAX
             && let Some((_, wait)) = self.sleeping.first().copied().filter(|(until, _)| *until <= now)
         {
             self.sleeping.pop_first();
-            self.open.remove(&wait);
+            slept |= !matches!(self.open.remove(&wait), Some(Open::Sleeping { is_none: true, .. }));
             ended.push(wait);
         }
+        slept
     }
 }
 
@@ -218,9 +250,9 @@ impl Ended {
                 head.headers.iter().map(|header| header.name.len() + header.value.len()).sum()
             }
             Self::Asked(Err(error)) => error_bytes(error),
+            Self::Opened(Err(error)) | Self::Drawn(_, Err(error)) => error.text_bytes(),
             Self::Told(_)
-            | Self::Opened(_)
-            | Self::Drawn(_, Err(_))
+            | Self::Opened(Ok(_))
             | Self::Written(_)
             | Self::Responded(Err(_))
             | Self::Read(Ok(None) | Err(_)) => 0,

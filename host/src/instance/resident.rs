@@ -143,6 +143,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 async fn next(mut store: StoreContextMut<'_, Guest>, done: WasmList<u8>) -> wasmtime::Result<(Vec<u8>,)> {
     hand_in(&mut store, &done)?;
     store.data_mut().residence.check_next()?;
+    // Whatever was begun has ended, or waits for something in the guest: it is not to blame for what others do.
+    store.data().context.awaits();
     let list = std::future::poll_fn(|context| hand_out::poll_list(store.data_mut(), context)).await?;
     if store.data().context.begins_turn() {
         store.set_epoch_deadline(SLICE_TICKS);

@@ -34,6 +34,9 @@ const HANDOVER_MIN_BYTES: usize = 1 << 20;
 /// The most bytes that a guest hands over in one call, whatever its limits say.
 const HANDOVER_MAX_BYTES: usize = 128 << 20;
 
+/// What stands around the payloads that are handed over.
+const HANDOVER_PACKING_BYTES: usize = 64 << 10;
+
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
 /// 32 KiB, or a file that is open. Handles with nothing behind them are wasmtime's own business, at most 100,000: some
 /// are calls that wait.
@@ -150,7 +153,8 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
 /// A batch as large as may be: each item of it is within its own limit.
 pub(super) fn handover_max_bytes(limits: &Limits) -> usize {
     let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
-    limits.message_max_bytes().saturating_mul(items).clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES)
+    let payloads = limits.message_max_bytes().saturating_mul(items);
+    payloads.clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES).saturating_add(HANDOVER_PACKING_BYTES)
 }
 
 /// The guest's view of the machine: clocks, random numbers, its log, and what was granted. Its folders are

@@ -53,10 +53,10 @@ fn hand_in_all(residence: &mut super::Residence, context: &LifeContext, done: &[
             }
             End::Closed => {
                 // Where handlers overlap, a draw that was under way may have ended the stream before its close.
-                if residence.lane() == Lane::Serial {
+                if residence.lane() == Lane::Serial || context.is_in_flight(call) {
                     residence.end(context, call, &[WorkKind::Close])?;
+                    context.closed(call);
                 }
-                context.closed(call);
             }
             End::Error(error) => {
                 let kind = residence.end(context, call, &[WorkKind::Ask, WorkKind::Tell, WorkKind::Draw])?;

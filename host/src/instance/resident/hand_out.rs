@@ -10,9 +10,13 @@ use crate::dispatch::{Begun, Shown, Work, WorkKind};
 use crate::id::CallId;
 use crate::instance::bindings::resident::pulsing::actor::work::Verdict;
 use crate::instance::convert::millis;
+use crate::instance::pending_waits::Ends;
 use crate::instance::store::Guest;
 use crate::stream::NUMBER_MAX;
 use crate::wire::{Encoding, Lane};
+
+/// How much work on streams there is in a list beside the first: messages come after it.
+const MORE_STREAM_WORK_MAX: usize = 7;
 
 /// Waits for work, and packs it.
 pub(super) fn poll_list(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::Result<Vec<u8>>> {
@@ -36,45 +40,46 @@ fn poll_serial(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::R
 }
 
 fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::Result<Vec<u8>>> {
-    let ended = guest.waits.as_mut().map(|waits| waits.poll_ended(context)).unwrap_or_default();
+    let Ends { waits: ended, waited } =
+        guest.waits.as_mut().map(|waits| waits.poll_ended(context)).unwrap_or_default();
+    let life = &guest.context;
+    if waited {
+        life.waits();
+    }
     if !guest.residence.is_working() {
         return if ended.is_empty() { Poll::Pending } else { Poll::Ready(packed(&ended, &[], &[]).finish()) };
     }
-    let life = &guest.context;
-    // A guest for which some wait is always over would otherwise never hear of it.
-    if let Some(stop) = (!ended.is_empty()).then(|| life.stop_due()).flatten() {
-        let _nothing_runs = begun(&mut guest.residence, &stop);
-        guest.waits.iter_mut().for_each(|waits| waits.tell_again(&ended));
-        return Poll::Ready(List::One(&stop).finish());
-    }
-    let mut cancelled = life.take_cancelled();
-    let mut works = Vec::new();
-    if ended.is_empty() && cancelled.is_empty() {
-        match life.poll_next(context) {
-            Poll::Ready(work) => works.push(work),
-            Poll::Pending => {
-                // What came since the look above has woken nobody.
-                cancelled = life.take_cancelled();
-                if cancelled.is_empty() {
-                    return Poll::Pending;
-                }
-            }
-        }
+    // Also where waits have ended: a guest for which some wait is always over would otherwise get no other work.
+    let mut works = Vec::from_iter(ready_now(life.poll_next(context)));
+    // After that look, which is woken for those that come later.
+    let cancelled = life.take_cancelled();
+    if works.is_empty() && ended.is_empty() && cancelled.is_empty() {
+        return Poll::Pending;
     }
     life.goes_on();
-    let comes_alone = works.iter().any(|work| matches!(work, Work::Stop | Work::Leave));
-    // A message that was begun stays the first.
-    if !comes_alone && !works.iter().any(|work| matches!(work, Work::Ask(_) | Work::Tell(_))) {
-        works.extend(std::iter::from_fn(|| life.stream_work()));
+    if let [end @ (Work::Stop | Work::Leave)] = works.as_slice() {
+        let _nothing_runs = begun(&mut guest.residence, end);
+        guest.waits.iter_mut().for_each(|waits| waits.tell_again(&ended));
+        return Poll::Ready(List::One(end).finish());
+    }
+    if let [Work::Draw { .. } | Work::Close { .. }] = works.as_slice() {
+        works.extend(std::iter::from_fn(|| life.stream_work()).take(MORE_STREAM_WORK_MAX));
     }
     let mut list = packed(&ended, &cancelled, &works);
-    let ahead = if comes_alone { Vec::new() } else { life.ahead(|shown| list.push(&pack_shown(&shown))) };
+    let ahead = life.ahead(|shown| list.push(&pack_shown(&shown)));
     let list = list.finish();
     for work in &works {
         let _several = begun(&mut guest.residence, work);
     }
     guest.residence.set_ahead(ahead);
     Poll::Ready(list)
+}
+
+fn ready_now<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
 }
 
 /// Notes that the guest has this work in hand from now on. Returns the call that it is a part of.
@@ -127,14 +132,18 @@ impl List<'_> {
     }
 }
 
+/// A message that was begun comes first; others come after all else.
 fn packed<'a>(ended: &[u64], cancelled: &[CallId], works: &'a [Work]) -> List<'a> {
     if let ([], [], [work]) = (ended, cancelled, works) {
         return List::One(work);
     }
     let mut list = List::Several(WorkList::default(), Ok(()));
+    let (messages, others): (Vec<_>, Vec<_>) =
+        works.iter().partition(|work| matches!(work, Work::Ask(_) | Work::Tell(_)));
+    messages.iter().for_each(|work| list.push(&pack_work(work)));
     ended.iter().for_each(|wait| list.push(&Packed::Ended { wait: *wait }));
     cancelled.iter().for_each(|call| list.push(&Packed::Cancel { call: call.0 }));
-    works.iter().for_each(|work| list.push(&pack_work(work)));
+    others.iter().for_each(|work| list.push(&pack_work(work)));
     list
 }
 
@@ -176,8 +185,6 @@ fn pack_shown<'a>(shown: &Shown<'a>) -> Packed<'a> {
 pub(super) fn begin_ahead(guest: &mut Guest) -> wasmtime::Result<Verdict> {
     let Guest { residence, context, current, .. } = guest;
     let ahead = residence.take_ahead()?;
-    // The message before it was handled, or waits.
-    context.waits();
     Ok(match context.begin_ahead(&ahead) {
         Begun::Yes => {
             residence.begin(ahead.call, if ahead.is_ask { WorkKind::Ask } else { WorkKind::Tell });

@@ -4,7 +4,7 @@ use pulsing_work::VERSION;
 use pulsing_work::outcome::OutcomeList;
 
 /// More than a guest may hand in at once, whatever its limits are.
-const TOO_LONG_BYTES: usize = (128 << 20) + 1;
+const TOO_LONG_BYTES: usize = (128 << 20) + (1 << 20);
 
 /// A list of this entry and these bodies.
 fn list(bodies: &[u8], entries: &[u8], count: u16) -> Vec<u8> {
