@@ -106,6 +106,9 @@ fn check_config(config: HostConfig) {
 
 /// Runs an actor with these settings, and asks it.
 fn live(limits: Limits, restart: RestartSettings) {
+    /// Lives that cannot start, and follow each other without a delay, have no end that a clock brings which stands still.
+    const RESTARTS_MAX: u32 = 100;
+    let restart = RestartSettings { max_restarts: restart.max_restarts.min(RESTARTS_MAX), ..restart };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("the system gives what a runtime needs");
     runtime.block_on(async {
