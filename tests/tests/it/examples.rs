@@ -153,7 +153,9 @@ async fn a_file_larger_than_an_actors_memory_is_streamed_in_little_of_it() {
     assert_eq!(seen, lines);
     let memory = reader.snapshot().await.unwrap().counted.memory_bytes;
     assert!(memory < FILE_BYTES / 4, "{memory} bytes");
-    assert_eq!(memory, memory_at_first, "flat from the first thousand lines on");
+    // Draws grow to 32 lines once the reader keeps up, which may be later: a few copies of those, and not of the file.
+    let grown = memory.saturating_sub(memory_at_first);
+    assert!(grown <= FILE_BYTES / 32, "from {memory_at_first} bytes after a thousand lines to {memory}");
     assert_eq!(reader.status().await.unwrap().generation.0, 0);
     host.shutdown().await;
 }
