@@ -186,10 +186,7 @@ impl Dispatch {
         if !self.execution.work_left() {
             return None;
         }
-        let work = self.in_flight().next_stream_work(false, Instant::now, self.limits.grace)?;
-        if matches!(work, Work::Close { .. }) {
-            self.deadlines_changed();
-        }
+        let work = self.next_stream_work(&mut self.in_flight(), false)?;
         self.execution.begin_work();
         Some(work)
     }

@@ -87,10 +87,7 @@ impl Dispatch {
         // neither a message that waits nor a call in flight, and end the life under it.
         let takes_messages = in_flight.takes_messages(self.limits.max_in_flight.get());
         let message_waits = takes_messages && !self.mailbox.is_empty();
-        if let Some(work) = in_flight.next_stream_work(message_waits, Instant::now, self.limits.grace) {
-            if matches!(work, Work::Close { .. }) {
-                self.deadlines_changed();
-            }
+        if let Some(work) = self.next_stream_work(&mut in_flight, message_waits) {
             return Next::Work(work);
         }
         if self.rest.is_due(&in_flight) {
@@ -109,6 +106,15 @@ impl Dispatch {
         let Some(remaining) = self.begin(&mut in_flight, envelope, now) else { return Next::Later };
         let job = Job { call, message, remaining };
         Next::Work(if is_ask { Work::Ask(job) } else { Work::Tell(job) })
+    }
+
+    /// The next piece of work on a stream. Where `message_waits` too, they take turns.
+    pub(super) fn next_stream_work(&self, in_flight: &mut InFlight, message_waits: bool) -> Option<Work> {
+        let work = in_flight.next_stream_work(message_waits, Instant::now, self.limits.grace)?;
+        if matches!(work, Work::Close { .. }) {
+            self.deadlines_changed();
+        }
+        Some(work)
     }
 
     /// Refuses a message that the actor cannot take, or that is in quarantine. Returns it otherwise.

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use rustc_hash::FxHashMap;
 use tokio::time::{Instant, Sleep};
 
@@ -109,7 +109,7 @@ impl PendingWaits {
         let mut work: BoxFuture<'static, _> = Box::pin(async move { (wait, work.await) });
         // Now, so that what it sends takes its place in line before what the guest sends next. Nobody is to be woken: it is
         // polled again.
-        if let Poll::Ready((_, ended)) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if let Some((_, ended)) = (&mut work).now_or_never() {
             self.keep(wait, ended);
             self.untold.push(wait);
             return Ok(wait);

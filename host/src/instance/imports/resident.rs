@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::poll_immediate;
+use futures::FutureExt;
 use wasmtime::format_err;
 
 use super::http::failure::Failure;
@@ -36,17 +36,14 @@ impl Guest {
 }
 
 /// What a guest is told whose result the host could not keep.
+const LOST: &str = "more results wait for this actor than the host keeps for it";
+
 fn lost() -> wire::RuntimeError {
-    let text = "more results wait for this actor than the host keeps for it";
-    wire::RuntimeError::new(RuntimeErrorKind::MailboxFull, text)
+    wire::RuntimeError::new(RuntimeErrorKind::MailboxFull, LOST)
 }
 
 fn lost_http() -> Error {
-    Failure::new(
-        ErrorCode::TooManyRequests,
-        "more results wait for this actor than the host keeps for it".to_owned(),
-    )
-    .into_wit()
+    Failure::new(ErrorCode::TooManyRequests, LOST).into_wit()
 }
 
 /// A trap: the number names a wait for something else.
@@ -90,7 +87,7 @@ impl waits::Host for Guest {
     ) -> wasmtime::Result<Result<Option<u64>, RuntimeError>> {
         let mut telling = Box::pin(self.telling(within, &target, method, args, idempotency_key));
         // Most find room at once.
-        match futures::FutureExt::now_or_never(poll_immediate(&mut telling)).flatten() {
+        match (&mut telling).now_or_never() {
             Some(told) => Ok(told.map(|()| None)),
             None => self.begin_wait(async { Ended::Told(telling.await) }).map(|wait| Ok(Some(wait))),
         }
@@ -132,7 +129,7 @@ impl waits::Host for Guest {
         max_items: u32,
     ) -> wasmtime::Result<Result<waits::Drawn, CallError>> {
         let mut drawing = Box::pin(self.drawing(within, stream, max_items));
-        match futures::FutureExt::now_or_never(poll_immediate(&mut drawing)).flatten() {
+        match (&mut drawing).now_or_never() {
             Some(drawn) => Ok(self.drawn(stream, drawn).map(waits::Drawn::Items)),
             None => {
                 let wait = self.begin_wait(async move { Ended::Drawn(stream, drawing.await) })?;

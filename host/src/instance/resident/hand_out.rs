@@ -32,7 +32,7 @@ fn poll_serial(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::R
     let work = ready!(guest.context.poll_next(context));
     guest.current = begun(&mut guest.residence, &work);
     let mut list = List::One(&work);
-    if matches!(work, Work::Ask(_) | Work::Tell(_)) {
+    if is_message(&work) {
         let ahead = guest.context.ahead(|shown| list.push(&pack_shown(&shown)));
         guest.residence.set_ahead(ahead);
     }
@@ -50,7 +50,10 @@ fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmti
         return if ended.is_empty() { Poll::Pending } else { Poll::Ready(packed(&ended, &[], &[]).finish()) };
     }
     // Also where waits have ended: a guest for which some wait is always over would otherwise get no other work.
-    let mut works = Vec::from_iter(ready_now(life.poll_next(context)));
+    let mut works = Vec::new();
+    if let Poll::Ready(work) = life.poll_next(context) {
+        works.push(work);
+    }
     // After that look, which is woken for those that come later.
     let cancelled = life.take_cancelled();
     if works.is_empty() && ended.is_empty() && cancelled.is_empty() {
@@ -73,13 +76,6 @@ fn poll_overlapping(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmti
     }
     guest.residence.set_ahead(ahead);
     Poll::Ready(list)
-}
-
-fn ready_now<T>(poll: Poll<T>) -> Option<T> {
-    match poll {
-        Poll::Ready(value) => Some(value),
-        Poll::Pending => None,
-    }
 }
 
 /// Notes that the guest has this work in hand from now on. Returns the call that it is a part of.
@@ -138,13 +134,15 @@ fn packed<'a>(ended: &[u64], cancelled: &[CallId], works: &'a [Work]) -> List<'a
         return List::One(work);
     }
     let mut list = List::Several(WorkList::default(), Ok(()));
-    let (messages, others): (Vec<_>, Vec<_>) =
-        works.iter().partition(|work| matches!(work, Work::Ask(_) | Work::Tell(_)));
-    messages.iter().for_each(|work| list.push(&pack_work(work)));
+    works.iter().filter(|work| is_message(work)).for_each(|work| list.push(&pack_work(work)));
     ended.iter().for_each(|wait| list.push(&Packed::Ended { wait: *wait }));
     cancelled.iter().for_each(|call| list.push(&Packed::Cancel { call: call.0 }));
-    others.iter().for_each(|work| list.push(&pack_work(work)));
+    works.iter().filter(|work| !is_message(work)).for_each(|work| list.push(&pack_work(work)));
     list
+}
+
+fn is_message(work: &Work) -> bool {
+    matches!(work, Work::Ask(_) | Work::Tell(_))
 }
 
 fn pack_work(work: &Work) -> Packed<'_> {
