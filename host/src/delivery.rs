@@ -18,6 +18,7 @@ mod request;
 mod retry;
 #[cfg(test)]
 pub(crate) mod slow;
+mod waiting;
 
 pub(crate) use self::admission::{Peers, admit};
 pub(crate) use self::directory::{Directory, Lookup};

@@ -10,6 +10,7 @@ mod calls;
 mod control;
 mod gathering;
 mod in_flight;
+mod in_flight_lock;
 mod life_context;
 mod portion;
 mod rest;
@@ -18,7 +19,7 @@ mod stream_buffers;
 mod work_source;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
@@ -27,9 +28,9 @@ use tokio::time::Instant;
 pub(crate) use self::behavior::Description;
 pub use self::behavior::{Behavior, Birth, Drawn, Job, Reply, Work};
 use self::gathering::Gathering;
-use self::in_flight::InFlight;
 pub(crate) use self::in_flight::WorkKind;
 pub(crate) use self::in_flight::{Culprit, Phase};
+use self::in_flight_lock::{InFlightGuard, InFlightLock};
 pub use self::life_context::LifeContext;
 pub(crate) use self::portion::{Ahead, Begun, Shown};
 use self::rest::Rest;
@@ -65,7 +66,7 @@ pub(crate) struct Dispatch {
     mailbox: Arc<Mailbox>,
     lifecycle: Arc<Lifecycle>,
     execution: Arc<Execution>,
-    in_flight: Mutex<InFlight>,
+    in_flight: InFlightLock,
     /// There may be work that there was not before.
     work_arrived: AtomicWaker,
     gathering: Gathering,
@@ -86,7 +87,7 @@ impl Dispatch {
             mailbox,
             lifecycle,
             execution,
-            in_flight: Mutex::default(),
+            in_flight: InFlightLock::default(),
             work_arrived: AtomicWaker::new(),
             gathering: Gathering::default(),
             rest: Rest::default(),
@@ -107,6 +108,12 @@ impl Dispatch {
         // First: whoever brings a message after this has looked wakes us.
         self.work_arrived.register(context.waker());
         if self.mailbox.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Whether a caller whose message is the only one that waits leaves it to the owner of the life, though the life may be
+    /// idle: it comes to be handled with those of other callers on this thread.
+    pub(crate) fn is_left_to_owner(&self) -> bool {
+        self.gathering.is_left_to_owner()
     }
 
     /// Polls an idle life in the name of its owner, for a caller whose message is the only one that waits.
@@ -136,9 +143,8 @@ impl Dispatch {
         self.lifecycle.id()
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
-        // A panic while the lock is held is the host's own bug, and ends this actor alone.
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_flight(&self) -> InFlightGuard<'_> {
+        self.in_flight.lock()
     }
 }
 
@@ -188,7 +194,7 @@ impl Waiter for Dispatch {
         let id = self.id();
         for envelope in self.mailbox.take_where(|envelope| envelope.path.is_waited_for_by(id, &self.graph)) {
             let error = envelope.path.deadlock(id);
-            self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
+            self.mailbox.settle(envelope, Fate::Refused(error.into()));
         }
     }
 }

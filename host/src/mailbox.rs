@@ -136,7 +136,7 @@ impl Mailbox {
     }
 
     /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
-    pub(crate) fn tell(&self, message: Arc<Message>, held: Held, caller: Option<ActorId>) -> Box<Envelope> {
+    pub(crate) fn tell(&self, message: Message, held: Held, caller: Option<ActorId>) -> Box<Envelope> {
         let unsettled = Unsettled::tell(message, caller, held);
         Box::new(Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() })
     }
@@ -190,7 +190,7 @@ impl Mailbox {
         match sent {
             Ok(Sent::Queued { alone }) => Ok(alone),
             Ok(Sent::Displaced(other) | Sent::Dropped(other)) => {
-                self.settle(other.unsettled, Fate::Dropped);
+                self.settle(other, Fate::Dropped);
                 Ok(false)
             }
             Err(SendError::Full(_)) => Err(NotSent::Full(self.full_error())),
@@ -242,7 +242,7 @@ impl Mailbox {
     /// Refuses all messages that wait.
     pub(crate) fn refuse_all(&self, error: &RuntimeError) {
         while let Some(envelope) = self.queue.pop() {
-            self.settle(envelope.unsettled, Fate::Refused(error.clone().into()));
+            self.settle(envelope, Fate::Refused(error.clone().into()));
         }
     }
 
@@ -282,7 +282,7 @@ impl Mailbox {
             kept_out.map(|kept_out| kept_out.reason_with(message, &exit.report()))
         });
         if let Some(reason) = reason {
-            self.bury(message, caller, reason);
+            self.bury(Arc::clone(message), caller, reason);
         }
     }
 
@@ -307,6 +307,7 @@ impl Mailbox {
         let message = Arc::clone(&letter.message);
         let kept = self.keep(&message).map_err(NotSent::Full);
         let sent = kept.and_then(|held| {
+            let message = Arc::unwrap_or_clone(message);
             self.try_send(self.tell(message, held, letter.caller.clone()), WhenFull::Reject)
         });
         match sent {
@@ -319,13 +320,13 @@ impl Mailbox {
     }
 
     /// Keeps a message that came to nothing, and says so.
-    fn bury(&self, message: &Arc<Message>, caller: Option<&ActorId>, reason: impl Into<String>) {
-        let reason = printable(&reason.into(), REASON_MAX_CHARS);
+    fn bury(&self, message: Arc<Message>, caller: Option<&ActorId>, reason: String) {
+        let reason = printable(&reason, REASON_MAX_CHARS);
         // Whoever sends what cannot be handled causes the line.
         let entry = Entry::DeadLetter { actor: &self.id, method: &message.method, reason: &reason };
         self.journal.of_sender(caller).write(entry);
         self.count(Event::DeadLetter);
-        self.dead_letters.add(Arc::clone(message), caller.cloned(), reason);
+        self.dead_letters.add(message, caller.cloned(), reason);
     }
 
     fn count(&self, event: Event) {
@@ -366,8 +367,9 @@ mod tests {
     /// Puts tells with these arguments in, and returns their calls.
     fn send<const N: usize>(mailbox: &Mailbox, args: [&'static str; N]) -> [CallId; N] {
         args.map(|args| {
-            let message = Arc::new(Message::new("m", Payload::json(args)));
-            let envelope = mailbox.tell(Arc::clone(&message), mailbox.keep(&message).unwrap(), None);
+            let message = Message::new("m", Payload::json(args));
+            let held = mailbox.keep(&message).unwrap();
+            let envelope = mailbox.tell(message, held, None);
             let call = envelope.call;
             assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
             call

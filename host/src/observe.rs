@@ -47,10 +47,6 @@ pub struct Counted {
 /// What can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// An ask or a stream was handed to the guest.
-    Asked,
-    /// A tell was handed to the guest.
-    Told,
     /// The guest answered a tell with an error.
     TellFailed,
     /// The guest handed over so many items.
@@ -67,8 +63,6 @@ impl Counters {
     /// Counts `event`.
     pub fn count(&self, event: Event) {
         let (counter, by) = match event {
-            Event::Asked => (&self.asks, 1),
-            Event::Told => (&self.tells, 1),
             Event::TellFailed => (&self.failed_tells, 1),
             Event::Streamed(items) => (&self.items, u64::try_from(items).unwrap_or(u64::MAX)),
             Event::Restarted => (&self.restarts, 1),
@@ -78,9 +72,17 @@ impl Counters {
         counter.fetch_add(by, Ordering::Relaxed);
     }
 
-    /// Adds time on a thread.
-    pub fn add_cpu(&self, time: Duration) {
-        self.cpu_nanos.fetch_add(nanos(time), Ordering::Relaxed);
+    /// Adds time on a thread. To be called by whoever polls a life, one at a time: it is no read-modify-write, which each
+    /// message would pay for.
+    pub(crate) fn add_cpu(&self, time: Duration) {
+        let before = self.cpu_nanos.load(Ordering::Relaxed);
+        self.cpu_nanos.store(before.wrapping_add(nanos(time)), Ordering::Relaxed);
+    }
+
+    /// Counts a message that was handed to the guest. As [`Self::add_cpu`].
+    pub(crate) fn count_begun(&self, is_ask: bool) {
+        let counter = if is_ask { &self.asks } else { &self.tells };
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Says whether the life runs on threads of lower priority.

@@ -104,11 +104,20 @@ pub fn pack(works: &[Work<'_>]) -> Result<Vec<u8>, TooLong> {
 }
 
 /// A list that is written one piece of work after another, where they are not there at once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct WorkList {
     bodies: Vec<u8>,
     entries: Vec<u8>,
     count: usize,
+}
+
+impl Default for WorkList {
+    /// With room for some short messages, so that it need not grow with each.
+    fn default() -> Self {
+        const ENTRIES: usize = 32;
+        let entries = Vec::with_capacity(ENTRIES * ENTRY_BYTES);
+        Self { bodies: Vec::with_capacity(ENTRIES * ENTRY_BYTES), entries, count: 0 }
+    }
 }
 
 impl WorkList {

@@ -78,7 +78,7 @@ impl LocalPort {
                 Tried::Not(first_try) => {
                     return match self.send_first(keyed, first_try)? {
                         Call::Ended(outcome) => outcome,
-                        Call::Pending(outcome) => outcome.await,
+                        Call::Pending(outcome) | Call::AfterOthers(outcome) => outcome.await,
                     };
                 }
             };

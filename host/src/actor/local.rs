@@ -169,10 +169,15 @@ impl LocalPort {
         // What another actor waits for is left to its owner: it would be a part of that one's turn.
         if !path.is_outside() {
             let pending = pending(outcome);
-            self.dispatch.wake();
+            self.wake_for(is_alone);
             // It may have begun to wait for this very call.
             self.dispatch.check_deadlock(&path)?;
             return Ok(Call::Pending(pending.wait().boxed()));
+        }
+        if !is_near && self.dispatch.is_left_to_owner() {
+            let pending = pending(outcome);
+            self.wake_for(is_alone);
+            return Ok(Call::AfterOthers(pending.wait().boxed()));
         }
         let ran = if is_alone && !is_near { self.dispatch.run_inline() } else { Inline::None };
         Ok(match ran {
@@ -182,10 +187,18 @@ impl LocalPort {
             },
             Inline::Long => Call::Pending(pending(outcome).wait_after_others().boxed()),
             Inline::None => {
-                self.dispatch.wake();
+                self.wake_for(is_alone);
                 Call::Pending(pending(outcome).wait().boxed())
             }
         })
+    }
+
+    /// Has the life look for a message that was put into the mailbox. Whoever put in one that waits before it has done so, or
+    /// is about to.
+    fn wake_for(&self, is_alone: bool) {
+        if is_alone {
+            self.dispatch.wake();
+        }
     }
 
     /// Puts an ask into the line before a mailbox that is full, and waits for the answer.
@@ -225,9 +238,9 @@ impl LocalPort {
         self.mailbox.check_size(&message)?;
         self.check_restarting(context.when_restarting)?;
         let held = self.mailbox.keep(&message)?;
-        let envelope = self.mailbox.tell(Arc::new(message), held, sender(caller));
+        let envelope = self.mailbox.tell(message, held, sender(caller));
         match self.mailbox.try_send(envelope, context.when_full) {
-            Ok(_is_alone) => self.dispatch.wake(),
+            Ok(is_alone) => self.wake_for(is_alone),
             Err(NotSent::MayWait(envelope)) => {
                 let in_line = self.mailbox.send(envelope).map_err(|not_sent| self.not_sent(not_sent))?;
                 self.dispatch.wake();

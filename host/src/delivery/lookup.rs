@@ -210,7 +210,7 @@ impl Port for LookupPort {
             drop(this.found().await);
             match call.await.map_err(|_lost| lost())? {
                 Call::Ended(outcome) => outcome,
-                Call::Pending(outcome) => outcome.await,
+                Call::Pending(outcome) | Call::AfterOthers(outcome) => outcome.await,
             }
         };
         Call::Pending(outcome.boxed())

@@ -77,6 +77,8 @@ pub(crate) enum Call {
     Ended(Outcome),
     /// Dropping this cancels it.
     Pending(BoxFuture<'static, Outcome>),
+    /// As [`Self::Pending`]; but most likely it comes to its end while the tasks of this thread that are ready have a turn.
+    AfterOthers(BoxFuture<'static, Outcome>),
 }
 
 /// A tell that was sent, or waits for room.

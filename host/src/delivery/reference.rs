@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::port::{ActorSnapshot, Call, Command, Done, Port, Told, View};
 use super::request::{Ask, Open, Request, Tell};
+use super::waiting::within;
 use crate::budget::Budget;
 use crate::call::{Answer, CallContext, Deadline, Outcome, WhenFull, WhenRestarting};
 use crate::exit::ExitReason;
@@ -160,22 +160,14 @@ impl ActorRef {
         let _wait = options.origin.begin_wait(self.id())?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
         let deadline = Deadline::after(timeout);
-        let answer = match self.call(Arc::clone(&message), options.context(deadline)) {
-            Call::Ended(Ok(Answer::Value(value))) => return Ok(value),
-            Call::Ended(Ok(Answer::Stream(reader))) => last_item(reader).boxed(),
-            Call::Ended(Err(error)) => return Err(error),
-            Call::Pending(outcome) => async {
-                match outcome.await? {
-                    Answer::Value(value) => Ok(value),
-                    Answer::Stream(reader) => last_item(reader).await,
-                }
-            }
-            .boxed(),
+        let call = self.call(Arc::clone(&message), options.context(deadline));
+        let answer = match call.outcome_by(deadline).await {
+            Some(Ok(Answer::Value(value))) => return Ok(value),
+            Some(Ok(Answer::Stream(reader))) => within(deadline, last_item(reader)).await,
+            Some(Err(error)) => return Err(error),
+            None => None,
         };
-        let Some(deadline) = deadline else { return answer.await };
-        tokio::time::timeout_at(deadline.at(), answer)
-            .await
-            .unwrap_or_else(|_late| Err(self.late("ask", &message, timeout)))
+        answer.unwrap_or_else(|| Err(self.late("ask", &message, timeout)))
     }
 
     /// Sends a message and waits for the stream that it answers. A single value becomes a stream of one item.
@@ -217,14 +209,9 @@ impl ActorRef {
         let _wait = options.origin.begin_wait(self.id())?;
         let timeout = options.timeout.unwrap_or(self.limits().ask_timeout);
         let deadline = Deadline::after(timeout);
-        let answer = match self.call(Arc::clone(&message), options.context(deadline)) {
-            Call::Ended(outcome) => return outcome,
-            Call::Pending(answer) => answer,
-        };
-        let Some(deadline) = deadline else { return answer.await };
-        tokio::time::timeout_at(deadline.at(), answer)
-            .await
-            .unwrap_or_else(|_late| Err(self.late("stream", &message, timeout)))
+        let call = self.call(Arc::clone(&message), options.context(deadline));
+        let outcome = call.outcome_by(deadline).await;
+        outcome.unwrap_or_else(|| Err(self.late("stream", &message, timeout)))
     }
 
     /// Puts a message into the mailbox. Whether and how it is handled is not told.

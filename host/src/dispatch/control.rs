@@ -106,8 +106,8 @@ impl Dispatch {
         self.rest.is_over();
         for cut_off in left_behind {
             match cut_off {
-                CutOff::Call(unsettled) => {
-                    self.mailbox.settle(unsettled, Fate::cut_off(exit, recoverable));
+                CutOff::Call(envelope) => {
+                    self.mailbox.settle(envelope, Fate::cut_off(exit, recoverable));
                 }
                 CutOff::Stream(writer, message) => {
                     writer.end(Err(cut_off_error(&message, exit, recoverable)));

@@ -2,17 +2,32 @@
 //!
 //! A life that takes several messages at once gains most where several wait. But a sender wakes it with the first one, and
 //! the runtime then runs it next, before the senders that are ready to send more. So its owner goes to the end of the run
-//! queue, once, before it begins the first message after a rest. Where that has brought nothing, as with a single sender
+//! queue, once, before it begins the first message after a rest. Where that has brought little, as with a single sender
 //! that waits for each answer, it is tried less and less often.
+//!
+//! A caller that could run the idle life itself leaves its message to the owner for the same reason, where the owner was
+//! polled on the caller's own thread: to wake it costs little there, and it comes after the callers that are ready. On
+//! another thread, it would cost more than is gained.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// After so many rests at the latest, it is tried again.
 const PASSED_OVER_MAX: u32 = 64;
 
-/// Written by whoever polls the life, one at a time: the lock of the cell orders them, so that relaxed accesses do.
+/// So many messages beside the first make up for a change of tasks.
+const WORTH_IT: usize = 3;
+
+thread_local! {
+    /// Its address stands for the thread.
+    static THREAD: u8 = const { 0 };
+}
+
+/// Written by whoever polls the life, one at a time: the lock of the cell orders them, so that relaxed accesses do. Callers
+/// read what may be a moment old: it decides who polls the life, not whether somebody does.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
+    /// The thread on which the owner was last polled; 0 for none.
+    owners_thread: AtomicUsize,
     /// Whether the life takes several messages at once.
     is_wanted: AtomicBool,
     /// Whether the life had nothing to do when it last looked.
@@ -41,8 +56,24 @@ impl Gathering {
         self.rested.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a caller leaves its message to the owner, though it could run the life itself.
+    pub(super) fn is_left_to_owner(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
+            && self.is_wanted.load(Ordering::Relaxed)
+            && self.owners_thread.load(Ordering::Relaxed) == this_thread()
+    }
+
+    /// A caller runs the life itself.
+    pub(super) fn run_by_caller(&self) {
+        if self.rested.load(Ordering::Relaxed) {
+            self.rested.store(false, Ordering::Relaxed);
+            self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+        }
+    }
+
     /// Whether others go first now. To be asked by the owner of a life, before it takes a message.
     pub(super) fn lets_others_first(&self) -> bool {
+        self.owners_thread.store(this_thread(), Ordering::Relaxed);
         if !self.rested.load(Ordering::Relaxed) || !self.is_wanted.load(Ordering::Relaxed) {
             return false;
         }
@@ -60,10 +91,14 @@ impl Gathering {
         }
         self.is_tried.store(false, Ordering::Relaxed);
         let passed_over = self.passed_over.load(Ordering::Relaxed);
-        let pass_over = if more == 0 { (2 * passed_over + 1).min(PASSED_OVER_MAX) } else { 0 };
+        let pass_over = if more < WORTH_IT { (2 * passed_over + 1).min(PASSED_OVER_MAX) } else { 0 };
         self.passed_over.store(pass_over, Ordering::Relaxed);
         self.left.store(pass_over, Ordering::Relaxed);
     }
+}
+
+fn this_thread() -> usize {
+    THREAD.with(|thread| std::ptr::from_ref(thread).addr())
 }
 
 #[cfg(test)]
@@ -88,7 +123,7 @@ mod tests {
         assert!(tries(&gathering, 3, 5).is_empty(), "nobody wants it");
         gathering.want();
         assert!(gathering.lets_others_first(), "since its last rest");
-        gathering.gathered(1);
+        gathering.gathered(3);
         assert_eq!(tries(&gathering, 3, 5), [0, 1, 2]);
         assert!(!gathering.lets_others_first(), "it did not rest");
         gathering.begin_life();
@@ -96,10 +131,29 @@ mod tests {
     }
 
     #[test]
-    fn where_it_brings_nothing_it_is_tried_less_and_less_often() {
+    fn a_caller_leaves_messages_to_the_owner_on_its_own_thread_where_that_brings_messages() {
         let gathering = Gathering::default();
         gathering.want();
-        assert_eq!(tries(&gathering, 300, 0), [0, 2, 6, 14, 30, 62, 126, 191, 256]);
+        assert!(!gathering.is_left_to_owner(), "the owner was polled on no thread");
+        assert_eq!(tries(&gathering, 1, 5), [0]);
+        assert!(gathering.is_left_to_owner());
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(!gathering.is_left_to_owner()));
+        });
+        assert_eq!(tries(&gathering, 3, 0), [0, 2]);
+        let runs = (0..9).take_while(|_| !gathering.is_left_to_owner());
+        let runs = runs.inspect(|_| {
+            gathering.rest();
+            gathering.run_by_caller();
+        });
+        assert_eq!(runs.count(), 3, "and tries again, less and less often, where it does not");
+    }
+
+    #[test]
+    fn where_it_brings_little_it_is_tried_less_and_less_often() {
+        let gathering = Gathering::default();
+        gathering.want();
+        assert_eq!(tries(&gathering, 300, 2), [0, 2, 6, 14, 30, 62, 126, 191, 256]);
         assert!(!tries(&gathering, 65, 3).is_empty(), "and once it does, always");
         assert_eq!(tries(&gathering, 3, 3), [0, 1, 2]);
     }

@@ -78,14 +78,14 @@ pub(crate) struct Culprit {
 
 impl Culprit {
     pub(super) fn of(unsettled: &Unsettled) -> Self {
-        Self { message: Arc::clone(unsettled.message()), caller: unsettled.caller().cloned() }
+        Self { message: unsettled.share_message(), caller: unsettled.caller().cloned() }
     }
 }
 
 /// What a life leaves behind that ended.
 pub(super) enum CutOff {
     /// A handler that had not returned.
-    Call(Unsettled),
+    Call(Box<Envelope>),
     /// A stream that had not ended, and the call that it came of.
     Stream(StreamWriter, Arc<Message>),
 }
@@ -177,7 +177,7 @@ impl Drop for Cancellation {
 }
 
 impl Running {
-    fn message(&self) -> &Arc<Message> {
+    fn message(&self) -> &Message {
         self.envelope.unsettled.message()
     }
 
@@ -295,10 +295,10 @@ impl InFlight {
 
     /// Ends the handling of a call. Returns what is to be settled; none if there is no such call: the guest's life has
     /// ended meanwhile.
-    pub(super) fn end_handling(&mut self, call: CallId) -> Option<Unsettled> {
+    pub(super) fn end_handling(&mut self, call: CallId) -> Option<Box<Envelope>> {
         let Stage::Handling = self.calls.get(call)?.stage else { return None };
         self.handling = self.handling.saturating_sub(1);
-        self.calls.remove(call).map(|running| running.envelope.unsettled)
+        self.calls.remove(call).map(|running| running.envelope)
     }
 
     /// Whether a stream of this life has this number.
@@ -482,7 +482,7 @@ impl InFlight {
             }
             self.due.pop_front();
             if let Some(running) = self.calls.get(call).filter(|running| running.is_overdue(now)) {
-                return Some(Arc::clone(running.message()));
+                return Some(running.envelope.unsettled.share_message());
             }
         }
         None
@@ -505,7 +505,7 @@ impl InFlight {
     }
 
     /// What a call's sender wrote.
-    pub(super) fn message(&self, call: CallId) -> Option<&Arc<Message>> {
+    pub(super) fn message(&self, call: CallId) -> Option<&Message> {
         self.calls.get(call).map(Running::message)
     }
 
@@ -573,10 +573,8 @@ impl InFlight {
     /// Forgets everything, for the next life. Returns what was in flight.
     pub(super) fn clear(&mut self) -> Vec<CutOff> {
         let cut_off = self.calls.drain().map(|Running { envelope, stage, .. }| match stage {
-            Stage::Handling => CutOff::Call(envelope.unsettled),
-            Stage::Streaming(stream) => {
-                CutOff::Stream(stream.writer, Arc::clone(envelope.unsettled.message()))
-            }
+            Stage::Handling => CutOff::Call(envelope),
+            Stage::Streaming(stream) => CutOff::Stream(stream.writer, envelope.unsettled.share_message()),
         });
         let cut_off = cut_off.collect();
         *self = Self::default();

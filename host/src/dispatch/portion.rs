@@ -200,6 +200,6 @@ fn shown<'a>(envelope: &'a Envelope, now: &mut Option<Instant>) -> Option<(Shown
         (Some(deadline), Some(now)) => Some(deadline.left(now)?),
         (None, _) | (_, None) => None,
     };
-    let (message, is_ask) = (&**unsettled.message(), unsettled.is_ask());
+    let (message, is_ask) = (unsettled.message(), unsettled.is_ask());
     Some((Shown { call: *call, message, is_ask, remaining }, seen))
 }

@@ -60,17 +60,17 @@ impl Dispatch {
     fn end_handling(&self, call: CallId, fate: Fate) {
         // In a statement of its own: the lock is not held while it is settled.
         let handled = self.in_flight().end_handling(call);
-        if let Some(unsettled) = handled {
-            self.mailbox.settle(unsettled, fate);
+        if let Some(envelope) = handled {
+            self.mailbox.settle(envelope, fate);
         }
     }
 
     fn end_with_error(&self, call: CallId, error: ActorError) {
         let mut in_flight = self.in_flight();
-        let Some(unsettled) = in_flight.end_handling(call) else { return };
-        self.note_fault(&mut in_flight, || Culprit::of(&unsettled), &error);
+        let Some(envelope) = in_flight.end_handling(call) else { return };
+        self.note_fault(&mut in_flight, || Culprit::of(&envelope.unsettled), &error);
         drop(in_flight);
-        self.mailbox.settle(unsettled, Fate::Answered(Err(error.into())));
+        self.mailbox.settle(envelope, Fate::Answered(Err(error.into())));
     }
 
     /// Hands out no more work to a life that says it cannot go on.
@@ -97,9 +97,9 @@ impl Dispatch {
         if in_flight.has_stream(id) {
             let handled = in_flight.end_handling(call);
             drop(in_flight);
-            if let Some(unsettled) = handled {
+            if let Some(envelope) = handled {
                 let error = self.broken_rule(format!("answered the stream {}, which is open already", id.0));
-                self.mailbox.settle(unsettled, Fate::Answered(Err(error)));
+                self.mailbox.settle(envelope, Fate::Answered(Err(error)));
             }
             return;
         }

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use tokio::time::Instant;
 use super::Dispatch;
 use super::behavior::{Job, Work};
 use super::in_flight::{InFlight, Methods, Phase};
+use super::in_flight_lock::InFlightGuard;
 use super::life_context::LifeContext;
 use crate::call::Deadline;
 use crate::mailbox::{Envelope, Fate};
-use crate::observe::Event;
 use crate::wire::{ActorError, MethodKind, nearest};
 
 /// What there is to do.
@@ -43,12 +42,18 @@ impl LifeContext {
 
 impl Dispatch {
     pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<Work> {
-        // First: whoever brings work after this has looked wakes the life.
-        self.work_arrived.register(context.waker());
         let execution = &*self.execution;
+        let is_inline = execution.is_inline();
+        if is_inline {
+            // The owner is registered, or has been woken: otherwise the life were not idle.
+            self.gathering.run_by_caller();
+        } else {
+            // First: whoever brings work after this has looked wakes the life.
+            self.work_arrived.register(context.waker());
+        }
         // Not idle while it looks: a caller that ran it inline now would poll it within itself.
         execution.set_idle(false);
-        if !execution.is_inline() && !self.mailbox.is_empty() && self.gathering.lets_others_first() {
+        if !is_inline && !self.mailbox.is_empty() && self.gathering.lets_others_first() {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -56,7 +61,7 @@ impl Dispatch {
         match next {
             Next::Work(work) => {
                 // Streams that lost their readers go before what an inline run is for.
-                if !(execution.is_inline() && matches!(work, Work::Close { .. })) {
+                if !(is_inline && matches!(work, Work::Close { .. })) {
                     execution.begin_work();
                 }
                 return Poll::Ready(work);
@@ -68,7 +73,7 @@ impl Dispatch {
             }
             Next::Later => {
                 // A reader that ran the life to open a stream runs it again to draw on it.
-                execution.set_idle(execution.is_inline());
+                execution.set_idle(is_inline);
                 self.come_back(context);
             }
         }
@@ -77,7 +82,7 @@ impl Dispatch {
 
     /// What there is to do in another turn.
     fn later(&self) -> Next {
-        let waits = !self.mailbox.is_empty() || self.in_flight().may_have_work();
+        let waits = !self.mailbox.is_empty() || self.in_flight.may_have_work();
         if waits { Next::Later } else { Next::Nothing }
     }
 
@@ -101,7 +106,7 @@ impl Dispatch {
         // In an inline run, hardly any time has gone by since the message was sent.
         let is_inline = self.execution.is_inline();
         let now = |deadline: Deadline| if is_inline { deadline.sent() } else { Instant::now() };
-        let (call, message) = (envelope.call, Arc::clone(envelope.unsettled.message()));
+        let (call, message) = (envelope.call, envelope.unsettled.share_message());
         let is_ask = envelope.unsettled.is_ask();
         let Some(remaining) = self.begin(&mut in_flight, envelope, now) else { return Next::Later };
         let job = Job { call, message, remaining };
@@ -120,9 +125,9 @@ impl Dispatch {
     /// Refuses a message that the actor cannot take, or that is in quarantine. Returns it otherwise.
     fn check_fit<'a>(
         &self,
-        in_flight: MutexGuard<'a, InFlight>,
+        in_flight: InFlightGuard<'a>,
         envelope: Box<Envelope>,
-    ) -> Option<(MutexGuard<'a, InFlight>, Box<Envelope>)> {
+    ) -> Option<(InFlightGuard<'a>, Box<Envelope>)> {
         let message = envelope.unsettled.message();
         let unfit = in_flight.methods().filter(|methods| !supports(methods, &envelope)).cloned();
         let error = if let Some(methods) = unfit {
@@ -135,7 +140,7 @@ impl Dispatch {
         } else {
             return Some((in_flight, envelope));
         };
-        self.mailbox.settle(envelope.unsettled, Fate::Refused(error.into()));
+        self.mailbox.settle(envelope, Fate::Refused(error.into()));
         None
     }
 
@@ -148,13 +153,13 @@ impl Dispatch {
     ) -> Option<Option<Duration>> {
         let left = envelope.deadline.map(|deadline| deadline.left(now(deadline)));
         if envelope.unsettled.is_abandoned() || left == Some(None) {
-            self.mailbox.settle(envelope.unsettled, Fate::Abandoned);
+            self.mailbox.settle(envelope, Fate::Abandoned);
             return None;
         }
-        let event = if envelope.unsettled.is_ask() { Event::Asked } else { Event::Told };
+        // Under the lock: one at a time.
+        self.counters.count_begun(envelope.unsettled.is_ask());
         self.execution.work_begun(envelope.call);
         in_flight.begin(envelope);
-        self.counters.count(event);
         Some(left.flatten())
     }
 
@@ -186,7 +191,7 @@ impl Dispatch {
 
 /// Whether the actor can take this message, by what it says of itself.
 pub(super) fn supports(methods: &Methods, envelope: &Envelope) -> bool {
-    match methods.get(&envelope.unsettled.message().method) {
+    match methods.get(envelope.unsettled.message().method.as_str()) {
         Some(MethodKind::Tell) => !envelope.unsettled.is_ask(),
         Some(MethodKind::Ask | MethodKind::Stream) => true,
         None => false,

@@ -53,10 +53,11 @@ impl CpuBurst {
     /// Ends a turn in which the life `computed`. Returns how long it has computed without a break if it was preempted, and
     /// none if it waits.
     pub(super) fn yielded(&self, computed: Duration) -> Option<Duration> {
-        if !self.preempted.swap(false, Ordering::Relaxed) {
+        if !self.preempted.load(Ordering::Relaxed) {
             self.broken();
             return None;
         }
+        self.preempted.store(false, Ordering::Relaxed);
         // What came before a break in this turn is no part of it; how much that was is not known.
         let counts = !self.had_break.load(Ordering::Relaxed);
         let computed = if counts { nanos(computed) } else { 0 };

@@ -192,7 +192,7 @@ impl From<DeadLetter> for DeadLetterView {
         let shown = args.encoding == Encoding::Json && args.body.len() <= ARGS_SHOWN_MAX_BYTES;
         Self {
             at: humantime::format_rfc3339_millis(letter.at).to_string(),
-            method: letter.message.method.clone(),
+            method: letter.message.method.to_string(),
             reason: letter.reason,
             args: shown.then(|| std::str::from_utf8(&args.body).ok().and_then(json::shown)).flatten(),
             args_bytes: args.body.len(),

@@ -94,7 +94,7 @@ impl Target {
         let (Parts { headers, .. }, body) = request.into_parts();
         let options = send_options(&headers)?;
         let message = Message {
-            method: self.method.clone(),
+            method: self.method.as_str().into(),
             idempotency_key: idempotency_key(&headers)?,
             resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX)?,
             context: trace_context::read(&headers),

@@ -37,7 +37,7 @@ pub(super) fn job_out(job: &Job) -> wit::Message {
     let message = &*job.message;
     wit::Message {
         call: job.call.0,
-        method: message.method.clone(),
+        method: message.method.to_string(),
         args: payload_out(message.args.clone()),
         idempotency_key: message.idempotency_key.clone(),
         resume_after: message.resume_after.map(|number| number.min(NUMBER_MAX)),

@@ -1,6 +1,6 @@
 //! A message that waits, with all that goes along with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
@@ -21,18 +21,44 @@ pub(crate) struct Envelope {
     pub(crate) path: CallPath,
 }
 
-/// A message whose fate is open, with everybody who is to know it. Ends by [`Mailbox::settle`](super::Mailbox::settle).
+/// A message whose fate is open, with everybody who is to know it. Ends by
+/// [`Mailbox::settle`](super::Mailbox::settle).
 ///
 /// Dropped unsettled, it tells its caller nothing (whose own clock does), and lets the next try of the same call begin.
 pub(crate) struct Unsettled {
-    message: Arc<Message>,
+    content: Content,
     /// The actor that sent it.
     caller: Option<ActorId>,
     reply: ReplyTo,
     /// In a box: few messages have one.
     first_try: Option<Box<FirstTry>>,
     /// What it takes of the actor's budget.
-    _held: Held,
+    held: Held,
+}
+
+/// What a sender wrote.
+enum Content {
+    /// Of a tell: in the envelope's own allocation, since mostly nobody else wants it. The copy that others share is made
+    /// once: a message is the same dead letter whoever brings it there.
+    Own(Message, OnceLock<Arc<Message>>),
+    /// Of an ask: its caller has it, too.
+    Shared(Arc<Message>),
+}
+
+impl Content {
+    fn message(&self) -> &Message {
+        match self {
+            Self::Own(message, _) => message,
+            Self::Shared(message) => message,
+        }
+    }
+
+    fn share(&self) -> Arc<Message> {
+        match self {
+            Self::Own(message, shared) => Arc::clone(shared.get_or_init(|| Arc::new(message.clone()))),
+            Self::Shared(message) => Arc::clone(message),
+        }
+    }
 }
 
 /// Where the outcome of a call goes; nowhere for a tell.
@@ -58,17 +84,24 @@ impl Unsettled {
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
         let first_try = first_try.map(Box::new);
-        (Self { message, caller, reply: ReplyTo(Some(reply)), first_try, _held: held }, outcome)
+        let content = Content::Shared(message);
+        (Self { content, caller, reply: ReplyTo(Some(reply)), first_try, held }, outcome)
     }
 
     /// A message that nobody waits for.
-    pub(super) fn tell(message: Arc<Message>, caller: Option<ActorId>, held: Held) -> Self {
-        Self { message, caller, reply: ReplyTo(None), first_try: None, _held: held }
+    pub(super) fn tell(message: Message, caller: Option<ActorId>, held: Held) -> Self {
+        let content = Content::Own(message, OnceLock::new());
+        Self { content, caller, reply: ReplyTo(None), first_try: None, held }
     }
 
     /// What its sender wrote.
-    pub(crate) fn message(&self) -> &Arc<Message> {
-        &self.message
+    pub(crate) fn message(&self) -> &Message {
+        self.content.message()
+    }
+
+    /// What its sender wrote, for who keeps it longer.
+    pub(crate) fn share_message(&self) -> Arc<Message> {
+        self.content.share()
     }
 
     /// The actor that sent it; none from outside.
@@ -90,20 +123,21 @@ impl Unsettled {
     /// another try, since a stream cannot be handed out twice.
     pub(crate) fn become_stream(&mut self) -> ReplyTo {
         self.first_try = None;
+        self.take_reply()
+    }
+
+    /// Gives back what it takes of the actor's budget: whoever hears of its end may send the next one.
+    pub(super) fn give_back(&mut self) {
+        self.held.give_back(self.held.bytes());
+    }
+
+    /// Where its outcome goes, for who settles it.
+    pub(super) fn take_reply(&mut self) -> ReplyTo {
         ReplyTo(self.reply.0.take())
     }
 
-    /// Its parts, for who settles it.
-    pub(super) fn into_parts(self) -> Parts {
-        let Self { message, caller, reply, first_try, _held } = self;
-        Parts { message, caller, reply, first_try }
+    /// What keeps its outcome for another try, for who settles it.
+    pub(super) fn take_first_try(&mut self) -> Option<Box<FirstTry>> {
+        self.first_try.take()
     }
-}
-
-/// What a message consists of whose fate is known.
-pub(super) struct Parts {
-    pub(super) message: Arc<Message>,
-    pub(super) caller: Option<ActorId>,
-    pub(super) reply: ReplyTo,
-    pub(super) first_try: Option<Box<FirstTry>>,
 }

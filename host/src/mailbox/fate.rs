@@ -11,13 +11,10 @@
 //! A message that has come into the mailbox has one fate, and all of them pass [`Mailbox::settle`], unless its call becomes a
 //! stream: from then on the stream has its own end. What never came into the mailbox is told to its sender directly.
 
-use std::sync::Arc;
-
 use super::Mailbox;
-use super::envelope::{Parts, Unsettled};
+use super::envelope::{Envelope, Unsettled};
 use crate::call::Outcome;
 use crate::exit::ExitReason;
-use crate::id::ActorId;
 use crate::observe::Event;
 use crate::wire::{ActorError, CallError, Message};
 
@@ -55,40 +52,40 @@ pub(crate) fn cut_off_error(message: &Message, exit: &ExitReason, recoverable: b
 
 impl Mailbox {
     /// Ends what began with a message: tells its caller, or keeps a tell that came to nothing in the dead letters.
-    pub(crate) fn settle(&self, unsettled: Unsettled, fate: Fate) {
-        let is_ask = unsettled.is_ask();
-        let Parts { message, caller, reply, first_try } = unsettled.into_parts();
-        if !is_ask {
-            return self.settle_tell(&message, caller.as_ref(), fate);
+    pub(crate) fn settle(&self, mut envelope: Box<Envelope>, fate: Fate) {
+        // In its box to the end: it is large.
+        let unsettled = &mut envelope.unsettled;
+        unsettled.give_back();
+        if !unsettled.is_ask() {
+            return self.settle_tell(unsettled, fate);
         }
         let outcome = match fate {
             Fate::Answered(outcome) => {
                 // Kept before the caller hears of it: a caller that loses the answer and asks again finds it.
-                if let Some(first_try) = first_try {
+                if let Some(first_try) = unsettled.take_first_try() {
                     first_try.settle(&outcome);
                 }
                 outcome
             }
             Fate::Refused(error) => Err(error),
             Fate::Dropped => Err(self.full_error().into()),
-            Fate::CutOff { exit, recoverable } => Err(cut_off_error(&message, &exit, recoverable)),
+            Fate::CutOff { exit, recoverable } => Err(cut_off_error(unsettled.message(), &exit, recoverable)),
             Fate::Abandoned => return,
         };
-        reply.send(outcome);
+        unsettled.take_reply().send(outcome);
     }
 
-    fn settle_tell(&self, message: &Arc<Message>, caller: Option<&ActorId>, fate: Fate) {
-        match fate {
-            Fate::Answered(Ok(_)) | Fate::Abandoned => {}
+    fn settle_tell(&self, unsettled: &Unsettled, fate: Fate) {
+        let reason = match fate {
+            Fate::Answered(Ok(_)) | Fate::Abandoned => return,
             Fate::Answered(Err(error)) => {
                 self.count(Event::TellFailed);
-                self.bury(message, caller, error.to_string());
+                error.to_string()
             }
-            Fate::Refused(error) => self.bury(message, caller, error.to_string()),
-            Fate::Dropped => self.bury(message, caller, "the mailbox was full"),
-            Fate::CutOff { exit, .. } => {
-                self.bury(message, caller, format!("cut off: the actor {}", exit.report()));
-            }
-        }
+            Fate::Refused(error) => error.to_string(),
+            Fate::Dropped => "the mailbox was full".to_owned(),
+            Fate::CutOff { exit, .. } => format!("cut off: the actor {}", exit.report()),
+        };
+        self.bury(unsettled.share_message(), unsettled.caller(), reason);
     }
 }

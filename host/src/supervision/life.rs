@@ -175,7 +175,7 @@ impl<'a> Life<'a> {
         self.passivate_if_idle(now);
         dispatch.end_idle_streams(now);
         let message = dispatch.take_overdue(now)?;
-        let overdue = Overdue::Call { method: message.method.clone() };
+        let overdue = Overdue::Call { method: message.method.to_string() };
         Some(ExitReason::Forced { overdue, limit: limits.grace })
     }
 

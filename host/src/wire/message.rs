@@ -3,6 +3,7 @@
 mod context;
 
 use bytes::Bytes;
+use compact_str::CompactString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -77,7 +78,7 @@ impl Payload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The method to run.
-    pub method: String,
+    pub method: CompactString,
     /// A JSON object by name, a JSON array by position, or empty.
     pub args: Payload,
     /// Set by a sender that may send the same message twice.
@@ -107,7 +108,7 @@ impl Message {
     }
 
     /// A message with neither key, resumption nor context.
-    pub fn new(method: impl Into<String>, args: Payload) -> Self {
+    pub fn new(method: impl Into<CompactString>, args: Payload) -> Self {
         Self {
             method: method.into(),
             args,

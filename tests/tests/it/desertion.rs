@@ -76,7 +76,7 @@ async fn desert(actor: &ActorRef, fault: &str, caller: Caller) -> String {
 /// The methods of the messages that came to nothing.
 async fn buried(actor: &ActorRef) -> Vec<String> {
     let letters = actor.dead_letters().await.unwrap();
-    letters.into_iter().map(|letter| letter.message.method.clone()).collect()
+    letters.into_iter().map(|letter| letter.message.method.to_string()).collect()
 }
 
 /// Commits a fault, and looks at what it has done to others.

@@ -36,12 +36,12 @@ impl Behavior for Noting {
             loop {
                 match context.next().await {
                     Work::Ask(job) => {
-                        self.0.lock().unwrap().push(job.message.method.clone());
+                        self.0.lock().unwrap().push(job.message.method.to_string());
                         let left = job.remaining.map_or(0, |left| left.as_millis());
                         context.handled(job.call, Ok(Reply::Value(Payload::json(left.to_string()))));
                     }
                     Work::Tell(job) => {
-                        self.0.lock().unwrap().push(job.message.method.clone());
+                        self.0.lock().unwrap().push(job.message.method.to_string());
                         context.told(job.call, Ok(()));
                     }
                     Work::Leave => context.rests(),
