@@ -23,7 +23,7 @@ use crate::execution::BackgroundPool;
 use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::{ActorId, ActorName};
-use crate::instance::{Program, Programs, WasmBehavior, need};
+use crate::instance::{FileQuota, Program, Programs, WasmBehavior, need};
 use crate::journal::Journal;
 use crate::limits::{HostLimits, Limits};
 use crate::observe::Counters;
@@ -107,6 +107,7 @@ impl HostBuilder {
             pool,
             graph: Arc::default(),
             memory: Budget::new(self.limits.memory_max_bytes()),
+            open_files: Budget::new(self.limits.open_files_max()),
             actors_max: self.limits.actors_max(),
             compiling: Arc::new(Semaphore::new(1)),
         })
@@ -125,6 +126,8 @@ pub struct Host {
     graph: Arc<WaitGraph>,
     /// Linear memories and tables of all lives.
     memory: Budget,
+    /// Files and folders that all lives have open.
+    open_files: Budget,
     actors_max: usize,
     /// A compilation uses all cores: one at a time.
     compiling: Arc<Semaphore>,
@@ -342,6 +345,7 @@ impl Host {
         let claim = folders.claim.clone();
         let program = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
+        let files = FileQuota::new(&spec.limits, self.open_files.clone(), Arc::clone(&counters));
         let callers = spec.grants.from.clone();
         let behavior = WasmBehavior::new(
             &self.programs,
@@ -350,6 +354,7 @@ impl Host {
             self.directory(),
             Arc::clone(&counters),
             self.memory.clone(),
+            files,
             folders,
         );
         let id = spec.id;
@@ -437,13 +442,16 @@ impl Host {
         let origin = program.origin;
         let import = |name: &String| Import { name: name.clone(), need: need(name) };
         let imports = program.imports.iter().map(import).collect();
+        let counters = Arc::default();
+        let files = FileQuota::new(&Limits::default(), self.open_files.clone(), Arc::clone(&counters));
         let behavior = WasmBehavior::new(
             &self.programs,
             program,
             Grants::default(),
             self.directory(),
-            Arc::default(),
+            Arc::clone(&counters),
             self.memory.clone(),
+            files,
             Folders::default(),
         );
         let description =

@@ -7,6 +7,7 @@
 mod behavior;
 mod bindings;
 mod convert;
+mod file_quota;
 mod folders;
 mod imports;
 mod limiter;
@@ -22,5 +23,6 @@ mod store;
 mod trap;
 
 pub(crate) use self::behavior::WasmBehavior;
+pub(crate) use self::file_quota::FileQuota;
 pub(crate) use self::imports::need;
 pub use self::program::{Program, Programs};

@@ -38,6 +38,11 @@ pub struct Limits {
     pub open_streams: NonZeroUsize,
     /// How many exchanges of HTTP the actor has open at once.
     pub http_requests: NonZeroUsize,
+    /// How many files and folders all lives of the actor have open at once, beside the granted folders themselves.
+    pub open_files: NonZeroUsize,
+    /// The most bytes that all lives of the actor write to granted folders, together with those by which they make files
+    /// longer, and 4 KiB for each file, folder and link that they make. Deleting gives nothing back.
+    pub disk_max: ByteSize,
     /// The most bytes of the arguments of a message, of an answer, and of an item of a stream.
     pub message_max: ByteSize,
     /// The most bytes of linear memory that one life has in all its memories.
@@ -95,6 +100,8 @@ impl Default for Limits {
             max_in_flight: count(1024),
             open_streams: count(1024),
             http_requests: count(256),
+            open_files: count(128),
+            disk_max: ByteSize::gib(16),
             message_max: ByteSize::mib(4),
             memory_max: ByteSize::mib(256),
             kept_max: ByteSize::mib(64),
@@ -142,6 +149,12 @@ impl Limits {
     pub fn memory_max_bytes(&self) -> usize {
         usize::try_from(self.memory_max.as_u64()).unwrap_or(usize::MAX)
     }
+
+    /// [`Self::disk_max`] as a length.
+    #[must_use]
+    pub(crate) fn disk_max_bytes(&self) -> usize {
+        usize::try_from(self.disk_max.as_u64()).unwrap_or(usize::MAX)
+    }
 }
 
 /// The ceilings of a host, for all its actors together.
@@ -153,6 +166,8 @@ pub struct HostLimits {
     pub memory_max: Option<ByteSize>,
     /// How many actors there are; none for 10,000. One that has ended gives way to a new one.
     pub actors: Option<NonZeroUsize>,
+    /// How many files and folders all actors have open at once; none for half of what the process may have.
+    pub open_files: Option<NonZeroUsize>,
     /// The most bytes that compiling a component takes; none for 2 GiB. Where the host has a compiler.
     pub compile_memory_max: Option<ByteSize>,
     /// How long compiling a component takes at most, and how long it computes; none for 10 minutes. Where the host has a
@@ -189,6 +204,16 @@ impl HostLimits {
         self.actors.map_or(DEFAULT, NonZeroUsize::get)
     }
 
+    /// [`Self::open_files`] as a number. The rest is for connections, and for the host itself.
+    ///
+    /// # Blocking
+    ///
+    /// Asks the system where nothing is set.
+    #[must_use]
+    pub fn open_files_max(&self) -> usize {
+        self.open_files.map_or_else(open_files_default, NonZeroUsize::get)
+    }
+
     /// What the compiler may take for one component. The largest that guest tools make today takes 0.4 GiB, and computes
     /// for 20 s.
     #[must_use]
@@ -210,6 +235,11 @@ fn memory_default_bytes() -> u64 {
     total / 4 * 3
 }
 
+fn open_files_default() -> usize {
+    let of_process = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    of_process.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,13 +248,16 @@ mod tests {
     fn a_host_that_nobody_set_limits_for_has_some() {
         let max = HostLimits::default().memory_max_bytes();
         assert!((1 << 20..usize::MAX / 2).contains(&max), "{max}");
+        let files = HostLimits::default().open_files_max();
+        assert!((1..usize::MAX).contains(&files), "{files}");
         let set = HostLimits {
+            open_files: NonZeroUsize::new(7),
             memory_max: Some(ByteSize::mib(1)),
             actors: NonZeroUsize::new(3),
             compile_memory_max: Some(ByteSize::mib(64)),
             compile_time_max: Some(Duration::from_secs(5)),
         };
-        assert_eq!((set.memory_max_bytes(), set.actors_max()), (1 << 20, 3));
+        assert_eq!((set.memory_max_bytes(), set.actors_max(), set.open_files_max()), (1 << 20, 3, 7));
         let (compile, default) = (set.compile(), HostLimits::default().compile());
         assert_eq!((compile.memory_max, compile.time_max), (ByteSize::mib(64), Duration::from_secs(5)));
         assert_eq!((default.memory_max, default.time_max), (ByteSize::gib(2), Duration::from_secs(600)));

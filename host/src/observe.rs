@@ -17,6 +17,7 @@ pub struct Counters {
     in_batch: AtomicBool,
     /// A level, not a count: what the life that runs holds.
     memory_bytes: AtomicU64,
+    disk_written_bytes: AtomicU64,
 }
 
 /// What an actor had counted at one moment.
@@ -42,6 +43,8 @@ pub struct Counted {
     pub in_batch: bool,
     /// Linear memory of the life that runs, in bytes.
     pub memory_bytes: u64,
+    /// What all lives have written to granted folders, in bytes.
+    pub disk_written_bytes: u64,
 }
 
 /// What can be counted.
@@ -95,6 +98,11 @@ impl Counters {
         self.memory_bytes.store(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Says how much all lives have written to granted folders.
+    pub fn set_disk_written_bytes(&self, bytes: usize) {
+        self.disk_written_bytes.store(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Reads all counters, each at its own moment.
     #[must_use]
     pub fn read(&self) -> Counted {
@@ -110,6 +118,7 @@ impl Counters {
             slices: read(&self.slices),
             in_batch: self.in_batch.load(Ordering::Relaxed),
             memory_bytes: read(&self.memory_bytes),
+            disk_written_bytes: read(&self.disk_written_bytes),
         }
     }
 }

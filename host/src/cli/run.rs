@@ -71,6 +71,9 @@ pub(super) struct RunArgs {
     /// How many actors there may be. [default: 10000]
     #[arg(long, value_name = "N")]
     actors_max: Option<NonZeroUsize>,
+    /// How many files and folders all actors have open at once. [default: half of what the process may have]
+    #[arg(long, value_name = "N")]
+    host_open_files: Option<NonZeroUsize>,
     #[command(flatten)]
     compiler: CompilerArgs,
     #[command(flatten)]
@@ -102,6 +105,12 @@ struct ActorOptions {
     /// The most memory of an actor. [default: 256MiB]
     #[arg(long, value_name = "SIZE")]
     memory_max: Option<ByteSize>,
+    /// How many files and folders an actor has open at once. [default: 128]
+    #[arg(long, value_name = "N")]
+    open_files: Option<NonZeroUsize>,
+    /// The most that an actor writes to its folders. [default: 16GiB]
+    #[arg(long, value_name = "SIZE")]
+    disk_max: Option<ByteSize>,
     /// How many answers are kept by idempotency key, for callers that repeat a call. [default: 0]
     #[arg(long, value_name = "N")]
     reply_cache: Option<usize>,

@@ -56,6 +56,9 @@ pub struct ActorView {
     pub last_exit: Option<ExitView>,
     /// Linear memory of the life that runs.
     pub memory_bytes: u64,
+    /// What all lives have written to granted folders.
+    #[serde(default)]
+    pub disk_written_bytes: u64,
     /// Time on a thread, of all lives.
     pub cpu_seconds: f64,
     /// How often the guest was preempted at the end of a slice of time.
@@ -140,6 +143,7 @@ impl From<ActorSnapshot> for ActorView {
             restarts: seen.status.restarts,
             last_exit: seen.status.last_exit.as_ref().map(ExitView::from),
             memory_bytes: seen.counted.memory_bytes,
+            disk_written_bytes: seen.counted.disk_written_bytes,
             cpu_seconds: seen.counted.cpu.as_secs_f64(),
             slices: seen.counted.slices,
             batch: seen.counted.in_batch,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::file_quota::FileQuota;
 use super::folders::OpenFolders;
 use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
@@ -30,7 +31,7 @@ pub(crate) struct WasmBehavior {
 
 impl WasmBehavior {
     /// Lives of a program look for other actors in `directory`, count in `counters`, and take their memory from that of
-    /// the host. All of them use the same open `folders`.
+    /// the host. All of them use the same open `folders`, and have `files` together.
     #[must_use]
     pub(crate) fn new(
         programs: &Programs,
@@ -39,13 +40,23 @@ impl WasmBehavior {
         directory: Weak<dyn Directory>,
         counters: Arc<Counters>,
         memory: Budget,
+        files: FileQuota,
         folders: Folders,
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
         let folders = OpenFolders::new(folders);
         let described = OnceLock::new();
         Self {
-            household: Household { grants, folders, directory, counters, http, memory, described },
+            household: Household {
+                grants,
+                folders,
+                directory,
+                counters,
+                http,
+                memory,
+                files: Arc::new(files),
+                described,
+            },
             program,
         }
     }

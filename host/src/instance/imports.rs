@@ -11,6 +11,7 @@ pub(super) mod peers;
 mod resident;
 mod serial;
 mod waits;
+pub(super) mod wasi;
 
 use std::pin::pin;
 
@@ -106,7 +107,7 @@ pub(crate) fn need(import: &str) -> Need {
 /// The linker of a world, and of all others that have its engine.
 pub(super) fn linker(engine: &Engine, world: World) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
     folders::add_to_linker(&mut linker)?;
     let actor = &mut linker;
     if world.calls_overlap() {

@@ -20,8 +20,8 @@ use crate::journal::{Account, Entry, Output};
 const LINE_MAX_BYTES: usize = 4096;
 /// How much of the end of stderr is kept.
 const LAST_WORDS_MAX_BYTES: usize = 1024;
-/// How much a guest may write at once.
-const WRITE_MAX_BYTES: usize = 64 * 1024;
+/// How much a guest may write at once: lines of one character take some 50 ns each.
+const WRITE_MAX_BYTES: usize = 32 << 10;
 
 /// One of a guest's outputs. Clones write to the same place.
 #[derive(Clone)]

@@ -6,9 +6,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use super::file_quota::{FileQuota, FileUse};
 use super::folders::OpenFolders;
 use super::imports::Parking;
 use super::imports::http::{Exchanges, HttpClient, WasiHttp};
+use super::imports::wasi::{Files, RANDOM_MAX_BYTES};
 use super::limiter::Limiter;
 use super::log::LogPipe;
 use super::peer_streams::PeerStreams;
@@ -40,7 +42,7 @@ const HANDOVER_PACKING_BYTES: usize = 64 << 10;
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
 /// 32 KiB, or a file that is open. Handles with nothing behind them are wasmtime's own business, at most 100,000: some
 /// are calls that wait.
-const HANDLES_MAX: usize = 2048;
+pub(super) const HANDLES_MAX: usize = 2048;
 
 /// What all lives of an actor have in common.
 pub(super) struct Household {
@@ -51,6 +53,8 @@ pub(super) struct Household {
     pub(super) http: Arc<HttpClient>,
     /// The memory of all lives of the host.
     pub(super) memory: Budget,
+    /// What they have of files and disk.
+    pub(super) files: Arc<FileQuota>,
     /// What the component says of itself, which is the same in every life: so only the first is asked.
     pub(super) described: OnceLock<Arc<Description>>,
 }
@@ -79,6 +83,7 @@ impl Household {
 pub(super) struct Guest {
     wasi: WasiCtx,
     pub(super) folders: OpenFolders,
+    pub(super) files: Files,
     /// Before `table`: fields are dropped in their order.
     pub(super) wasi_http: WasiHttp,
     pub(super) table: ResourceTable,
@@ -122,6 +127,7 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
     let guest = Guest {
         wasi: wasi(&household.grants, &context, stderr.clone()),
         folders: household.folders.clone(),
+        files: Files::new(FileUse::new(Arc::clone(&household.files), Arc::clone(context.account()))),
         wasi_http: WasiHttp::new(Arc::clone(&household.http), context.clone(), outgoing.clone()),
         table,
         limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
@@ -150,11 +156,12 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
     store
 }
 
-/// A batch as large as may be: each item of it is within its own limit.
+/// A batch as large as may be, each item within its own limit, and no more than the host would keep. It is copied before
+/// anything can look at it, and nobody else has the thread meanwhile: what is beyond this is not a mistake to explain.
 pub(super) fn handover_max_bytes(limits: &Limits) -> usize {
     let items = usize::try_from(limits.stream_buffer.get()).unwrap_or(usize::MAX);
-    let payloads = limits.message_max_bytes().saturating_mul(items);
-    payloads.clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES).saturating_add(HANDOVER_PACKING_BYTES)
+    let batch = limits.message_max_bytes().saturating_mul(items).min(limits.kept_max_bytes());
+    batch.clamp(HANDOVER_MIN_BYTES, HANDOVER_MAX_BYTES).saturating_add(HANDOVER_PACKING_BYTES)
 }
 
 /// The guest's view of the machine: clocks, random numbers, its log, and what was granted. Its folders are
@@ -162,7 +169,7 @@ pub(super) fn handover_max_bytes(limits: &Limits) -> usize {
 fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(LogPipe::new(Arc::clone(context.account()), Output::Stdout)).stderr(stderr);
-    wasi.arg(context.id().as_str());
+    wasi.arg(context.id().as_str()).max_random_size(RANDOM_MAX_BYTES);
     for (name, value) in &grants.env {
         wasi.env(name, value);
     }

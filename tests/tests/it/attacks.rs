@@ -4,7 +4,9 @@
 mod browsers;
 mod compile_bombs;
 mod connections;
+mod disk;
 mod folders;
+mod host_calls;
 mod host_files;
 mod logs;
 mod raw;

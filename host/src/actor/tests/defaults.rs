@@ -41,6 +41,7 @@ fn the_documented_counts_are_the_defaults() {
         ("max_in_flight", limits.max_in_flight.get()),
         ("open_streams", limits.open_streams.get()),
         ("http_requests", limits.http_requests.get()),
+        ("open_files", limits.open_files.get()),
         ("stream_buffer", usize::try_from(limits.stream_buffer.get()).unwrap()),
         ("dead_letters", limits.dead_letters),
         ("reply_cache", limits.reply_cache),
@@ -59,6 +60,7 @@ fn the_documented_sizes_are_the_defaults() {
         ("memory_max", limits.memory_max),
         ("kept_max", limits.kept_max),
         ("log_max", limits.log_max),
+        ("disk_max", limits.disk_max),
         ("reply_cache_max", limits.reply_cache_max),
     ] {
         assert_eq!(with_unit(&default_of(name)).parse::<ByteSize>(), Ok(default), "{name}");

@@ -81,6 +81,7 @@ impl Plan {
         let limits = args.compiler.apply(HostLimits {
             memory_max: args.host_memory_max.or(config.limits.memory_max),
             actors: args.actors_max.or(config.limits.actors),
+            open_files: args.host_open_files.or(config.limits.open_files),
             ..config.limits
         });
         Ok(Self { gateway, tokens, tls, limits, files: files.0, actors })
@@ -158,6 +159,8 @@ impl ActorOptions {
         spec.restart.max_restarts = self.max_restarts.unwrap_or(spec.restart.max_restarts);
         spec.limits.ask_timeout = self.ask_timeout.unwrap_or(spec.limits.ask_timeout);
         spec.limits.memory_max = self.memory_max.unwrap_or(spec.limits.memory_max);
+        spec.limits.open_files = self.open_files.unwrap_or(spec.limits.open_files);
+        spec.limits.disk_max = self.disk_max.unwrap_or(spec.limits.disk_max);
         spec.limits.reply_cache = self.reply_cache.unwrap_or(spec.limits.reply_cache);
         spec.grants.dirs.extend(self.dirs.iter().cloned());
         spec.grants.env.extend(self.env.iter().cloned());

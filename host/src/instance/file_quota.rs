@@ -1,0 +1,164 @@
+//! What an actor may have of files and of disk in its granted folders, over all its lives.
+//!
+//! | what | how much | given back |
+//! |---|---|---|
+//! | files and folders that it has open | `open_files`, and with all other actors the host's | when nothing of the guest needs them any more |
+//! | bytes that it writes, and by which it makes files longer | `disk_max` | never: what it deletes may be open elsewhere, or lie in a second name |
+//!
+//! Never waits. What is refused is an error of the guest's own call, and said once in each life.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+
+use crate::budget::{Budget, Held};
+use crate::journal::{Account, Entry};
+use crate::limits::Limits;
+use crate::observe::Counters;
+
+/// What all lives of an actor may have.
+pub(crate) struct FileQuota {
+    open: Budget,
+    open_host: Budget,
+    disk: Budget,
+    written: Mutex<Held>,
+    counters: Arc<Counters>,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(super) enum Refused {
+    /// The actor has that many files and folders open.
+    #[error("{0} files and folders are open (`open_files`)")]
+    OpenFiles(usize),
+    /// All actors together have.
+    #[error("the actors of this host have {0} files and folders open together (`open_files` of the host)")]
+    HostOpenFiles(usize),
+    /// It has written that many bytes.
+    #[error("all {0} bytes that it may write to its folders are used up (`disk_max`)")]
+    Disk(usize),
+}
+
+/// One open file or folder. Whatever needs it holds a clone.
+pub(super) struct Place {
+    _own: Held,
+    _host: Held,
+}
+
+impl FileQuota {
+    /// That of an actor with these limits; with all other actors it has no more files open than `open_host`.
+    pub(crate) fn new(limits: &Limits, open_host: Budget, counters: Arc<Counters>) -> Self {
+        let disk = Budget::new(limits.disk_max_bytes());
+        let written = Mutex::new(disk.nothing());
+        Self { open: Budget::new(limits.open_files.get()), open_host, disk, written, counters }
+    }
+
+    fn place(&self) -> Result<Place, Refused> {
+        let own = self.open.take(1).ok_or(Refused::OpenFiles(self.open.max()))?;
+        let host = self.open_host.take(1).ok_or(Refused::HostOpenFiles(self.open_host.max()))?;
+        Ok(Place { _own: own, _host: host })
+    }
+
+    fn write(&self, bytes: u64) -> Result<(), Refused> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let held = self.disk.take(bytes).ok_or(Refused::Disk(self.disk.max()))?;
+        self.with_written(|written| written.merge(held));
+        Ok(())
+    }
+
+    fn with_written(&self, change: impl FnOnce(&mut Held)) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut written);
+        self.counters.set_disk_written_bytes(written.bytes());
+    }
+}
+
+/// The quota as one life has it. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct FileUse {
+    quota: Arc<FileQuota>,
+    account: Arc<Account>,
+    was_said: Arc<AtomicBool>,
+}
+
+impl FileUse {
+    pub(super) fn new(quota: Arc<FileQuota>, account: Arc<Account>) -> Self {
+        Self { quota, account, was_said: Arc::default() }
+    }
+
+    /// Room for one more open file or folder.
+    pub(super) fn place(&self) -> Result<Arc<Place>, Refused> {
+        self.said(self.quota.place()).map(Arc::new)
+    }
+
+    /// Counts bytes before they are written.
+    pub(super) fn write(&self, bytes: u64) -> Result<(), Refused> {
+        self.said(self.quota.write(bytes))
+    }
+
+    /// Takes bytes back that were counted, and not written after all.
+    pub(super) fn unwrite(&self, bytes: u64) {
+        self.quota.with_written(|written| written.give_back(usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+
+    fn said<T>(&self, taken: Result<T, Refused>) -> Result<T, Refused> {
+        if let Err(refused) = &taken
+            && !self.was_said.swap(true, Ordering::Relaxed)
+        {
+            self.account.write(Entry::Note { text: &refused.to_string() });
+        }
+        taken
+    }
+}
+
+impl fmt::Debug for FileUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileUse").field("written", &self.quota.disk.used()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use bytesize::ByteSize;
+
+    use super::*;
+
+    fn quota(open: usize, host: &Budget, counters: &Arc<Counters>) -> FileQuota {
+        let limits = Limits {
+            open_files: NonZeroUsize::new(open).unwrap(),
+            disk_max: ByteSize::b(10),
+            ..Limits::default()
+        };
+        FileQuota::new(&limits, host.clone(), Arc::clone(counters))
+    }
+
+    #[test]
+    fn open_files_come_back_and_actors_share_those_of_the_host() {
+        let (host, counters) = (Budget::new(3), Arc::default());
+        let (first, second) = (quota(2, &host, &counters), quota(2, &host, &counters));
+        let places = [first.place().unwrap(), first.place().unwrap()];
+        assert_eq!(first.place().err(), Some(Refused::OpenFiles(2)));
+        let _other = second.place().unwrap();
+        assert_eq!(second.place().err(), Some(Refused::HostOpenFiles(3)));
+        drop(places);
+        let _another = second.place().unwrap();
+        assert_eq!(host.used(), 2, "what was refused holds nothing");
+    }
+
+    #[test]
+    fn bytes_that_were_written_do_not_come_back() {
+        let counters = Arc::default();
+        let quota = quota(1, &Budget::new(1), &counters);
+        quota.write(8).unwrap();
+        assert_eq!(quota.write(3), Err(Refused::Disk(10)));
+        assert_eq!(quota.write(u64::MAX), Err(Refused::Disk(10)));
+        quota.with_written(|written| written.give_back(3));
+        quota.write(5).unwrap();
+        assert_eq!(quota.write(1), Err(Refused::Disk(10)));
+        assert_eq!(counters.read().disk_written_bytes, 10);
+    }
+}

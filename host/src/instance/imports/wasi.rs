@@ -1,0 +1,32 @@
+//! wasi 0.2, as guests get it: what a guest sizes in a call has a bound before the library sees it.
+//!
+//! A guest is preempted only while it computes itself, not within a call of the host: whatever a call takes, its thread is
+//! taken for. The library bounds what it returns, and hardly what it is given. So `wasi:io` and `wasi:filesystem` are linked
+//! with the host's own functions before those of the library, and all of them are named here: one that the library gets anew
+//! does not compile until somebody has looked at what a guest sizes in it. What one call hands over altogether is bounded by
+//! the store.
+//!
+//! What a guest may size, the bounds, and what happens there are in `docs/semantics.md`.
+
+mod file_streams;
+mod files;
+mod io;
+
+use wasmtime::component::Linker;
+
+pub(in crate::instance) use self::files::Files;
+use crate::instance::store::Guest;
+
+/// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
+/// contract has no shorter answer: more is a trap.
+pub(in crate::instance) const RANDOM_MAX_BYTES: u64 = 64 << 10;
+
+/// Offers all of wasi 0.2 but wasi:http.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    io::add_to_linker(linker)?;
+    files::add_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}

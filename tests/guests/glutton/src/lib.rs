@@ -1,0 +1,143 @@
+//! A serial guest that hands much to single calls of wasi, and takes many files: one method for each function.
+
+use std::mem::forget;
+
+use pulsing_guest::Error;
+use wasip2::cli::{stderr, stdout};
+use wasip2::clocks::monotonic_clock::subscribe_duration;
+use wasip2::filesystem::preopens::get_directories;
+use wasip2::filesystem::types::{
+    Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
+};
+use wasip2::io::poll::{Pollable, poll};
+use wasip2::io::streams::StreamError;
+use wasip2::random::{insecure, random};
+use wasip2::sockets::network::IpAddressFamily;
+use wasip2::sockets::{tcp_create_socket, udp_create_socket};
+
+#[derive(Default)]
+struct Glutton {
+    held: Vec<Descriptor>,
+}
+
+#[pulsing_guest::actor]
+impl Glutton {
+    /// Writes so many lines of one character to its log, in one call.
+    fn shout(&self, bytes: usize, to_stderr: bool) -> Result<(), Error> {
+        let output = if to_stderr { stderr::get_stderr() } else { stdout::get_stdout() };
+        let text: Vec<u8> = b"x\n".iter().copied().cycle().take(bytes).collect();
+        output.write(&text).map_err(|error| told(&error))
+    }
+
+    /// How many random bytes there are of as many in one call.
+    fn dice(&self, bytes: u64, secure: bool) -> usize {
+        if secure {
+            random::get_random_bytes(bytes).len()
+        } else {
+            insecure::get_insecure_random_bytes(bytes).len()
+        }
+    }
+
+    /// Waits for the same thing so many times at once.
+    fn stare(&self, times: usize) -> usize {
+        let one = subscribe_duration(0);
+        let all: Vec<&Pollable> = std::iter::repeat_n(&one, times).collect();
+        poll(&all).len()
+    }
+
+    /// Writes so many bytes at an offset, in one call, and says how many it wrote.
+    fn write_at(&self, path: String, offset: u64, bytes: usize) -> Result<u64, Error> {
+        open(&path)?.write(&vec![b'x'; bytes], offset).map_err(|code| named(&code))
+    }
+
+    /// Writes so many bytes to the stream of a file, in one call that it asks nobody about.
+    fn pour(&self, path: String, bytes: usize) -> Result<(), Error> {
+        let file = open(&path)?;
+        let stream = file.write_via_stream(0).map_err(|code| named(&code))?;
+        stream.write(&vec![b'x'; bytes]).map_err(|error| told(&error))
+    }
+
+    /// Appends 4 KiB so many times.
+    fn append(&self, path: String, times: usize) -> Result<(), Error> {
+        let stream = open(&path)?.append_via_stream().map_err(|code| named(&code))?;
+        (0..times)
+            .try_for_each(|_| stream.blocking_write_and_flush(&[b'x'; 4096]))
+            .map_err(|error| told(&error))
+    }
+
+    fn set_size(&self, path: String, size: u64) -> Result<(), Error> {
+        open(&path)?.set_size(size).map_err(|code| named(&code))
+    }
+
+    /// Opens a file until it gets no more, and keeps all; says how many it has, and why no more.
+    fn open_all(&mut self, path: String) -> (usize, String) {
+        loop {
+            match open(&path) {
+                Ok(file) => self.held.push(file),
+                Err(error) => return (self.held.len(), error.to_string()),
+            }
+        }
+    }
+
+    /// Makes streams of all it has open, which it never lets go of, and closes the rest.
+    fn keep_streams(&mut self) -> usize {
+        let streams = self.held.drain(..).filter_map(|file| file.read_via_stream(0).ok());
+        streams.map(forget).count()
+    }
+
+    /// Closes all that it has open.
+    fn close_all(&mut self) {
+        self.held.clear();
+    }
+
+    /// How many names there are in its folder.
+    fn names(&self) -> Result<u64, Error> {
+        let listing = folder()?.read_directory().map_err(|code| named(&code))?;
+        let mut names = 0;
+        while listing.read_directory_entry().map_err(|code| named(&code))?.is_some() {
+            names += 1;
+        }
+        Ok(names)
+    }
+
+    /// Looks for a file with a path of so many bytes.
+    fn stat_long(&self, bytes: usize) -> Result<(), Error> {
+        let path = "./".repeat(bytes / 2);
+        folder()?.stat_at(PathFlags::empty(), &path).map(drop).map_err(|code| named(&code))
+    }
+
+    /// Makes so many folders.
+    fn make_folders(&self, count: usize) -> Result<(), Error> {
+        let folder = folder()?;
+        (0..count).try_for_each(|n| folder.create_directory_at(&n.to_string())).map_err(|code| named(&code))
+    }
+
+    /// How many sockets it gets.
+    fn sockets(&self) -> usize {
+        let tcp = tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4).is_ok();
+        let udp = udp_create_socket::create_udp_socket(IpAddressFamily::Ipv4).is_ok();
+        usize::from(tcp) + usize::from(udp)
+    }
+}
+
+fn folder() -> Result<Descriptor, Error> {
+    get_directories().into_iter().next().map(|(folder, _)| folder).ok_or_else(|| Error::fatal("no folder"))
+}
+
+fn open(path: &str) -> Result<Descriptor, Error> {
+    let flags = DescriptorFlags::READ | DescriptorFlags::WRITE;
+    folder()?.open_at(PathFlags::empty(), path, OpenFlags::CREATE, flags).map_err(|code| named(&code))
+}
+
+fn named(code: &ErrorCode) -> Error {
+    Error::system(code.name().to_owned())
+}
+
+fn told(error: &StreamError) -> Error {
+    match error {
+        StreamError::Closed => Error::system("closed"),
+        StreamError::LastOperationFailed(error) => {
+            filesystem_error_code(error).map_or_else(|| Error::system("failed"), |code| named(&code))
+        }
+    }
+}
