@@ -7,11 +7,14 @@
 //!
 //! Never waits. What is refused is an error of the guest's own call, and said once in each life.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
+use wasmtime::component::Resource;
+use wasmtime_wasi::filesystem::Descriptor;
 
 use crate::budget::{Budget, Held};
 use crate::journal::{Account, Entry};
@@ -116,6 +119,26 @@ impl FileUse {
 impl fmt::Debug for FileUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileUse").field("written", &self.quota.disk.used()).finish_non_exhaustive()
+    }
+}
+
+/// What a life has of files.
+pub(super) struct Files {
+    pub(super) usage: FileUse,
+    /// By the number of the descriptor.
+    pub(super) places: BTreeMap<u32, Arc<Place>>,
+    /// What listings take in the host, by their numbers.
+    pub(super) listings: BTreeMap<u32, Held>,
+}
+
+impl Files {
+    pub(super) fn new(usage: FileUse) -> Self {
+        Self { usage, places: BTreeMap::new(), listings: BTreeMap::new() }
+    }
+
+    /// None for a granted folder: the host has it open anyway.
+    pub(super) fn place_of(&self, file: &Resource<Descriptor>) -> Option<Arc<Place>> {
+        self.places.get(&file.rep()).cloned()
     }
 }
 

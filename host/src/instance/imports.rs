@@ -11,7 +11,7 @@ pub(super) mod peers;
 mod resident;
 mod serial;
 mod waits;
-pub(super) mod wasi;
+mod wasi;
 
 use std::pin::pin;
 

@@ -6,11 +6,10 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::file_quota::{FileQuota, FileUse};
+use super::file_quota::{FileQuota, FileUse, Files};
 use super::folders::OpenFolders;
 use super::imports::Parking;
 use super::imports::http::{Exchanges, HttpClient, WasiHttp};
-use super::imports::wasi::{Files, RANDOM_MAX_BYTES};
 use super::limiter::Limiter;
 use super::log::LogPipe;
 use super::peer_streams::PeerStreams;
@@ -43,6 +42,10 @@ const HANDOVER_PACKING_BYTES: usize = 64 << 10;
 /// 32 KiB, or a file that is open. Handles with nothing behind them are wasmtime's own business, at most 100,000: some
 /// are calls that wait.
 pub(super) const HANDLES_MAX: usize = 2048;
+
+/// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
+/// contract has no shorter answer: more is a trap.
+const RANDOM_MAX_BYTES: u64 = 64 << 10;
 
 /// What all lives of an actor have in common.
 pub(super) struct Household {

@@ -14,12 +14,7 @@ mod io;
 
 use wasmtime::component::Linker;
 
-pub(in crate::instance) use self::files::Files;
 use crate::instance::store::Guest;
-
-/// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
-/// contract has no shorter answer: more is a trap.
-pub(in crate::instance) const RANDOM_MAX_BYTES: u64 = 64 << 10;
 
 /// Offers all of wasi 0.2 but wasi:http.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

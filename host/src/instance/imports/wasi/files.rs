@@ -3,7 +3,6 @@
 //! All functions are here, so that one that the library gets anew does not go by unseen. The library does its work on threads
 //! that may block; here is only one look at the length of an open file.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, IoEr
 
 use super::file_streams::{Reading, Writing};
 use crate::budget::{Budget, Held};
-use crate::instance::file_quota::{FileUse, Place, Refused};
+use crate::instance::file_quota::Refused;
 use crate::instance::store::Guest;
 
 /// The interface as the library names it. A test finds out when that changes.
@@ -32,26 +31,6 @@ const WRITE_MAX_BYTES: usize = 64 << 10;
 const ENTRY_BYTES: u64 = 4096;
 /// What the host keeps for one name of a listing, beside the name.
 const LISTED_BYTES: usize = 64;
-
-/// What a life has of files.
-pub(in crate::instance) struct Files {
-    usage: FileUse,
-    /// By descriptor.
-    places: BTreeMap<u32, Arc<Place>>,
-    /// By listing.
-    listings: BTreeMap<u32, Held>,
-}
-
-impl Files {
-    pub(in crate::instance) fn new(usage: FileUse) -> Self {
-        Self { usage, places: BTreeMap::new(), listings: BTreeMap::new() }
-    }
-
-    /// None for a granted folder: the host has it open anyway.
-    fn place_of(&self, file: &Resource<Descriptor>) -> Option<Arc<Place>> {
-        self.places.get(&file.rep()).cloned()
-    }
-}
 
 fn over_quota(_: Refused) -> ErrorCode {
     ErrorCode::Quota
