@@ -23,7 +23,7 @@ use crate::execution::BackgroundPool;
 use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::{ActorId, ActorName};
-use crate::instance::{FileQuota, Program, Programs, WasmBehavior, need};
+use crate::instance::{FileGrant, FileQuota, Program, Programs, WasmBehavior, need};
 use crate::journal::Journal;
 use crate::limits::{HostLimits, Limits};
 use crate::observe::Counters;
@@ -345,7 +345,7 @@ impl Host {
         let claim = folders.claim.clone();
         let program = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
-        let files = FileQuota::new(&spec.limits, self.open_files.clone(), Arc::clone(&counters));
+        let quota = FileQuota::new(&spec.limits, self.open_files.clone(), Arc::clone(&counters));
         let callers = spec.grants.from.clone();
         let behavior = WasmBehavior::new(
             &self.programs,
@@ -354,8 +354,7 @@ impl Host {
             self.directory(),
             Arc::clone(&counters),
             self.memory.clone(),
-            files,
-            folders,
+            FileGrant { folders, quota },
         );
         let id = spec.id;
         let spawn = Spawn {
@@ -443,7 +442,7 @@ impl Host {
         let import = |name: &String| Import { name: name.clone(), need: need(name) };
         let imports = program.imports.iter().map(import).collect();
         let counters = Arc::default();
-        let files = FileQuota::new(&Limits::default(), self.open_files.clone(), Arc::clone(&counters));
+        let quota = FileQuota::new(&Limits::default(), self.open_files.clone(), Arc::clone(&counters));
         let behavior = WasmBehavior::new(
             &self.programs,
             program,
@@ -451,8 +450,7 @@ impl Host {
             self.directory(),
             Arc::clone(&counters),
             self.memory.clone(),
-            files,
-            Folders::default(),
+            FileGrant { folders: Folders::default(), quota },
         );
         let description =
             behavior.describe().await.map_err(|error| LoadError::Undescribed { name, error })?;

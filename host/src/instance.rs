@@ -23,6 +23,6 @@ mod store;
 mod trap;
 
 pub(crate) use self::behavior::WasmBehavior;
-pub(crate) use self::file_quota::FileQuota;
+pub(crate) use self::file_quota::{FileGrant, FileQuota};
 pub(crate) use self::imports::need;
 pub use self::program::{Program, Programs};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::file_quota::FileQuota;
+use super::file_quota::FileGrant;
 use super::folders::OpenFolders;
 use super::imports::http::HttpClient;
 use super::program::{Code, Program, Programs};
@@ -14,7 +14,6 @@ use crate::delivery::Directory;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Behavior, Birth, Description};
 use crate::exit::ExitReason;
-use crate::files::Folders;
 use crate::grants::Grants;
 use crate::id::ActorName;
 use crate::limits::Limits;
@@ -31,7 +30,7 @@ pub(crate) struct WasmBehavior {
 
 impl WasmBehavior {
     /// Lives of a program look for other actors in `directory`, count in `counters`, and take their memory from that of
-    /// the host. All of them use the same open `folders`, and have `files` together.
+    /// the host. All of them have `files` together.
     #[must_use]
     pub(crate) fn new(
         programs: &Programs,
@@ -40,11 +39,10 @@ impl WasmBehavior {
         directory: Weak<dyn Directory>,
         counters: Arc<Counters>,
         memory: Budget,
-        files: FileQuota,
-        folders: Folders,
+        files: FileGrant,
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
-        let folders = OpenFolders::new(folders);
+        let folders = OpenFolders::new(files.folders);
         let described = OnceLock::new();
         Self {
             household: Household {
@@ -54,7 +52,7 @@ impl WasmBehavior {
                 counters,
                 http,
                 memory,
-                files: Arc::new(files),
+                files: Arc::new(files.quota),
                 described,
             },
             program,

@@ -17,6 +17,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
 
 use crate::budget::{Budget, Held};
+use crate::files::Folders;
 use crate::journal::{Account, Entry};
 use crate::limits::Limits;
 use crate::observe::Counters;
@@ -28,6 +29,12 @@ pub(crate) struct FileQuota {
     disk: Budget,
     written: Mutex<Held>,
     counters: Arc<Counters>,
+}
+
+/// The folders that an actor was granted, and what it may have of files in them.
+pub(crate) struct FileGrant {
+    pub(crate) folders: Folders,
+    pub(crate) quota: FileQuota,
 }
 
 /// What was refused.

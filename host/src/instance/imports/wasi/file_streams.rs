@@ -16,7 +16,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(inner: DynInputStream, place: Option<Arc<Place>>) -> DynInputStream {
+    pub(super) fn boxed(inner: DynInputStream, place: Option<Arc<Place>>) -> DynInputStream {
         Box::new(Self { inner, _place: place })
     }
 }
@@ -55,7 +55,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn new(
+    pub(super) fn boxed(
         inner: DynOutputStream,
         files: FileUse,
         gap: u64,

@@ -211,7 +211,7 @@ impl HostDescriptor for Guest {
         let place = self.files.place_of(&file);
         let stream = self.filesystem().read_via_stream(file, offset)?;
         let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Reading::new(stream, place))?)
+        Ok(self.table.push(Reading::boxed(stream, place))?)
     }
 
     fn write_via_stream(
@@ -222,14 +222,14 @@ impl HostDescriptor for Guest {
         let (place, gap) = (self.files.place_of(&file), self.beyond_end(&file, offset)?);
         let stream = self.filesystem().write_via_stream(file, offset)?;
         let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Writing::new(stream, self.files.usage.clone(), gap, place))?)
+        Ok(self.table.push(Writing::boxed(stream, self.files.usage.clone(), gap, place))?)
     }
 
     fn append_via_stream(&mut self, file: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
         let place = self.files.place_of(&file);
         let stream = self.filesystem().append_via_stream(file)?;
         let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Writing::new(stream, self.files.usage.clone(), 0, place))?)
+        Ok(self.table.push(Writing::boxed(stream, self.files.usage.clone(), 0, place))?)
     }
 
     async fn read_directory(&mut self, folder: Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
