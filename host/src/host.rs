@@ -472,7 +472,7 @@ impl Host {
         &self.registry
     }
 
-    /// How many bytes of linear memory and tables all lives hold together; none once all have ended.
+    /// How many bytes all lives hold together, with what the host keeps for them; none once all have ended.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.memory.used()

@@ -45,7 +45,8 @@ pub struct Limits {
     pub disk_max: ByteSize,
     /// The most bytes of the arguments of a message, of an answer, and of an item of a stream.
     pub message_max: ByteSize,
-    /// The most bytes of linear memory that one life has in all its memories.
+    /// The most bytes of one life: of all its linear memories and tables, and of what the host keeps for its instances and for
+    /// what it waits for.
     pub memory_max: ByteSize,
     /// The most bytes that the host keeps for the actor beside its memory: of messages that the gateway reads, of those
     /// in its mailbox and in flight, of items of its streams that wait, and of its own messages and requests on their
@@ -161,7 +162,7 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HostLimits {
-    /// The most bytes of linear memory and tables that all lives have together; none for three quarters of what the
+    /// The most bytes that all lives have together, each counted as for its own `memory_max`; none for three quarters of what the
     /// machine, or the container, has.
     pub memory_max: Option<ByteSize>,
     /// How many actors there are; none for 10,000. One that has ended gives way to a new one.

@@ -17,6 +17,8 @@ pub struct Counters {
     in_batch: AtomicBool,
     /// A level, not a count: what the life that runs holds.
     memory_bytes: AtomicU64,
+    /// The same, of the host's own for it.
+    overhead_bytes: AtomicU64,
     disk_written_bytes: AtomicU64,
 }
 
@@ -41,8 +43,11 @@ pub struct Counted {
     pub slices: u64,
     /// Whether it runs on threads of lower priority, because it uses up its slices.
     pub in_batch: bool,
-    /// Linear memory of the life that runs, in bytes.
+    /// Linear memory and tables of the life that runs, in bytes.
     pub memory_bytes: u64,
+    /// What the host keeps for the life that runs beside them, in bytes: its instances, and what it waits for. Both together
+    /// are under its ceiling.
+    pub overhead_bytes: u64,
     /// What all lives have written to granted folders, in bytes.
     pub disk_written_bytes: u64,
 }
@@ -93,9 +98,13 @@ impl Counters {
         self.in_batch.store(in_batch, Ordering::Relaxed);
     }
 
-    /// Says how much linear memory the life that runs holds.
-    pub fn set_memory_bytes(&self, bytes: usize) {
-        self.memory_bytes.store(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// Says how much memory the life that runs holds, and how much the host keeps for it beside that.
+    pub fn set_memory(&self, bytes: usize, overhead_bytes: usize) {
+        let store = |level: &AtomicU64, bytes: usize| {
+            level.store(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        };
+        store(&self.memory_bytes, bytes);
+        store(&self.overhead_bytes, overhead_bytes);
     }
 
     /// Says how much all lives have written to granted folders.
@@ -118,6 +127,7 @@ impl Counters {
             slices: read(&self.slices),
             in_batch: self.in_batch.load(Ordering::Relaxed),
             memory_bytes: read(&self.memory_bytes),
+            overhead_bytes: read(&self.overhead_bytes),
             disk_written_bytes: read(&self.disk_written_bytes),
         }
     }

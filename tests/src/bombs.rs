@@ -181,3 +181,67 @@ pub fn images(memories: u32, apart: u32) -> Vec<u8> {
     let data = [number(2 * memories), segments].concat();
     actor(&section(1, &[MODULE, &section(5, &memories_section), &section(11, &data)].concat()))
 }
+
+/// An actor's component with one more core module, and so many instances of it, which nobody uses.
+///
+/// # Panics
+///
+/// Where `component` is none.
+#[must_use]
+pub fn hoarding(component: &[u8], module: &[u8], instances: u32) -> Vec<u8> {
+    let another = [&[0], number(core_modules(component)).as_slice(), &[0]].concat();
+    let all = another.repeat(usize::try_from(instances).expect("bombs are small"));
+    [component, &section(1, module), &section(2, &[number(instances), all].concat())].concat()
+}
+
+/// How many core modules a component has at its outermost level.
+fn core_modules(component: &[u8]) -> u32 {
+    let (mut rest, mut modules) = (component.split_at(COMPONENT.len()).1, 0);
+    while let [id, body @ ..] = rest {
+        let digits = body.iter().position(|byte| *byte < 0x80).expect("a section has a length") + 1;
+        let (length, body) = body.split_at(digits);
+        let length = length.iter().rev().fold(0, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+        modules += u32::from(*id == 1);
+        rest = body.split_at(length).1;
+    }
+    modules
+}
+
+/// A core module with so many globals.
+#[must_use]
+pub fn globals(count: u32) -> Vec<u8> {
+    // `(global i32 (i32.const 0))`
+    let global = [0x7f, 0, 0x41, 0, 0x0b];
+    let all = global.repeat(usize::try_from(count).expect("bombs are small"));
+    [MODULE, &section(6, &[number(count), all].concat())].concat()
+}
+
+/// A core module with a segment of so many elements that is for no table yet.
+#[must_use]
+pub fn passive_elements(count: u32) -> Vec<u8> {
+    let elements = vec![0; usize::try_from(count).expect("bombs are small")];
+    let segment = [&[1, 1, 0], number(count).as_slice(), &elements].concat();
+    let code = section(10, &[1, 2, 0, 0x0b]);
+    [MODULE, &section(1, &NO_TYPE), &section(3, &[1, 0]), &section(9, &segment), &code].concat()
+}
+
+/// A core module with so many functions, each of which can be called from elsewhere.
+#[must_use]
+pub fn exported_functions(count: u32) -> Vec<u8> {
+    let times = usize::try_from(count).expect("bombs are small");
+    let export = |function: u32| {
+        let name = function.to_string();
+        [length(name.as_bytes()).as_slice(), name.as_bytes(), &[0], &number(function)].concat()
+    };
+    let exports: Vec<u8> = (0..count).flat_map(export).collect();
+    let section_of = |id, all: Vec<u8>| section(id, &[number(count), all].concat());
+    let (functions, code) = (section_of(3, vec![0; times]), section_of(10, [2, 0, 0x0b].repeat(times)));
+    [MODULE, &section(1, &NO_TYPE), &functions, &section_of(7, exports), &code].concat()
+}
+
+/// A core module with so many tables of one element.
+#[must_use]
+pub fn small_tables(count: u32) -> Vec<u8> {
+    let all = [0x70, 0, 1].repeat(usize::try_from(count).expect("bombs are small"));
+    [MODULE, &section(4, &[number(count), all].concat())].concat()
+}

@@ -16,7 +16,7 @@ use super::component::{CodeOrigin, ComponentSource, Content, Digest, Loaded, com
 use super::{Engines, LoadError, World};
 
 /// What a file with compiled code begins with. No component does.
-const MAGIC: &[u8; 16] = b"\x7fpulsing-code-2\n";
+const MAGIC: &[u8; 16] = b"\x7fpulsing-code-3\n";
 /// The ending of files with compiled code. Under another name it is not taken: who trusts the one file does not trust
 /// what a stranger calls a component.
 pub const COMPILED_ENDING: &str = "pulsing";
@@ -33,6 +33,7 @@ struct Head {
     machine: String,
     world: World,
     imports: Vec<String>,
+    instance_bytes: usize,
     /// The SHA-256 of the component that it was compiled from.
     component: String,
     /// The CRC-32 of the code, to tell a damaged file from a whole one. It is no seal: who could change the code could
@@ -67,7 +68,8 @@ pub(super) fn digest(bytes: &[u8]) -> Digest {
 pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<u8>, LoadError> {
     let content = source.read()?;
     let digest = content.digest;
-    let Loaded { name, component, world, imports, .. } = compile(engines, content, &Stop::default())?;
+    let Loaded { name, component, world, imports, instance_bytes, .. } =
+        compile(engines, content, &Stop::default())?;
     let unfit = |error: String| LoadError::Unfit { name: name.clone(), error };
     let code = component.serialize().map_err(|error| unfit(format!("{error:#}")))?;
     let head = Head {
@@ -75,6 +77,7 @@ pub fn compile_ahead(engines: &Engines, source: &ComponentSource) -> Result<Vec<
         machine: machine(),
         world,
         imports,
+        instance_bytes,
         component: digest.to_string(),
         crc32: crc32fast::hash(&code),
     };
@@ -121,7 +124,8 @@ pub(super) fn revive(engines: &Engines, content: &Content) -> Result<Loaded, Loa
     let component = unsafe { Component::deserialize(engines.of(world), code) };
     let component = component.map_err(|error| other(format!("a host with another engine: {error:#}")))?;
     tracing::info!(component = %name, "component loaded, which was compiled ahead");
-    Ok(Loaded { name, component, world, imports: head.imports, origin: CodeOrigin::Ahead })
+    let Head { imports, instance_bytes, .. } = head;
+    Ok(Loaded { name, component, world, imports, origin: CodeOrigin::Ahead, instance_bytes })
 }
 
 /// The head and the code, where the bytes are long enough for both.
@@ -147,6 +151,7 @@ mod tests {
             machine: machine(),
             world: World::Serial,
             imports: vec!["a".to_owned()],
+            instance_bytes: 0,
             component: String::new(),
             crc32: 0,
         };

@@ -11,17 +11,12 @@
 mod functions;
 mod images;
 mod inlining;
+mod instances;
+mod reader;
 mod tally;
 mod types;
 
-use wasmparser::{
-    BinaryReader, ComponentExternalKind, ComponentInstance, ComponentTypeRef, CoreType, Encoding, Instance,
-    Parser, Payload,
-};
-
-use self::functions::Module;
-use self::images::Images;
-use self::inlining::{Component, Cost};
+use self::reader::count;
 use self::tally::Bound;
 use super::error::LoadError;
 
@@ -40,6 +35,9 @@ const COMPONENTS: Bound = Bound { what: "components within it", max: 500 };
 /// instantiates the one before it twice, would be a thousand million. And each instance of a core module has its imports.
 const INLINED: Bound =
     Bound { what: "definitions, once all that it instantiates is written out", max: 100_000 };
+/// It is set to zero and filled in one go, whatever else waits: some milliseconds.
+const INSTANCES: Bound =
+    Bound { what: "bytes of the host for its instances, beside memories and tables", max: 16 << 20 };
 /// How much these would be multiplied by cannot be told beforehand. No tool makes such.
 const GIVEN: Bound = Bound { what: "instances of components that it imports or takes out of others", max: 0 };
 /// Of the components themselves, as written.
@@ -92,6 +90,7 @@ counts! {
     modules: MODULES,
     components: COMPONENTS,
     inlined: INLINED,
+    instances: INSTANCES,
     given: GIVEN,
     definitions: DEFINITIONS,
     types: TYPES,
@@ -138,249 +137,17 @@ pub fn measure(name: &str, bytes: &[u8]) -> Result<Vec<Measure>, LoadError> {
 }
 
 /// Checks that a component called `name` is within the bounds that hold where the process that compiles it is limited.
+/// Returns how many bytes of the host its instances take.
 ///
 /// # Errors
 ///
 /// As of [`measure`].
-pub(super) fn measure_apart(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn measure_apart(name: &str, bytes: &[u8]) -> Result<usize, LoadError> {
     let Counts { carried, all_carried, jumps, .. } = Counts::NONE;
     let [carried, all_carried, jumps] = [carried, all_carried, jumps].map(|count| count.times(APART_TIMES));
     let counts = Counts { carried, all_carried, jumps, ..Counts::NONE };
-    count(bytes, counts).map(drop).map_err(|fault| fault.of(name))
-}
-
-/// What is open while a component is read: a component, or a module in one.
-enum Part {
-    Component(Component),
-    Module(Module, Images),
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    counts: Counts,
-    /// From the outermost to the innermost.
-    open: Vec<Part>,
-}
-
-fn count(bytes: &[u8], counts: Counts) -> Result<Counts, Fault> {
-    let mut reader = Reader { bytes, counts, open: Vec::new() };
-    // Parts come in one flat sequence with what is around them.
-    for payload in Parser::new(0).parse_all(bytes) {
-        reader.read(payload?)?;
-    }
-    Ok(reader.counts)
-}
-
-impl Reader<'_> {
-    fn read(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
-        match payload {
-            Payload::Version { encoding, .. } => self.begin(encoding)?,
-            Payload::End(_) => self.end()?,
-            of_either => match self.open.last_mut() {
-                Some(Part::Module(..)) => self.read_of_module(of_either)?,
-                Some(Part::Component(_)) => self.read_of_component(of_either)?,
-                // The parser gives nothing before a version.
-                None => {}
-            },
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, encoding: Encoding) -> Result<(), Fault> {
-        let part = match encoding {
-            Encoding::Module => {
-                self.counts.modules.add(1_u8)?;
-                Part::Module(Module::default(), Images::default())
-            }
-            Encoding::Component => {
-                // The outermost is not within itself.
-                self.counts.components.add(u8::from(!self.open.is_empty()))?;
-                Part::Component(Component::default())
-            }
-        };
-        self.open.push(part);
-        Ok(self.counts.levels.reach(self.open.len() as u64)?)
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        let ended = self.open.pop();
-        if let Some(Part::Component(ended)) = &ended {
-            self.counts.inlined.reach(ended.cost())?;
-        }
-        match (ended, self.innermost()) {
-            (Some(Part::Component(ended)), Some(around)) => around.add(Cost::Known(ended.cost())),
-            (Some(Part::Module(ended, _)), Some(around)) => around.add_module(Cost::Known(ended.imports())),
-            (_, None) | (None, _) => {}
-        }
-        Ok(())
-    }
-
-    fn read_of_module(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
-        let (counts, Some(Part::Module(module, images))) = (&mut self.counts, self.open.last_mut()) else {
-            return Ok(());
-        };
-        match payload {
-            Payload::TypeSection(groups) => {
-                for group in groups {
-                    counts.types.add(module.types(&group?))?;
-                }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    import?;
-                    counts.imports.add(1_u8)?;
-                    module.import();
-                }
-            }
-            Payload::FunctionSection(section) => counts.functions.add(section.count())?,
-            Payload::TableSection(section) => {
-                for table in section {
-                    counts.elements.add(table?.ty.initial.saturating_add(1))?;
-                }
-            }
-            Payload::MemorySection(section) => counts.globals.add(section.count())?,
-            Payload::TagSection(section) => counts.types.add(section.count())?,
-            Payload::GlobalSection(section) => counts.globals.add(section.count())?,
-            Payload::ExportSection(section) => counts.exports.add(section.count())?,
-            Payload::ElementSection(section) => counts.segments.add(section.count())?,
-            Payload::DataSection(section) => {
-                counts.segments.add(section.count())?;
-                for segment in section {
-                    counts.images.add(images.add(&segment?)?)?;
-                }
-            }
-            Payload::CodeSectionEntry(body) => {
-                counts.code.add(body.range().len() as u64)?;
-                counts.body.reach(body.range().len() as u64)?;
-                let cost = module.cost(&body)?;
-                counts.locals.add(cost.locals)?;
-                counts.carried.reach(cost.carried)?;
-                counts.all_carried.add(cost.carried)?;
-                counts.jumps.reach(cost.jumps)?;
-            }
-            // Of components, which the parser does not find in a module; or of no cost beyond their bytes.
-            _of_no_interest => {}
-        }
-        Ok(())
-    }
-
-    fn read_of_component(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
-        match payload {
-            Payload::ComponentTypeSection(section) => {
-                let bytes = self.bytes.get(section.range()).unwrap_or_default();
-                let reader = BinaryReader::new(bytes, section.range().start);
-                types::count(reader, &mut self.counts.types, &mut self.counts.type_levels)?;
-                self.define(section.count())
-            }
-            Payload::CoreTypeSection(section) => {
-                for of_core in section {
-                    let types = match of_core? {
-                        CoreType::Rec(group) => group.types().len(),
-                        CoreType::Module(declarations) => declarations.len(),
-                    };
-                    self.counts.types.add(types as u64)?;
-                    self.define(types as u64)?;
-                }
-                Ok(())
-            }
-            Payload::ComponentCanonicalSection(section) => self.define(section.count()),
-            Payload::ComponentStartSection { .. } => self.define(1_u8),
-            Payload::InstanceSection(section) => {
-                self.define(section.count())?;
-                section.into_iter().try_for_each(|instance| {
-                    self.core_instance(&instance?);
-                    Ok(())
-                })
-            }
-            Payload::ComponentInstanceSection(section) => {
-                self.define(section.count())?;
-                section.into_iter().try_for_each(|instance| self.instance(&instance?))
-            }
-            Payload::ComponentAliasSection(section) => {
-                self.define(section.count())?;
-                section.into_iter().try_for_each(|alias| {
-                    inlining::alias(&mut self.open, &alias?);
-                    Ok(())
-                })
-            }
-            Payload::ComponentImportSection(section) => {
-                self.define(section.count())?;
-                section.into_iter().try_for_each(|import| {
-                    let (kind, innermost) = (import?.ty, self.innermost());
-                    match (kind, innermost) {
-                        (ComponentTypeRef::Component(_), Some(innermost)) => innermost.add(Cost::Unknown),
-                        (ComponentTypeRef::Module(_), Some(innermost)) => innermost.add_module(Cost::Unknown),
-                        _not_instantiated => {}
-                    }
-                    Ok(())
-                })
-            }
-            Payload::ComponentExportSection(section) => {
-                self.define(section.count())?;
-                section.into_iter().try_for_each(|export| {
-                    let export = export?;
-                    match (export.kind, self.innermost()) {
-                        (ComponentExternalKind::Component, Some(around)) => around.name_again(export.index),
-                        (ComponentExternalKind::Module, Some(around)) => {
-                            around.name_module_again(export.index)
-                        }
-                        _not_instantiated => {}
-                    }
-                    Ok(())
-                })
-            }
-            // Of modules; or of no cost beyond their bytes.
-            _of_no_interest => Ok(()),
-        }
-    }
-
-    fn innermost(&mut self) -> Option<&mut Component> {
-        match self.open.last_mut() {
-            Some(Part::Component(component)) => Some(component),
-            Some(Part::Module(..)) | None => None,
-        }
-    }
-
-    /// So many definitions of the innermost component.
-    fn define(&mut self, count: impl Into<u64>) -> Result<(), Fault> {
-        let count = count.into();
-        self.counts.definitions.add(count)?;
-        if let Some(component) = self.innermost() {
-            component.pay(count);
-        }
-        Ok(())
-    }
-
-    /// What an instance of a core module takes of each import, or of each export that it is made of.
-    fn core_instance(&mut self, instance: &Instance<'_>) {
-        let Some(innermost) = self.innermost() else { return };
-        let cost = match instance {
-            Instance::FromExports(exports) => exports.len() as u64,
-            Instance::Instantiate { module_index, .. } => match innermost.find_module(*module_index) {
-                Some(Cost::Known(imports)) => imports,
-                // It is given one, and no tool makes such: as if that were the largest.
-                Some(Cost::Unknown) => IMPORTS.max,
-                // There is none of this number, which is told when it is validated.
-                None => 0,
-            },
-        };
-        innermost.pay(cost);
-    }
-
-    fn instance(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Fault> {
-        let ComponentInstance::Instantiate { component_index, .. } = instance else { return Ok(()) };
-        match self.innermost().and_then(|component| component.find(*component_index)) {
-            Some(Cost::Known(cost)) => {
-                if let Some(component) = self.innermost() {
-                    component.pay(cost);
-                }
-            }
-            Some(Cost::Unknown) => self.counts.given.add(1_u8)?,
-            // There is none of this number, which is told when it is validated.
-            None => {}
-        }
-        Ok(())
-    }
+    let counts = count(bytes, counts).map_err(|fault| fault.of(name))?;
+    Ok(usize::try_from(counts.instances.found).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

@@ -110,6 +110,8 @@ pub struct Loaded {
     pub imports: Vec<String>,
     /// Where its code comes from.
     pub origin: CodeOrigin,
+    /// How many bytes of the host an instance of it takes, beside its memories and the entries of its tables.
+    pub instance_bytes: usize,
 }
 
 /// Where compiled code comes from.
@@ -152,10 +154,12 @@ pub(crate) fn compile(engines: &Engines, content: Content, stop: &Stop) -> Resul
     }
     let Preview { world, imports } = preview(&content.name, &content.bytes)?;
     let begun = Instant::now();
+    // What was compiled before was perhaps by a host with other bounds.
+    let instance_bytes = measure_apart(&content.name, &content.bytes)?;
     let (component, origin) = take_or_compile(engines, world, &content, stop)?;
     let Content { name, .. } = content;
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
-    Ok(Loaded { name, component, world, imports, origin })
+    Ok(Loaded { name, component, world, imports, origin, instance_bytes })
 }
 
 fn take_or_compile(
@@ -169,9 +173,8 @@ fn take_or_compile(
     if let Some(component) = engines.cache().and_then(|cache| cache.find(engine, digest)) {
         return Ok((component, CodeOrigin::Cache));
     }
-    match engines.compiler() {
-        Some(_limited) => measure_apart(name, bytes)?,
-        None => drop(measure(name, bytes)?),
+    if engines.compiler().is_none() {
+        measure(name, bytes)?;
     }
     if stop.is_unwanted() {
         return Err(LoadError::Uncompiled { name: name.clone(), end: CompilerEnd::Unwanted });

@@ -54,8 +54,11 @@ pub struct ActorView {
     pub restarts: u64,
     /// How the life before this one ended, or the last one, where none runs.
     pub last_exit: Option<ExitView>,
-    /// Linear memory of the life that runs.
+    /// Linear memory and tables of the life that runs.
     pub memory_bytes: u64,
+    /// What the host keeps for the life that runs beside them.
+    #[serde(default)]
+    pub overhead_bytes: u64,
     /// What all lives have written to granted folders.
     #[serde(default)]
     pub disk_written_bytes: u64,
@@ -143,6 +146,7 @@ impl From<ActorSnapshot> for ActorView {
             restarts: seen.status.restarts,
             last_exit: seen.status.last_exit.as_ref().map(ExitView::from),
             memory_bytes: seen.counted.memory_bytes,
+            overhead_bytes: seen.counted.overhead_bytes,
             disk_written_bytes: seen.counted.disk_written_bytes,
             cpu_seconds: seen.counted.cpu.as_secs_f64(),
             slices: seen.counted.slices,

@@ -61,11 +61,14 @@ const COUNTERS: [Metric<f64>; 8] = [
     }),
 ];
 
-const GAUGES: [Metric<f64>; 6] = [
+const GAUGES: [Metric<f64>; 7] = [
     ("mailbox_depth", "Messages that wait", Some("messages"), |seen| length(seen.mailbox_depth)),
     ("in_flight", "Handlers that run", Some("handlers"), |seen| length(seen.in_flight)),
     ("open_streams", "Streams that are open", None, |seen| length(seen.streams)),
     ("memory", "Linear memory of the life that runs", Some("bytes"), |seen| float(seen.counted.memory_bytes)),
+    ("overhead", "Memory of the host for the life that runs, beside its own", Some("bytes"), |seen| {
+        float(seen.counted.overhead_bytes)
+    }),
     ("generation", "Which life the actor is in; 0 is the first", None, |seen| {
         float(seen.status.generation.0)
     }),

@@ -43,7 +43,7 @@ impl WasmBehavior {
     ) -> Self {
         let http = Arc::new(HttpClient::new(&grants.http, &programs.network));
         let folders = OpenFolders::new(files.folders);
-        let described = OnceLock::new();
+        let (described, instance_bytes) = (OnceLock::new(), program.instance_bytes);
         Self {
             household: Household {
                 grants,
@@ -53,6 +53,7 @@ impl WasmBehavior {
                 http,
                 memory,
                 files: Arc::new(files.quota),
+                instance_bytes,
                 described,
             },
             program,

@@ -1,4 +1,5 @@
-//! The ceilings of one life's memory: linear memories and tables together, and with all other lives of the host.
+//! The ceilings of one life's memory: linear memories, tables and what the host keeps for the life, together, and with all
+//! other lives of the host.
 
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ const TABLES_MAX: usize = 1_000;
 /// Counts the memory of one life and refuses what is over a ceiling.
 pub(super) struct Limiter {
     held: Held,
+    /// What of it is no memory or table.
+    kept_bytes: usize,
     max_bytes: usize,
     host: Budget,
     refused: Option<MemoryRefused>,
@@ -29,7 +32,7 @@ pub(super) struct Limiter {
 impl Limiter {
     /// A ceiling of `max_bytes` for one life, under that of the `host`.
     pub(super) fn new(max_bytes: usize, host: Budget, counters: Arc<Counters>) -> Self {
-        Self { held: host.nothing(), max_bytes, host, refused: None, counters }
+        Self { held: host.nothing(), kept_bytes: 0, max_bytes, host, refused: None, counters }
     }
 
     /// The ceiling, if the guest ran into one: it explains the trap that mostly follows.
@@ -37,8 +40,28 @@ impl Limiter {
         self.refused
     }
 
+    /// Takes memory that the host needs for the life, until its end.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where it is over a ceiling.
+    pub(super) fn keep(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let kept_bytes = self.kept_bytes.saturating_add(bytes);
+        if !self.take(bytes) {
+            wasmtime::bail!("the host needs {kept_bytes} bytes for it beside its memory");
+        }
+        self.kept_bytes = kept_bytes;
+        self.say();
+        Ok(())
+    }
+
     fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
-        let more = desired_bytes.saturating_sub(current_bytes);
+        let may_grow = self.take(desired_bytes.saturating_sub(current_bytes));
+        self.say();
+        may_grow
+    }
+
+    fn take(&mut self, more: usize) -> bool {
         if self.held.bytes().saturating_add(more) > self.max_bytes {
             self.refused = Some(MemoryRefused::Own(self.max_bytes));
             return false;
@@ -48,8 +71,11 @@ impl Limiter {
             return false;
         };
         self.held.merge(held);
-        self.counters.set_memory_bytes(self.held.bytes());
         true
+    }
+
+    fn say(&self) {
+        self.counters.set_memory(self.held.bytes() - self.kept_bytes, self.kept_bytes);
     }
 }
 
@@ -109,6 +135,23 @@ mod tests {
         assert!(limiter.table_growing(0, 16, None).unwrap());
         assert!(!limiter.memory_growing(0, 2, Some(1)).unwrap(), "it would not grow, and is not charged");
         assert_eq!(counters.read().memory_bytes, (3 << 18) + 256);
+    }
+
+    #[test]
+    fn what_the_host_keeps_for_a_life_is_under_the_ceiling_of_its_memory() {
+        let (host, counters) = (Budget::new(1 << 20), Arc::new(Counters::default()));
+        let mut limiter = Limiter::new(1 << 20, host.clone(), Arc::clone(&counters));
+        limiter.keep(1 << 18).unwrap();
+        assert!(limiter.memory_growing(0, 1 << 19, None).unwrap());
+        let counted = counters.read();
+        assert_eq!((counted.memory_bytes, counted.overhead_bytes), (1 << 19, 1 << 18));
+        assert!(!limiter.memory_growing(1 << 19, 1 << 20, None).unwrap());
+        let error = limiter.keep((1 << 18) + 1).unwrap_err().to_string();
+        assert_eq!(error, "the host needs 524289 bytes for it beside its memory");
+        assert_eq!(limiter.refused(), Some(MemoryRefused::Own(1 << 20)));
+        assert_eq!(host.used(), 3 << 18);
+        drop(limiter);
+        assert_eq!(host.used(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use wasmtime::component::Accessor;
 use super::bindings::overlapping::exports::pulsing::actor::async_actor::Guest as Exports;
 use super::bindings::overlapping::{Overlapping, OverlappingPre};
 use super::convert::{batch_in, birth_out, error_in, job_out, reply_in};
-use super::store::{Guest, Household, SLICE_TICKS, new_store};
+use super::store::{Guest, Household, SLICE_TICKS, admit, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
@@ -27,7 +27,12 @@ pub(super) async fn live(
     context: LifeContext,
 ) -> ExitReason {
     let mut store = new_store(pre.engine(), household, context.clone());
-    let instance: Overlapping = match pre.instantiate_async(&mut store).await {
+    let made: wasmtime::Result<Overlapping> = async {
+        admit(&mut store, household)?;
+        pre.instantiate_async(&mut store).await
+    }
+    .await;
+    let instance = match made {
         Ok(instance) => instance,
         Err(trap) => return exit_reason(&trap, store.data()),
     };
@@ -48,6 +53,7 @@ pub(super) async fn describe(
 ) -> Result<Description, String> {
     let mut store = new_store(pre.engine(), household, context);
     let described = async {
+        admit(&mut store, household)?;
         let instance: Overlapping = pre.instantiate_async(&mut store).await?;
         let actor = instance.pulsing_actor_async_actor();
         store.run_concurrent(async |accessor| actor.call_describe(accessor).await).await?

@@ -24,6 +24,8 @@ pub struct Program {
     /// Where its compiled code came from when it was loaded: before, perhaps, for another actor.
     pub origin: CodeOrigin,
     pub(super) code: Code,
+    /// How many bytes of the host an instance takes, beside its memories and the entries of its tables.
+    pub(super) instance_bytes: usize,
     /// Their clock ends guests that loop: it goes on for as long as there is one that could.
     _engines: Engines,
 }
@@ -111,7 +113,7 @@ impl Programs {
     }
 
     fn link(&self, loaded: Loaded) -> Result<Program, LoadError> {
-        let Loaded { name, component, world, imports, origin } = loaded;
+        let Loaded { name, component, world, imports, origin, instance_bytes } = loaded;
         let missing: Vec<_> = imports.iter().filter(|import| !is_offered(world, import)).cloned().collect();
         if !missing.is_empty() {
             return Err(LoadError::Imports { name, imports: missing });
@@ -132,6 +134,6 @@ impl Programs {
                 Code::Resident(ResidentPre::new(pre, world).map_err(unfit)?)
             }
         };
-        Ok(Program { imports, origin, code, _engines: self.engines.clone() })
+        Ok(Program { imports, origin, code, instance_bytes, _engines: self.engines.clone() })
     }
 }

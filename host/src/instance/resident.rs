@@ -19,7 +19,7 @@ pub(super) use self::residence::Residence;
 use super::bindings::resident::pulsing::actor::work::Verdict;
 use super::bindings::types::{ActorError, StartOptions};
 use super::convert::{birth_out, error_in};
-use super::store::{Guest, Household, SLICE_TICKS, new_store};
+use super::store::{Guest, Household, SLICE_TICKS, admit, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::{Birth, Description, LifeContext};
 use crate::engine::World;
@@ -91,6 +91,7 @@ pub(super) async fn describe(
 ) -> Result<Description, String> {
     let mut store = pre.new_store(household, context);
     let described = async {
+        admit(&mut store, household)?;
         let instance = pre.pre.instantiate_async(&mut store).await?;
         pre.describe(&mut store, &instance).await
     };
@@ -110,6 +111,7 @@ async fn work(
 ) -> wasmtime::Result<ExitReason> {
     type Start = (StartOptions,);
     type Started = (Result<(), ActorError>,);
+    admit(store, household)?;
     let instance = pre.pre.instantiate_async(&mut *store).await?;
     let description = match household.description(pre.describe(store, &instance)).await? {
         Ok(description) => description,

@@ -7,7 +7,7 @@ use wasmtime::Store;
 use super::bindings::serial::exports::pulsing::actor::actor::Guest as Exports;
 use super::bindings::serial::{Serial, SerialPre};
 use super::convert::{batch_in, birth_out, error_in, job_out, reply_in};
-use super::store::{Guest, Household, SLICE_TICKS, new_store};
+use super::store::{Guest, Household, SLICE_TICKS, admit, new_store};
 use super::trap::exit_reason;
 use crate::dispatch::LifeContext;
 use crate::dispatch::{Birth, Description, Work};
@@ -36,6 +36,7 @@ pub(super) async fn describe(
 ) -> Result<Description, String> {
     let mut store = new_store(pre.engine(), household, context);
     let described = async {
+        admit(&mut store, household)?;
         let instance: Serial = pre.instantiate_async(&mut store).await?;
         instance.pulsing_actor_actor().call_describe(&mut store).await
     };
@@ -53,6 +54,7 @@ async fn work(
     birth: Birth,
     context: &LifeContext,
 ) -> wasmtime::Result<ExitReason> {
+    admit(store, household)?;
     let instance: Serial = pre.instantiate_async(&mut *store).await?;
     let actor = instance.pulsing_actor_actor();
     let max_bytes = context.limits().message_max_bytes();

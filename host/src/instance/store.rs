@@ -29,6 +29,9 @@ use crate::wire::Lane;
 /// How many epoch ticks a guest runs before others get a turn.
 pub(super) const SLICE_TICKS: u64 = 1;
 
+/// What the host keeps for every life, whatever its component is: its store, its stack, its place among the actors.
+const LIFE_BYTES: usize = 64 << 10;
+
 /// What a guest may hand over in one call at least: its writes to files are not messages.
 const HANDOVER_MIN_BYTES: usize = 1 << 20;
 
@@ -56,6 +59,8 @@ pub(super) struct Household {
     pub(super) http: Arc<HttpClient>,
     /// The memory of all lives of the host.
     pub(super) memory: Budget,
+    /// As of `Program`.
+    pub(super) instance_bytes: usize,
     /// What they have of files and disk.
     pub(super) files: Arc<FileQuota>,
     /// What the component says of itself, which is the same in every life: so only the first is asked.
@@ -157,6 +162,15 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
         Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
     });
     store
+}
+
+/// Takes the memory of the host that an instance needs, before there is one.
+///
+/// # Errors
+///
+/// As that of a trap, where it is over a ceiling: as memory of the guest's own would be.
+pub(super) fn admit(store: &mut Store<Guest>, household: &Household) -> wasmtime::Result<()> {
+    store.data_mut().limiter.keep(LIFE_BYTES.saturating_add(household.instance_bytes))
 }
 
 /// A batch as large as may be, each item within its own limit, and no more than the host would keep. It is copied before

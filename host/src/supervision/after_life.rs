@@ -53,7 +53,7 @@ impl Supervisor {
                 self.wait_between(exit, then, wait_out(after)).await
             }
             Then::Rest => {
-                self.counters.set_memory_bytes(0);
+                self.counters.set_memory(0, 0);
                 let dispatch = std::sync::Arc::clone(&self.dispatch);
                 let message = poll_fn(move |context| dispatch.poll_message(context));
                 self.wait_between(exit, then, message).await
@@ -130,7 +130,7 @@ impl Supervisor {
         // Closed first, so that no message comes behind those that are refused last; these are told the final state, which
         // is why the status changes before them.
         self.mailbox.close();
-        self.counters.set_memory_bytes(0);
+        self.counters.set_memory(0, 0);
         self.dispatch.cut_off(exit, false);
         self.lifecycle.apply(event);
         self.refuse_waiting();

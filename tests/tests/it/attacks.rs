@@ -8,6 +8,7 @@ mod disk;
 mod folders;
 mod host_calls;
 mod host_files;
+mod host_memory;
 mod logs;
 mod raw;
 mod starts;

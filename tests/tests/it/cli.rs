@@ -52,6 +52,7 @@ fn an_inspection_has_the_fields_that_are_documented() {
         "restarts",
         "last_exit",
         "memory_bytes",
+        "overhead_bytes",
         "disk_written_bytes",
         "cpu_seconds",
         "slices",

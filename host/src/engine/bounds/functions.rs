@@ -6,6 +6,8 @@
 use wasmparser::{CompositeInnerType, FunctionBody, Operator, RecGroup};
 
 use super::Fault;
+use super::inlining::Sum;
+use super::instances::CoreInstance;
 
 /// Functions that cost no more than this, however they are made, are not looked into: nearly all.
 const CHEAP: u64 = 1 << 18;
@@ -16,6 +18,8 @@ pub(super) struct Module {
     /// The most that any of its types takes or gives: parameters, which are locals, and what blocks and calls leave.
     arity_max: u64,
     imports: u64,
+    /// What an instance of it takes.
+    pub(super) instance: CoreInstance,
 }
 
 /// What a function costs.
@@ -30,12 +34,14 @@ pub(super) struct FunctionCost {
 }
 
 impl Module {
-    pub(super) fn imports(&self) -> u64 {
-        self.imports
+    /// What each instance of it costs.
+    pub(super) fn sum(&self) -> Sum {
+        Sum { definitions: self.imports, bytes: self.instance.bytes(), ..Sum::default() }
     }
 
     pub(super) fn import(&mut self) {
         self.imports = self.imports.saturating_add(1);
+        self.instance.import();
     }
 
     /// Reads a group of types, and returns how many there are.

@@ -3,20 +3,42 @@
 
 use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind};
 
-use super::Part;
+use super::reader::Part;
 
-/// How many definitions there are in a component, with all that it instantiates.
+/// What there is of a component, with all that it instantiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cost {
-    Known(u64),
+    Known(Sum),
     /// Which component it is depends on who instantiates the one that has it.
     Unknown,
+}
+
+/// What there is of something, each time that it is instantiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Sum {
+    pub(super) definitions: u64,
+    /// Memory of the host that its instances take.
+    pub(super) bytes: u64,
+    /// Functions that it takes from elsewhere, from the host or from other components.
+    pub(super) taken: u64,
+    /// Instances of core modules that are not known.
+    pub(super) given: u64,
+}
+
+impl Sum {
+    fn add(&mut self, more: Self) {
+        let Self { definitions, bytes, taken, given } = self;
+        *definitions = definitions.saturating_add(more.definitions);
+        *bytes = bytes.saturating_add(more.bytes);
+        *taken = taken.saturating_add(more.taken);
+        *given = given.saturating_add(more.given);
+    }
 }
 
 /// A component that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Component {
-    cost: u64,
+    cost: Sum,
     /// Of the components that it has numbers for, in their order.
     components: Vec<Cost>,
     /// Of the core modules.
@@ -24,12 +46,12 @@ pub(super) struct Component {
 }
 
 impl Component {
-    pub(super) fn cost(&self) -> u64 {
+    pub(super) fn cost(&self) -> Sum {
         self.cost
     }
 
-    pub(super) fn pay(&mut self, cost: u64) {
-        self.cost = self.cost.saturating_add(cost);
+    pub(super) fn pay(&mut self, cost: Sum) {
+        self.cost.add(cost);
     }
 
     /// The next component that it has a number for.

@@ -23,6 +23,7 @@ async fn an_actor_is_shown_with_exactly_these_fields() {
         "restarts",
         "last_exit",
         "memory_bytes",
+        "overhead_bytes",
         "disk_written_bytes",
         "cpu_seconds",
         "slices",
