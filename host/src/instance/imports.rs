@@ -51,13 +51,24 @@ const TYPES: [&str; 2] = ["pulsing:actor/types@0.2.0", "pulsing:actor/http-types
 
 /// Does what a handler waits for. Once it does not end at once, what the guest computed until then was not without
 /// a break.
-async fn wait<T>(accessor: &Accessor<Guest, HasSelf<Guest>>, work: impl Future<Output = T>) -> T {
+///
+/// # Errors
+///
+/// A trap, where the host has no memory for one more wait of the guest's.
+async fn wait<T>(
+    accessor: &Accessor<Guest, HasSelf<Guest>>,
+    work: impl Future<Output = T>,
+) -> wasmtime::Result<T> {
     let mut work = pin!(work);
     if let Some(done) = poll_immediate(&mut work).await {
-        return done;
+        return Ok(done);
     }
-    accessor.with(|mut store| store.get().context.waits());
-    work.await
+    let _waiting = accessor.with(|mut store| {
+        let guest = store.get();
+        guest.context.waits();
+        guest.limiter.begin_wait()
+    })?;
+    Ok(work.await)
 }
 
 /// Whether the host offers what a component imports under this name.

@@ -11,6 +11,11 @@ use crate::observe::Counters;
 
 /// What one entry of a table takes. An engine's pointer and its share of bookkeeping.
 const TABLE_ENTRY_BYTES: usize = 16;
+/// What the host keeps for a call or another wait that goes on: its future, its message, its place in line. 90,000 asks of an
+/// actor that does not come to them took 390 MiB.
+pub(super) const WAIT_BYTES: usize = 4 << 10;
+/// Memory for waits is taken so much at once, so that one more wait mostly costs no more than a comparison.
+const WAITS_STEP_BYTES: usize = 64 << 10;
 /// How many core instances a component is made of. Those of languages with shared libraries have some dozens.
 const INSTANCES_MAX: usize = 1_000;
 /// How many memories. Each takes some GiB of addresses, of which a process has 128 TiB, used or not.
@@ -23,6 +28,10 @@ pub(super) struct Limiter {
     held: Held,
     /// What of it is no memory or table.
     kept_bytes: usize,
+    /// What of that is for waits.
+    waits_bytes: usize,
+    /// A clone for each wait that goes on.
+    waits: Arc<()>,
     max_bytes: usize,
     host: Budget,
     refused: Option<MemoryRefused>,
@@ -32,7 +41,16 @@ pub(super) struct Limiter {
 impl Limiter {
     /// A ceiling of `max_bytes` for one life, under that of the `host`.
     pub(super) fn new(max_bytes: usize, host: Budget, counters: Arc<Counters>) -> Self {
-        Self { held: host.nothing(), kept_bytes: 0, max_bytes, host, refused: None, counters }
+        Self {
+            held: host.nothing(),
+            kept_bytes: 0,
+            waits_bytes: 0,
+            waits: Arc::default(),
+            max_bytes,
+            host,
+            refused: None,
+            counters,
+        }
     }
 
     /// The ceiling, if the guest ran into one: it explains the trap that mostly follows.
@@ -52,6 +70,33 @@ impl Limiter {
         }
         self.kept_bytes = kept_bytes;
         self.say();
+        Ok(())
+    }
+
+    /// Counts one more wait, until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::keep`].
+    pub(super) fn begin_wait(&mut self) -> wasmtime::Result<Waiting> {
+        let waiting = Waiting { _count: Arc::clone(&self.waits) };
+        self.keep_for_waits((Arc::strong_count(&self.waits) - 1).saturating_mul(WAIT_BYTES))?;
+        Ok(waiting)
+    }
+
+    /// Sees to it that there is memory for waits that take so many bytes. What is taken for them stays so until the life ends,
+    /// as its own memory does: the most that there were at once.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::keep`].
+    pub(super) fn keep_for_waits(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        if bytes <= self.waits_bytes {
+            return Ok(());
+        }
+        let more = (bytes - self.waits_bytes).next_multiple_of(WAITS_STEP_BYTES);
+        self.keep(more)?;
+        self.waits_bytes += more;
         Ok(())
     }
 
@@ -77,6 +122,11 @@ impl Limiter {
     fn say(&self) {
         self.counters.set_memory(self.held.bytes() - self.kept_bytes, self.kept_bytes);
     }
+}
+
+/// A wait that goes on.
+pub(super) struct Waiting {
+    _count: Arc<()>,
 }
 
 /// Whether the guest itself allows so much: the engine asks that only after us.
@@ -152,6 +202,24 @@ mod tests {
         assert_eq!(host.used(), 3 << 18);
         drop(limiter);
         assert_eq!(host.used(), 0);
+    }
+
+    #[test]
+    fn waits_take_memory_for_as_many_as_there_were_at_once() {
+        let host = Budget::new(usize::MAX);
+        let mut limiter = Limiter::new(2 * WAITS_STEP_BYTES, host.clone(), Arc::default());
+        let step = WAITS_STEP_BYTES / WAIT_BYTES;
+        let mut waits: Vec<_> = (0..step).map(|_| limiter.begin_wait().unwrap()).collect();
+        assert_eq!(host.used(), WAITS_STEP_BYTES);
+        waits.pop();
+        waits.push(limiter.begin_wait().unwrap());
+        assert_eq!(host.used(), WAITS_STEP_BYTES);
+        waits.extend((0..step).map(|_| limiter.begin_wait().unwrap()));
+        assert!(limiter.begin_wait().is_err());
+        assert_eq!(limiter.refused(), Some(MemoryRefused::Own(2 * WAITS_STEP_BYTES)));
+        drop(waits);
+        limiter.begin_wait().unwrap();
+        assert_eq!(host.used(), 2 * WAITS_STEP_BYTES);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::bindings::http_types::{Error as HttpError, ResponseHead};
 use super::bindings::types::{CallError, Payload, RuntimeError};
+use super::limiter::WAIT_BYTES;
 use super::peer_streams::Source;
 use crate::budget::{Budget, Held};
 use crate::stream::Batch;
@@ -131,6 +132,16 @@ impl PendingWaits {
         self.sleeping.extend(until.map(|until| (until, wait)));
         self.open.insert(wait, Open::Sleeping { until, is_none: duration.is_zero() });
         Ok(wait)
+    }
+
+    /// About how much the host keeps for all of them, but for results.
+    pub(super) fn kept_bytes(&self) -> usize {
+        /// A row of a table, and one of the sleeps in their order.
+        const ROW_BYTES: usize = 256;
+        self.running
+            .len()
+            .saturating_mul(WAIT_BYTES)
+            .saturating_add(self.open.len().saturating_mul(ROW_BYTES))
     }
 
     fn number(&mut self) -> wasmtime::Result<u64> {

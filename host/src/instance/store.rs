@@ -42,13 +42,16 @@ const HANDOVER_MAX_BYTES: usize = 128 << 20;
 const HANDOVER_PACKING_BYTES: usize = 64 << 10;
 
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
-/// 32 KiB, or a file that is open. Handles with nothing behind them are wasmtime's own business, at most 100,000: some
-/// are calls that wait.
+/// 32 KiB, or a file that is open.
 pub(super) const HANDLES_MAX: usize = 2048;
 
 /// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
 /// contract has no shorter answer: more is a trap.
 const RANDOM_MAX_BYTES: u64 = 64 << 10;
+
+/// How many handles of components a guest holds at once: those of what is above, of its own resources, and of calls that
+/// wait. Each is some 32 bytes; by default the engine allows 100,000.
+const COMPONENT_HANDLES_MAX: usize = 32_768;
 
 /// What all lives of an actor have in common.
 pub(super) struct Household {
@@ -154,6 +157,7 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(handover_max);
+    store.set_max_component_handles(COMPONENT_HANDLES_MAX);
     store.set_epoch_deadline(SLICE_TICKS);
     // Not wasmtime's own yield: it wakes itself at once, and keeps timers and other tasks waiting (wasmtime
     // issue 10667).

@@ -339,9 +339,10 @@ async fn a_draw_that_brings_another_outcome_ends_the_life_and_one_of_too_many_it
 }
 
 /// Sends a fault to an overlapping guest alone. Returns how its life ended.
-async fn end_of(host: &Host, fault: &str) -> String {
+async fn end_of(host: &Host, fault: &str, memory_max: ByteSize) -> String {
     let mut spec = deserter(OVERLAPPING);
     spec.restart.policy = RestartPolicy::Never;
+    spec.limits.memory_max = memory_max;
     let actor = spawn(host, spec).await.unwrap();
     ask(&actor, fault).await.expect_err(fault);
     let status = bounded(actor.wait_for(|status| status.state.is_final())).await.unwrap();
@@ -362,7 +363,7 @@ async fn a_result_is_taken_once_as_what_it_is_and_when_it_is_there() {
         ("result-as-opened", "is for something else"),
         ("result-as-drawn", "is for something else"),
     ] {
-        let report = end_of(&host, fault).await;
+        let report = end_of(&host, fault, ByteSize::gib(1)).await;
         assert!(report.contains(says), "{fault}: {report}");
     }
     host.shutdown().await;
@@ -377,9 +378,22 @@ async fn a_guest_that_waits_for_too_much_at_once_ends_its_life() {
         ("too-many-asks", "it waits for 65536 things already"),
         ("too-many-given-up", "it has given up too much without calling `next`"),
     ] {
-        let report = end_of(&host, fault).await;
+        let report = end_of(&host, fault, ByteSize::gib(1)).await;
         assert!(report.contains(says), "{fault}: {report}");
     }
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn budgets_of_memory_are_for_what_a_guest_waits_for_too() {
+    let host = host().unwrap();
+    spawn(&host, spec("echo").unwrap()).await.unwrap();
+    for fault in ["too-many-sleeps", "too-many-asks", "too-many-given-up"] {
+        let report = end_of(&host, fault, ByteSize::mib(16)).await;
+        let says = "it was refused memory over its limit of 16777216 bytes";
+        assert!(report.contains(says), "{fault}: {report}");
+    }
+    assert!(host.memory_bytes() < 16 << 20, "what the echo has is all that is left");
     host.shutdown().await;
 }
 

@@ -71,7 +71,8 @@ impl Reader<'_> {
                 let sum = ended.cost();
                 self.counts.inlined.reach(sum.definitions)?;
                 let Some(around) = self.innermost() else { return self.end_all(sum) };
-                return Ok(around.add(Cost::Known(sum)));
+                around.add(Cost::Known(sum));
+                return Ok(());
             }
             Some(Part::Module(ended, _)) => ended.sum(),
             None => return Ok(()),

@@ -16,6 +16,7 @@ use crate::instance::bindings::types::{
     CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
 };
 use crate::instance::convert::call_error_out;
+use crate::instance::limiter::Waiting;
 use crate::instance::store::Guest;
 
 use super::http::failure::Failure;
@@ -25,6 +26,8 @@ struct Work<T, F> {
     work: BoxFuture<'static, T>,
     finish: Option<F>,
     is_waiting: bool,
+    /// From its begin, whether it is read or not.
+    _counted: Waiting,
 }
 
 // Nothing in it is ever pinned but the box.
@@ -60,7 +63,7 @@ where
 
 /// The future of `work`, whose outcome `finish` hands to the guest.
 fn future<T, U, F>(
-    store: Access<'_, Guest, HasSelf<Guest>>,
+    mut store: Access<'_, Guest, HasSelf<Guest>>,
     work: impl Future<Output = T> + Send + 'static,
     finish: F,
 ) -> wasmtime::Result<FutureReader<U>>
@@ -69,7 +72,8 @@ where
     U: Lower + Lift + Send + Sync + 'static,
     F: FnOnce(&mut Guest, T) -> U + Send + 'static,
 {
-    FutureReader::new(store, Work { work: Box::pin(work), finish: Some(finish), is_waiting: false })
+    let _counted = store.get().limiter.begin_wait()?;
+    FutureReader::new(store, Work { work: Box::pin(work), finish: Some(finish), is_waiting: false, _counted })
 }
 
 fn as_it_is<T>(_: &mut Guest, outcome: T) -> T {

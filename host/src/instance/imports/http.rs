@@ -154,7 +154,7 @@ impl async_http::HostWithStore<Guest> for HasSelf<Guest> {
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
         let writing = accessor.with(|mut store| store.get().writing(exchange, bytes));
-        Ok(wait(accessor, writing).await)
+        wait(accessor, writing).await
     }
 
     async fn response(
@@ -162,7 +162,7 @@ impl async_http::HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
     ) -> wasmtime::Result<Result<ResponseHead, Error>> {
         let responding = accessor.with(|mut store| store.get().responding(exchange));
-        Ok(wait(accessor, responding).await)
+        wait(accessor, responding).await
     }
 
     async fn read(
@@ -171,6 +171,6 @@ impl async_http::HostWithStore<Guest> for HasSelf<Guest> {
         max_bytes: u32,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         let reading = accessor.with(|mut store| store.get().reading(exchange, max_bytes));
-        Ok(wait(accessor, reading).await)
+        wait(accessor, reading).await
     }
 }

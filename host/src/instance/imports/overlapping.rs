@@ -54,7 +54,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
         let asked = accessor.with(|mut store| store.get().asking(within, &target, method, args, options));
-        Ok(wait(accessor, asked).await)
+        wait(accessor, asked).await
     }
 
     async fn tell(
@@ -66,7 +66,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
         let told = accessor.with(|mut store| store.get().telling(within, &target, method, args, key));
-        Ok(wait(accessor, told).await)
+        wait(accessor, told).await
     }
 
     async fn stream_open(
@@ -80,7 +80,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let opened = accessor
             .with(|mut store| store.get().opening(within, &target, method, args, resume_after, options));
-        let opened = wait(accessor, opened).await;
+        let opened = wait(accessor, opened).await?;
         Ok(accessor.with(|mut store| store.get().opened(opened)))
     }
 
@@ -91,25 +91,24 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         max_items: u32,
     ) -> wasmtime::Result<Result<StreamBatch, CallError>> {
         let drawn = accessor.with(|mut store| store.get().drawing(within, stream, max_items));
-        let drawn = wait(accessor, drawn).await;
+        let drawn = wait(accessor, drawn).await?;
         Ok(accessor.with(|mut store| store.get().drawn(stream, drawn)))
     }
 
     async fn sleep(accessor: &Accessor<Guest, Self>, within: u64, ms: u64) -> wasmtime::Result<()> {
         let slept = accessor.with(|mut store| store.get().sleeping(within, ms));
-        wait(accessor, slept).await;
+        wait(accessor, slept).await?;
         Ok(())
     }
 
     async fn cancelled(accessor: &Accessor<Guest, Self>, call: u64) -> wasmtime::Result<()> {
         let context = accessor.with(|mut store| store.get().context.clone());
-        context.cancelled(CallId(call)).await;
-        Ok(())
+        wait(accessor, context.cancelled(CallId(call))).await
     }
 
     async fn park(accessor: &Accessor<Guest, Self>, within: u64, key: u64) -> wasmtime::Result<()> {
         let woken = accessor.with(|mut store| store.get().parked(within, key))?;
-        wait(accessor, woken).await;
+        wait(accessor, woken).await?;
         Ok(())
     }
 }

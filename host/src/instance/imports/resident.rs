@@ -26,7 +26,15 @@ impl Guest {
     /// Begins to wait on behalf of the handler that runs.
     fn begin_wait(&mut self, work: impl Future<Output = Ended> + Send + 'static) -> wasmtime::Result<u64> {
         self.context.awaits();
-        self.waits().begin(work)
+        let wait = self.waits().begin(work)?;
+        self.pay_waits()?;
+        Ok(wait)
+    }
+
+    /// Takes memory for one more wait, where there is none yet.
+    fn pay_waits(&mut self) -> wasmtime::Result<()> {
+        let bytes = self.waits().kept_bytes();
+        self.limiter.keep_for_waits(bytes)
     }
 
     /// The result of a wait that is over, if the host could keep it.
@@ -54,7 +62,9 @@ fn other_wait(wait: u64) -> wasmtime::Error {
 impl waits::Host for Guest {
     fn sleep(&mut self, ms: u64) -> wasmtime::Result<u64> {
         self.context.awaits();
-        self.waits().sleep(Duration::from_millis(ms))
+        let wait = self.waits().sleep(Duration::from_millis(ms))?;
+        self.pay_waits()?;
+        Ok(wait)
     }
 
     fn ask(
