@@ -1,10 +1,6 @@
 //! How much there is of a component once all that it instantiates is written out: the engine does that, each time that
 //! one is instantiated. Of a core module, each instance has the imports anew, whoever makes them.
 
-use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind};
-
-use super::reader::Part;
-
 /// What there is of a component, with all that it instantiates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cost {
@@ -80,36 +76,5 @@ impl Component {
 
     pub(super) fn find(&self, number: u32) -> Option<Cost> {
         self.components.get(usize::try_from(number).ok()?).copied()
-    }
-}
-
-/// An alias in the innermost of these parts: where it is one of a component or a core module, that is the next.
-pub(super) fn alias(open: &mut [Part], alias: &ComponentAlias<'_>) {
-    let around = |count: u32| match usize::try_from(count).ok().and_then(|count| open.iter().rev().nth(count))
-    {
-        Some(Part::Component(component)) => Some(component),
-        Some(Part::Module(..)) | None => None,
-    };
-    let (mut component, mut module) = (None, None);
-    match *alias {
-        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
-            component = around(count).and_then(|around| around.find(index));
-        }
-        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
-            module = around(count).and_then(|around| around.find_module(index));
-        }
-        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
-            component = Some(Cost::Unknown);
-        }
-        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
-            module = Some(Cost::Unknown);
-        }
-        ComponentAlias::Outer { .. }
-        | ComponentAlias::InstanceExport { .. }
-        | ComponentAlias::CoreInstanceExport { .. } => {}
-    }
-    if let Some(Part::Component(innermost)) = open.last_mut() {
-        component.into_iter().for_each(|component| innermost.add(component));
-        module.into_iter().for_each(|module| innermost.add_module(module));
     }
 }

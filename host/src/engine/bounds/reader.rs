@@ -1,15 +1,15 @@
 //! Reads a component from its begin to its end, and counts what is in it.
 
 use wasmparser::{
-    BinaryReader, CanonicalFunction, ComponentExternalKind, ComponentInstance, ComponentTypeRef, CoreType,
-    Encoding, Instance, Parser, Payload,
+    BinaryReader, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentTypeRef, CoreType, Encoding, Instance, Parser, Payload,
 };
 
 use super::functions::Module;
 use super::images::Images;
 use super::inlining::{Component, Cost, Sum};
 use super::instances::Whole;
-use super::{Counts, Fault, IMPORTS, inlining, instances, types};
+use super::{Counts, Fault, IMPORTS, instances, types};
 
 /// What is open while a component is read: a component, or a module in one.
 pub(super) enum Part {
@@ -214,7 +214,7 @@ impl Reader<'_> {
             Payload::ComponentAliasSection(section) => {
                 self.define(section.count())?;
                 section.into_iter().try_for_each(|alias| {
-                    inlining::alias(&mut self.open, &alias?);
+                    name_again(&mut self.open, &alias?);
                     Ok(())
                 })
             }
@@ -305,5 +305,36 @@ impl Reader<'_> {
             None => {}
         }
         Ok(())
+    }
+}
+
+/// An alias in the innermost of these parts: where it is one of a component or a core module, that is the next.
+fn name_again(open: &mut [Part], alias: &ComponentAlias<'_>) {
+    let around = |count: u32| match usize::try_from(count).ok().and_then(|count| open.iter().rev().nth(count))
+    {
+        Some(Part::Component(component)) => Some(component),
+        Some(Part::Module(..)) | None => None,
+    };
+    let (mut component, mut module) = (None, None);
+    match *alias {
+        ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, count, index } => {
+            component = around(count).and_then(|around| around.find(index));
+        }
+        ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, count, index } => {
+            module = around(count).and_then(|around| around.find_module(index));
+        }
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+            component = Some(Cost::Unknown);
+        }
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
+            module = Some(Cost::Unknown);
+        }
+        ComponentAlias::Outer { .. }
+        | ComponentAlias::InstanceExport { .. }
+        | ComponentAlias::CoreInstanceExport { .. } => {}
+    }
+    if let Some(Part::Component(innermost)) = open.last_mut() {
+        component.into_iter().for_each(|component| innermost.add(component));
+        module.into_iter().for_each(|module| innermost.add_module(module));
     }
 }
