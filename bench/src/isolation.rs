@@ -10,7 +10,10 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
 use hdrhistogram::Histogram;
-use pulsing_host::{ActorRef, ActorSpec, EPOCH_TICK, ExitReason, RestartPolicy, RestartSettings};
+use pulsing_host::{
+    ActorRef, ActorSpec, EPOCH_TICK, ExitReason, Message, Payload, RestartPolicy, RestartSettings,
+    SendOptions,
+};
 use tokio::task::JoinSet;
 
 use super::Bench;
@@ -66,8 +69,52 @@ pub(crate) async fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         Row::beside("ask beside neighbours, p50", "us", "alone", &p50, None),
         Row::beside("ask beside neighbours, p99", "us", "alone", &p99, Some(Goal::AtMost(1.5))),
     ];
+    for attack in ATTACKS {
+        rows.extend(beside(bench, options, &healthy, attack).await?);
+    }
     rows.extend(overshoot(bench, options).await?);
     Ok(rows)
+}
+
+/// Calls of the host that are as large as a guest can make them: what it does, its method, and the arguments.
+const ATTACKS: [(&str, &str, &str); 3] = [
+    ("one that writes 110 MiB to its log at once", "shout", "[115343360, true]"),
+    ("one that wants 64 MiB of random bytes at once", "dice", "[67108864, true]"),
+    ("one that waits for 4 Mi things at once", "stare", "[4194304]"),
+];
+
+/// Asks of the healthy actor beside one that makes such calls again and again.
+async fn beside(
+    bench: &Bench,
+    options: &Options,
+    healthy: &ActorRef,
+    (what, method, args): (&str, &'static str, &'static str),
+) -> Result<Vec<Row>> {
+    /// What an ask may take beside the half more of what it takes alone.
+    const SLACK_US: f64 = 1000.0;
+    let (mut p99, mut longest) = (Vec::new(), Vec::new());
+    for _ in 0..options.rounds {
+        let alone = round(healthy, Duration::from_secs(options.round_secs)).await?;
+        let mut neighbours = Neighbours { actors: Vec::new(), provoking: JoinSet::new() };
+        let mut spec = bench.spec("glutton", "glutton")?;
+        spec.limits.memory_max = ByteSize::mib(256);
+        let glutton = neighbours.add(bench, options, spec).await?;
+        neighbours.provoke(glutton, method, Payload::json(args));
+        let beside = round(healthy, Duration::from_secs(options.round_secs)).await?;
+        neighbours.end().await;
+        p99.push((micros(&beside, 0.99), 1.5 * micros(&alone, 0.99) + SLACK_US));
+        longest.push((micros(&beside, 1.0), micros(&alone, 1.0)));
+    }
+    Ok(vec![
+        Row::beside(
+            &format!("ask beside {what}, p99"),
+            "us",
+            "1.5 × alone + 1 ms",
+            &p99,
+            Some(Goal::AtMost(1.0)),
+        ),
+        Row::beside(&format!("ask beside {what}, longest"), "us", "alone", &longest, None),
+    ])
 }
 
 async fn start(bench: &Bench, spec: ActorSpec) -> Result<ActorRef> {
@@ -109,24 +156,28 @@ impl Neighbours {
     async fn start(bench: &Bench, options: &Options) -> Result<Self> {
         let mut neighbours = Self { actors: Vec::new(), provoking: JoinSet::new() };
         for n in 0..options.spinning {
-            let spinning = neighbours.add(bench, options, &format!("spinning-{n}")).await?;
+            let spinning = neighbours.add_rogue(bench, options, &format!("spinning-{n}")).await?;
             spinning.tell("spin", &()).await?;
         }
         for n in 0..options.hungry {
-            let hungry = neighbours.add(bench, options, &format!("hungry-{n}")).await?;
-            neighbours.provoke(hungry, "grow");
+            let hungry = neighbours.add_rogue(bench, options, &format!("hungry-{n}")).await?;
+            neighbours.provoke(hungry, "grow", Payload::none());
         }
         for n in 0..options.crashing {
-            let crashing = neighbours.add(bench, options, &format!("crashing-{n}")).await?;
-            neighbours.provoke(crashing, "panic");
+            let crashing = neighbours.add_rogue(bench, options, &format!("crashing-{n}")).await?;
+            neighbours.provoke(crashing, "panic", Payload::none());
         }
         Ok(neighbours)
     }
 
-    async fn add(&mut self, bench: &Bench, options: &Options, name: &str) -> Result<ActorRef> {
+    async fn add_rogue(&mut self, bench: &Bench, options: &Options, name: &str) -> Result<ActorRef> {
         let mut spec = bench.spec("rogue", name)?;
-        spec.limits.handler_max_cpu = PATIENCE;
         spec.limits.memory_max = ByteSize::mib(64);
+        self.add(bench, options, spec).await
+    }
+
+    async fn add(&mut self, bench: &Bench, options: &Options, mut spec: ActorSpec) -> Result<ActorRef> {
+        spec.limits.handler_max_cpu = PATIENCE;
         spec.restart = RestartSettings {
             policy: RestartPolicy::Always,
             max_restarts: u32::MAX,
@@ -141,10 +192,11 @@ impl Neighbours {
     }
 
     /// Sends it what ends its life, again and again.
-    fn provoke(&mut self, actor: ActorRef, method: &'static str) {
+    fn provoke(&mut self, actor: ActorRef, method: &'static str, args: Payload) {
         self.provoking.spawn(async move {
             // An error is what is wanted; only one that comes at once would be without an end.
-            while actor.ask::<()>(method, &()).await.is_err()
+            let message = || Message::new(method, args.clone());
+            while actor.ask_message(message(), SendOptions::default()).await.is_err()
                 && actor.status().await.is_ok_and(|status| !status.state.is_final())
             {}
         });

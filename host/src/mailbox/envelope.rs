@@ -76,6 +76,7 @@ impl ReplyTo {
 
 impl Unsettled {
     /// A message that somebody waits for, with the receiver of its outcome.
+    #[inline]
     pub(super) fn ask(
         message: Arc<Message>,
         caller: Option<ActorId>,
@@ -89,6 +90,7 @@ impl Unsettled {
     }
 
     /// A message that nobody waits for.
+    #[inline]
     pub(super) fn tell(message: Message, caller: Option<ActorId>, held: Held) -> Self {
         let content = Content::Own(message, OnceLock::new());
         Self { content, caller, reply: ReplyTo(None), first_try: None, held }
