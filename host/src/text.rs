@@ -47,6 +47,35 @@ pub(crate) fn printable_json(json: &str) -> String {
     shown
 }
 
+/// How many bytes a text takes as a JSON string, without its quotes: a control character takes six.
+#[must_use]
+pub(crate) fn json_bytes(text: &str) -> usize {
+    text.bytes().map(json_bytes_of).sum()
+}
+
+/// The longest beginning of `text` that takes no more than this as a JSON string, without its quotes.
+#[must_use]
+pub(crate) fn json_prefix(text: &str, max_bytes: usize) -> &str {
+    let mut left = max_bytes;
+    let end = text.char_indices().find(|(at, char)| {
+        let bytes = text.as_bytes().get(*at..*at + char.len_utf8()).unwrap_or_default();
+        let bytes = bytes.iter().copied().map(json_bytes_of).sum();
+        let is_over = bytes > left;
+        left = left.saturating_sub(bytes);
+        is_over
+    });
+    end.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}
+
+/// What a byte of a text takes in a JSON string, as `serde_json` writes it.
+fn json_bytes_of(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
+}
+
 /// Whether a character is a control (Cc), format (Cf) or separator (Zs, Zl, Zp) character: none that stands for itself.
 #[must_use]
 pub(crate) fn is_invisible(char: char) -> bool {
@@ -143,6 +172,21 @@ mod tests {
         let shown = printable_json(&text);
         assert!(shown.contains(r#""\u202ex\udb40\udc41\u009b\n é""#), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+
+    #[test]
+    fn a_text_is_counted_as_the_json_string_that_it_becomes() {
+        let all: String = (char::MIN..='\u{2fff}').collect();
+        for text in ["", "x\"\\/", "\u{0}\u{8}\u{c}\n\r\t\u{1f}\u{7f}", "é字👍", all.as_str()] {
+            let quoted = serde_json::to_string(text).unwrap();
+            assert_eq!(json_bytes(text), quoted.len() - 2, "{quoted}");
+            for max_bytes in [0, 1, 5, 6, 7, 100, usize::MAX] {
+                let prefix = json_prefix(text, max_bytes);
+                let next = text.chars().nth(prefix.chars().count()).map(String::from).unwrap_or_default();
+                assert!(text.starts_with(prefix) && json_bytes(prefix) <= max_bytes);
+                assert!(prefix == text || json_bytes(prefix) + json_bytes(&next) > max_bytes);
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::bindings::types as wit;
 use crate::dispatch::{Birth, Drawn, Job, Reply};
+use crate::exit::TEXT_MAX_BYTES;
 use crate::id::StreamId;
 use crate::stream::{Batch, NUMBER_MAX};
+use crate::text::{json_bytes, json_prefix};
 use crate::wire::{ActorError, CallError, Context, Encoding, Payload, RuntimeError};
 
 /// The largest u64 that crosses: some JavaScript tools carry it as a Number.
@@ -75,7 +77,10 @@ pub(super) fn batch_out(batch: Batch) -> wit::StreamBatch {
     wit::StreamBatch { items, done: batch.done }
 }
 
-/// Takes a guest's error, unless its texts are longer than a message may be.
+/// How many bytes the texts of a guest's error have at most, as JSON: they are kept for whoever does not read them.
+const ERROR_MAX_BYTES: usize = TEXT_MAX_BYTES;
+
+/// Takes a guest's error, with its texts as [`bounded_error`] leaves them.
 pub(super) fn error_in(error: wit::ActorError, max_bytes: usize) -> ActorError {
     let error = match error {
         wit::ActorError::Business(wit::BusinessError { code, message, details }) => {
@@ -95,15 +100,55 @@ pub(super) fn error_in(error: wit::ActorError, max_bytes: usize) -> ActorError {
     bounded_error(error, max_bytes)
 }
 
-/// An error, unless its texts are longer than a message may be.
+/// An error with no more text than [`ERROR_MAX_BYTES`] and `max_bytes`, counted as what it becomes in JSON. Its class and
+/// its numbers stay; what is too long is cut and says so, and details, which cannot be cut, are left out.
 pub(super) fn bounded_error(error: ActorError, max_bytes: usize) -> ActorError {
+    let max = max_bytes.min(ERROR_MAX_BYTES);
     let bytes = error.text_bytes();
-    if bytes <= max_bytes {
+    // As JSON it has as many at least.
+    if bytes <= max && json_bytes_of(&error) <= max {
         return error;
     }
-    let message = format!("an error with {bytes} bytes of text, more than the limit of {max_bytes}");
-    let restart = matches!(error, ActorError::System { restart: true, .. });
-    ActorError::System { message, recoverable: false, restart }
+    let cut = |text: &str| {
+        let kept = json_prefix(text, max);
+        let joint = if kept.len() < text.len() { "…" } else { "" };
+        format!("{kept}{joint} (cut: an error with {bytes} bytes of text, of which {max} are told at most)")
+    };
+    match error {
+        ActorError::Business { code, message, details: _ } => {
+            ActorError::Business { code, message: cut(&message), details: None }
+        }
+        ActorError::System { message, recoverable, restart } => {
+            ActorError::System { message: cut(&message), recoverable, restart }
+        }
+        ActorError::Timeout { operation, duration } => {
+            ActorError::Timeout { operation: json_prefix(&operation, max).to_owned(), duration }
+        }
+        ActorError::Unsupported { operation, nearest: _ } => {
+            ActorError::Unsupported { operation: json_prefix(&operation, max).to_owned(), nearest: None }
+        }
+        ActorError::Cancelled => ActorError::Cancelled,
+    }
+}
+
+/// What the texts of an error take as JSON. Details are JSON as they are, or become a string.
+fn json_bytes_of(error: &ActorError) -> usize {
+    match error {
+        ActorError::Business { message, details, .. } => {
+            let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            let details = details.as_deref().map_or(0, |text| match is_json(text) {
+                true => text.len(),
+                false => json_bytes(text),
+            });
+            json_bytes(message) + details
+        }
+        ActorError::System { message, .. } => json_bytes(message),
+        ActorError::Timeout { operation, .. } => json_bytes(operation),
+        ActorError::Unsupported { operation, nearest } => {
+            json_bytes(operation) + nearest.as_deref().map_or(0, json_bytes)
+        }
+        ActorError::Cancelled => 0,
+    }
 }
 
 pub(super) fn actor_error_out(error: ActorError) -> wit::ActorError {
@@ -146,19 +191,51 @@ mod tests {
     use crate::id::CallId;
     use crate::wire::{Message, RuntimeErrorKind};
 
+    fn business(message: &str, details: Option<&str>) -> wit::ActorError {
+        let (message, details) = (message.to_owned(), details.map(str::to_owned));
+        wit::ActorError::Business(wit::BusinessError { code: 7, message, details })
+    }
+
     #[test]
-    fn an_error_longer_than_a_message_may_be_is_replaced() {
-        let long = "x".repeat(11);
-        let business = wit::BusinessError { code: 1, message: long.clone(), details: None };
-        assert!(matches!(
-            error_in(wit::ActorError::Business(business), 10),
-            ActorError::System { recoverable: false, restart: false, .. }
-        ));
-        let system = wit::SystemError { message: long, recoverable: true, restart: true };
+    fn an_error_with_more_text_than_is_told_is_cut_and_keeps_its_class() {
+        let told = error_in(business(&"x".repeat(11), Some("{}")), 10);
+        let ActorError::Business { code: 7, message, details: None } = told else { panic!("{told:?}") };
+        assert_eq!(
+            message,
+            "xxxxxxxxxx… (cut: an error with 13 bytes of text, of which 10 are told at most)"
+        );
+        let message = "x".repeat(11);
+        let system = wit::SystemError { message, recoverable: true, restart: true };
         assert!(matches!(
             error_in(wit::ActorError::System(system), 10),
-            ActorError::System { restart: true, .. }
+            ActorError::System { recoverable: true, restart: true, .. }
         ));
+        let timeout = wit::TimeoutError { operation: "y".repeat(11), duration_ms: 5 };
+        let timeout = error_in(wit::ActorError::Timeout(timeout), 10);
+        assert!(matches!(&timeout, ActorError::Timeout { operation, .. } if operation.len() == 10));
+        let (operation, nearest) = ("z".repeat(9), Some("zz".to_owned()));
+        let unsupported = wit::UnsupportedError { operation: operation.clone(), nearest };
+        let unsupported = error_in(wit::ActorError::Unsupported(unsupported), 10);
+        assert_eq!(unsupported, ActorError::Unsupported { operation, nearest: None });
+    }
+
+    #[test]
+    fn the_text_of_an_error_is_counted_as_what_it_becomes() {
+        const NOTE_MAX_BYTES: usize = 200;
+        let becomes = |error: wit::ActorError| {
+            let ActorError::Business { message, details, .. } = error_in(error, usize::MAX) else { panic!() };
+            let details_bytes = details.as_deref().map_or(0, str::len);
+            (serde_json::to_string(&message).unwrap().len() + details_bytes, details.is_some())
+        };
+        let fits = ERROR_MAX_BYTES / 6;
+        assert_eq!(becomes(business(&"\u{1}".repeat(fits), None)).0, fits * 6 + 2);
+        let (bytes, _) = becomes(business(&"\u{1}".repeat(fits + 1), None));
+        assert!((ERROR_MAX_BYTES - 6..ERROR_MAX_BYTES + NOTE_MAX_BYTES).contains(&bytes), "{bytes}");
+        assert!(becomes(business(&"x".repeat(4 << 20), None)).0 < ERROR_MAX_BYTES + NOTE_MAX_BYTES);
+        let whitespace = format!("[{}]", "\n".repeat(ERROR_MAX_BYTES - 10));
+        assert!(becomes(business("why", Some(&whitespace))).1, "it stays as it is");
+        let no_json = "\u{1}".repeat(fits + 1);
+        assert!(!becomes(business("why", Some(&no_json))).1, "it becomes a string");
     }
 
     #[test]
