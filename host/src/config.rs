@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -50,6 +51,8 @@ pub struct HostConfig {
     pub origins: Vec<PageOrigin>,
     /// How many requests the gateway serves at once.
     pub connections_max: Option<NonZeroUsize>,
+    /// The most bytes that the gateway keeps for its clients.
+    pub http_memory_max: Option<ByteSize>,
     /// The ceilings for all actors together.
     pub limits: HostLimits,
     /// The actors, by name.
@@ -142,8 +145,6 @@ impl HostConfig {
 mod tests {
     use std::time::Duration;
 
-    use bytesize::ByteSize;
-
     use super::*;
     use crate::policy::RestartPolicy;
 
@@ -159,6 +160,7 @@ mod tests {
             token_file = "token"
             origins = ["http://localhost:3000", "https://APP.example/"]
             connections_max = 100
+            http_memory_max = "64MiB"
             tokens = "/etc/tokens.toml"
             tls_cert = "cert.pem"
             tls_key = "../key.pem"
@@ -190,6 +192,7 @@ mod tests {
         let origins: Vec<_> = config.origins.iter().map(PageOrigin::as_str).collect();
         assert_eq!(origins, ["http://localhost:3000", "https://app.example"]);
         assert_eq!(config.connections_max.map(NonZeroUsize::get), Some(100));
+        assert_eq!(config.http_memory_max, Some(ByteSize::mib(64)));
         let files = [config.token_file, config.tokens, config.tls_cert, config.tls_key];
         let seen = ["etc/token", "/etc/tokens.toml", "etc/cert.pem", "etc/../key.pem"];
         assert_eq!(files, seen.map(|path| Some(path.into())));

@@ -2,7 +2,8 @@
 //!
 //! Used by the command line's `run`, and by whoever embeds the host. Knows actors by the [`Registry`] alone,
 //! and errors by one table, in [`problem`]. A request that fails, or panics, ends its own connection at most.
-//! Pages in browsers are kept out in `origin`. Bounds: of connections and slow clients in `serve`, of requests in `request`, of streams in `sse`.
+//! Pages in browsers are kept out in `origin`. Bounds: of connections and slow clients in `serve`, of what is kept for them in `serve/room`, of requests in
+//! `request`, of streams in `sse`.
 //!
 //! Who may send which requests, `routes` and `access` say; who that is, a [`Keyring`], which can change while the gateway
 //! runs, as [`Tls`] can:
@@ -47,6 +48,7 @@ pub mod token;
 pub mod token_files;
 
 mod access;
+mod answers;
 mod authority;
 mod calls;
 mod follow;
@@ -68,6 +70,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::{Json, Router};
+use bytesize::ByteSize;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tracing::{Instrument, Span};
@@ -80,6 +83,7 @@ pub use self::routes::Route;
 use self::routes::Routes;
 use self::scope::Scope::{Control, Read, Send};
 pub(crate) use self::serve::connection;
+use self::serve::room::{Keeper, ROOM_DEFAULT_BYTES, Room};
 use self::serve::{Purpose, Served};
 use self::tls::Tls;
 use crate::grants::PageOrigin;
@@ -100,16 +104,26 @@ pub struct Options {
     pub origins: Vec<PageOrigin>,
     /// How many requests are served at once; those for the host's health and of operators have a reserve.
     pub connections_max: NonZeroUsize,
+    /// The most bytes that are kept for all clients together, beside the buffers of their connections: bodies that come,
+    /// answers and events that they have not read.
+    pub memory_max: ByteSize,
 }
 
 /// How many requests are served at once. Each is a task, a socket and its buffers.
 const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(2048).expect("it is not zero");
 
 impl Options {
-    /// A gateway without tokens and encryption, for no page, with the usual number of connections.
+    /// A gateway without tokens and encryption, for no page, with the usual bounds.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, tokens: None, tls: None, origins: Vec::new(), connections_max: CONNECTIONS_MAX }
+        Self {
+            listen,
+            tokens: None,
+            tls: None,
+            origins: Vec::new(),
+            connections_max: CONNECTIONS_MAX,
+            memory_max: ByteSize(ROOM_DEFAULT_BYTES as u64),
+        }
     }
 }
 
@@ -157,7 +171,7 @@ impl Gateway {
     ///
     /// [`BindError`] names the address, and what to do.
     pub async fn bind(options: Options, registry: Arc<Registry>) -> Result<Self, BindError> {
-        let Options { listen, tokens, tls, origins, connections_max } = options;
+        let Options { listen, tokens, tls, origins, connections_max, memory_max } = options;
         if tokens.is_none() && !listen.ip().to_canonical().is_loopback() {
             return Err(BindError::NeedsToken { listen });
         }
@@ -168,7 +182,8 @@ impl Gateway {
         let pages = pages(tokens.as_ref(), scheme, origins);
         let busy = only_from(pages.clone(), Router::new().fallback(async || Refusal::busy()));
         let router = only_from(pages, answering(registry, tokens.clone()));
-        let served = Served { router, busy, tokens, tls, requests_max: connections_max.get(), purpose };
+        let room = Room::new(usize::try_from(memory_max.as_u64()).unwrap_or(usize::MAX));
+        let served = Served { router, busy, tokens, tls, requests_max: connections_max.get(), room, purpose };
         Ok(Self { listener, local_addr, served })
     }
 
@@ -309,8 +324,13 @@ async fn guarded(State(guard): State<Guard>, mut request: Request, next: Next) -
         let response = match access::admit(&sender, guard.need, &request, &guard.log) {
             Err(refusal) => *refusal,
             Ok(()) => {
+                let keeper = request.extensions().get::<Keeper>().cloned();
                 request.extensions_mut().insert(sender);
-                next.run(request).await
+                let response = next.run(request).await;
+                match keeper {
+                    Some(keeper) => answers::with_room(&keeper, response).await,
+                    None => response,
+                }
             }
         };
         tracing::debug!(status = response.status().as_u16(), "answered");

@@ -3,6 +3,7 @@
 //! Bounded: where all places are taken, an actor that has ended gives way to a new one.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::actor::{LocalPort, Spawn};
@@ -46,6 +47,15 @@ impl Registry {
             .values()
             .map(|port| ActorRef::new(Arc::clone(port) as Arc<dyn Port>, Caller::Program))
             .collect()
+    }
+
+    /// The first `max` actors whose ids come after this one, by name, for the program's own messages; without one, the first
+    /// of all.
+    pub(crate) fn after(&self, id: Option<&ActorId>, max: usize) -> Vec<ActorRef> {
+        let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        let ports = actors.range::<ActorId, _>((from, Bound::Unbounded)).take(max);
+        ports.map(|(_, port)| ActorRef::new(Arc::clone(port) as Arc<dyn Port>, Caller::Program)).collect()
     }
 
     /// Where the lines of the log go that actors and clients cause.

@@ -62,6 +62,9 @@ pub(super) struct RunArgs {
     /// How many requests are served at once. [default: 2048]
     #[arg(long, value_name = "N")]
     connections_max: Option<NonZeroUsize>,
+    /// The most memory for what clients send and have not read yet, together. [default: 256MiB]
+    #[arg(long, value_name = "SIZE")]
+    http_memory_max: Option<ByteSize>,
     /// A configuration file: see docs/cli.md. What the command line says goes before it.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

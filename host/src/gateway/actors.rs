@@ -1,22 +1,29 @@
 //! Looking at actors, stopping and restarting them.
 //!
 //! What is shown here is what clients read: each struct is the JSON of its route, and the command line reads it
-//! back. Bounded by the number of actors, their descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter.
+//! back. Bounded by descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter, and counted as [`answers`] says; the list
+//! of all actors goes out in pieces.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::answers::{self, Piece};
 use super::json;
 use super::problem::Refusal;
 use super::request::{self, Named};
+use super::serve::room::{Keeper, Kept, NoRoom, STREAM_WAIT_MAX};
 use crate::delivery::{ActorRef, ActorSnapshot, ControlError};
 use crate::exit::ExitReason;
+use crate::id::ActorId;
 use crate::mailbox::DeadLetter;
 use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
@@ -209,37 +216,170 @@ impl From<DeadLetter> for DeadLetterView {
     }
 }
 
-async fn view(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
-    Ok(Json(actor.snapshot().await?.into()))
+/// An actor as whoever commanded it sees it.
+async fn changed(actor: &ActorRef, keeper: &Keeper) -> Result<Response, Refusal> {
+    let seen = actor.snapshot().await?;
+    let bytes = text_bytes(&seen);
+    let view = move || {
+        let last_exit = seen.status.last_exit.as_ref().map(ExitView::in_host_words);
+        ActorView { last_exit, ..seen.into() }
+    };
+    answers::json(keeper, bytes, view, Refusal::no_room_for_answer).await
 }
 
-/// An actor as whoever commanded it sees it.
-async fn changed(actor: &ActorRef) -> Result<Json<ActorView>, Refusal> {
-    let seen = actor.snapshot().await?;
-    let last_exit = seen.status.last_exit.as_ref().map(ExitView::in_host_words);
-    Ok(Json(ActorView { last_exit, ..seen.into() }))
+/// How many bytes of guests' texts are shown of an actor.
+fn text_bytes(seen: &ActorSnapshot) -> usize {
+    let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let method = |method: &Method| {
+        let schemas = of(&method.args_schema) + of(&method.answer_schema) + of(&method.item_schema);
+        method.name.len() + method.doc.len() + schemas
+    };
+    seen.description.methods.iter().map(method).sum()
 }
 
 /// All actors of a host at one moment each, by name. One that cannot be reached is left out.
 pub(super) async fn snapshots(registry: &Registry) -> Vec<ActorSnapshot> {
-    let actors = registry.list();
+    snapshots_of(&registry.list()).await
+}
+
+async fn snapshots_of(actors: &[ActorRef]) -> Vec<ActorSnapshot> {
     let snapshots = actors.iter().map(|actor| tokio::time::timeout(SNAPSHOT_BOUND, actor.snapshot()));
     futures::future::join_all(snapshots).await.into_iter().flatten().flatten().collect()
 }
 
 /// All actors, by name.
-pub(super) async fn list(State(registry): State<Arc<Registry>>) -> Json<Vec<ActorView>> {
-    Json(snapshots(&registry).await.into_iter().map(ActorView::from).collect())
+pub(super) async fn list(State(registry): State<Arc<Registry>>, keeper: Keeper) -> Result<Response, Refusal> {
+    let mut listing = Listing { registry, keeper, after: None, is_at_end: false };
+    let first = listing.next().await?.map_err(Refusal::no_room)?;
+    if listing.is_at_end {
+        return Ok(answers::whole("application/json", first));
+    }
+    let rest = futures::stream::unfold(Some(listing), |listing| async {
+        let mut listing = listing.filter(|listing| !listing.is_at_end)?;
+        match tokio::time::timeout(STREAM_WAIT_MAX, listing.next_with_room()).await {
+            Ok(Ok(piece)) => Some((Ok(piece), Some(listing))),
+            // Its client sees that the list broke off: it has no end.
+            Ok(Err(_)) | Err(_) => Some((Err(std::io::Error::other("there is no room for the rest")), None)),
+        }
+    });
+    let first = futures::stream::iter([Ok(first)]);
+    let body = Body::from_stream(futures::StreamExt::chain(first, rest));
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// A list of actors under way. Keeps nothing but where it is.
+struct Listing {
+    registry: Arc<Registry>,
+    keeper: Keeper,
+    after: Option<ActorId>,
+    is_at_end: bool,
+}
+
+/// The next actors of a list, as far as a piece has room for them.
+struct Rows {
+    text: Vec<u8>,
+    kept: Option<Kept>,
+    count: usize,
+}
+
+impl Listing {
+    /// How many actors are looked at for a piece.
+    const ACTORS_MAX: usize = 64;
+    /// From how many bytes on a piece is whole.
+    const PIECE_BYTES: usize = 64 << 10;
+    /// How often it is looked for room.
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+    async fn next_with_room(&mut self) -> Result<Bytes, Refusal> {
+        loop {
+            match self.next().await? {
+                Ok(piece) => return Ok(piece),
+                Err(_no_room) => tokio::time::sleep(Self::LOOK_EVERY).await,
+            }
+        }
+    }
+
+    /// The next piece: of one actor at least, unless there is none.
+    async fn next(&mut self) -> Result<Result<Bytes, NoRoom>, Refusal> {
+        let actors = self.registry.after(self.after.as_ref(), Self::ACTORS_MAX);
+        let seen = snapshots_of(&actors).await;
+        let (ids, text_bytes) = (ids(&seen), seen.iter().map(text_bytes).sum::<usize>());
+        let (with, is_first) = (self.keeper.clone(), self.after.is_none());
+        let rows = move || Rows::new(seen, is_first, &with);
+        let rows = answers::brief_or_aside(&self.keeper, text_bytes, rows).await?;
+        let mut rows = match rows {
+            Ok(rows) => rows,
+            Err(no_room) => return Ok(Err(no_room)),
+        };
+        let all_shown = rows.count == ids.len();
+        self.is_at_end = all_shown && actors.len() < Self::ACTORS_MAX;
+        if self.is_at_end {
+            rows.text.push(b']');
+        }
+        self.after = match all_shown {
+            // Those that could not be reached, too.
+            true => actors.last().map(|actor| actor.id().clone()).or(self.after.take()),
+            false => rows.count.checked_sub(1).and_then(|last| ids.get(last).cloned()).or(self.after.take()),
+        };
+        Ok(Ok(Piece { data: rows.text, _kept: rows.kept }.into_bytes()))
+    }
+}
+
+fn ids(seen: &[ActorSnapshot]) -> Vec<ActorId> {
+    seen.iter().map(|seen| seen.id.clone()).collect()
+}
+
+impl Rows {
+    /// # Errors
+    ///
+    /// Where there is no room for the first.
+    fn new(seen: Vec<ActorSnapshot>, is_first: bool, keeper: &Keeper) -> Result<Self, NoRoom> {
+        let mut rows = Self { text: Vec::new(), kept: None, count: 0 };
+        if is_first {
+            rows.text.push(b'[');
+        }
+        for seen in seen {
+            match rows.add(&ActorView::from(seen), is_first, keeper) {
+                Ok(()) if rows.text.len() < Listing::PIECE_BYTES => {}
+                Ok(()) => break,
+                Err(no_room) if rows.count == 0 => return Err(no_room),
+                Err(_later) => break,
+            }
+        }
+        Ok(rows)
+    }
+
+    fn add(&mut self, view: &ActorView, is_first: bool, keeper: &Keeper) -> Result<(), NoRoom> {
+        const BRACKETS_BYTES: usize = 2;
+        let bytes = answers::length(|out| answers::write_json(out, view)) + BRACKETS_BYTES;
+        keeper.keep_up_to(self.text.len() + bytes, &mut self.kept)?;
+        if self.count > 0 || !is_first {
+            self.text.push(b',');
+        }
+        self.text.reserve_exact(bytes);
+        answers::write_json(&mut self.text, view);
+        self.count += 1;
+        Ok(())
+    }
 }
 
 /// One actor.
-pub(super) async fn inspect(Named(actor): Named) -> Result<Json<ActorView>, Refusal> {
-    view(&actor).await
+pub(super) async fn inspect(keeper: Keeper, Named(actor): Named) -> Result<Response, Refusal> {
+    let seen = actor.snapshot().await?;
+    let bytes = text_bytes(&seen);
+    answers::json(&keeper, bytes, move || ActorView::from(seen), Refusal::no_room).await
 }
 
 /// The messages that came to nothing, oldest first.
-pub(super) async fn dead_letters(Named(actor): Named) -> Result<Json<Vec<DeadLetterView>>, Refusal> {
-    Ok(Json(actor.dead_letters().await?.into_iter().map(DeadLetterView::from).collect()))
+pub(super) async fn dead_letters(keeper: Keeper, Named(actor): Named) -> Result<Response, Refusal> {
+    // What is looked at is kept from then on, whether it gives way to other letters or not: by few at once.
+    let turn = keeper.turn_aside().await;
+    let letters = actor.dead_letters().await?;
+    let made = answers::aside(turn, move || {
+        let views: Vec<_> = letters.into_iter().map(DeadLetterView::from).collect();
+        answers::json_bytes(&keeper, &views)
+    });
+    Ok(answers::whole("application/json", made.await?.map_err(Refusal::no_room)?))
 }
 
 /// How many dead letters were told to their actor again.
@@ -254,22 +394,30 @@ pub(super) async fn requeue(Named(actor): Named) -> Result<Json<Requeued>, Refus
 }
 
 /// Stops an actor in good order, and answers when it has stopped.
-pub(super) async fn stop(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
+pub(super) async fn stop(
+    keeper: Keeper,
+    Named(actor): Named,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     // A stop ends by itself after `stop_timeout`; what is over that is for the end by force.
     let limit = request::timeout(&headers)?
         .unwrap_or(actor.limits().stop_timeout.saturating_add(actor.limits().grace));
     tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))??;
-    changed(&actor).await
+    changed(&actor, &keeper).await
 }
 
 /// Begins another life of an actor, and answers when it runs.
-pub(super) async fn restart(Named(actor): Named, headers: HeaderMap) -> Result<Json<ActorView>, Refusal> {
+pub(super) async fn restart(
+    keeper: Keeper,
+    Named(actor): Named,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let limits = actor.limits();
     let limit =
         request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
     let restarted = tokio::time::timeout(limit, actor.restart()).await;
     match restarted.map_err(|_| late("restart", &actor, limit))? {
-        Ok(_status) => changed(&actor).await,
+        Ok(_status) => changed(&actor, &keeper).await,
         Err(ControlError::Ended(exit)) => {
             let text = format!("`{}` did not come back: {exit}", actor.id());
             Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())

@@ -11,6 +11,7 @@ use super::access::Sender;
 use super::problem::Refusal;
 use super::request::{Target, content_type};
 use super::scope::Scope;
+use super::serve::room::Keeper;
 use super::{json, sse};
 use crate::wire::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 
@@ -34,11 +35,11 @@ pub(super) async fn tell(target: Target, request: Request) -> Result<StatusCode,
 }
 
 /// Answers with the items of a stream, as they come, for as long as its reader may have them.
-pub(super) async fn stream(target: Target, request: Request) -> Result<Response, Refusal> {
+pub(super) async fn stream(target: Target, keeper: Keeper, request: Request) -> Result<Response, Refusal> {
     let sender = request.extensions().get::<Sender>().cloned();
     let (message, options) = target.message(request).await?;
     let reader = target.actor.stream_message(message, options).await?;
-    Ok(sse::response(reader, may_not_any_more(sender)))
+    Ok(sse::response(reader, may_not_any_more(sender), keeper))
 }
 
 /// Waits until the reader of a stream has lost the right to it, and says so.

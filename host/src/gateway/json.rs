@@ -1,8 +1,9 @@
 //! Checks JSON. Bounded by its input: what is only checked is not built, and its nesting takes neither stack nor more
-//! than a byte a level; what is shown is built once, and is nested no deeper than `SHOWN_DEPTH_MAX`.
+//! than a byte a level; what is shown is read once, by recursion, and is nested no deeper than `SHOWN_DEPTH_MAX`.
 
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -62,7 +63,58 @@ pub fn shown(text: &str) -> Option<Box<RawValue>> {
 /// Whether a client can build the value of a text. Half a surrogate pair and a number that no float holds pass
 /// [`check`], which does not look at what they stand for, and fail a client that does.
 fn is_value(text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok()
+    serde_json::from_str::<Read>(text).is_ok()
+}
+
+/// A value whose parts were all read, and none kept: as a `Value` it would take up to a hundred times its text.
+struct Read;
+
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Read {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// How deep a JSON text is nested.
@@ -115,6 +167,8 @@ pub(super) fn check_answer(payload: Payload) -> Result<Payload, NotJson> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

@@ -1,44 +1,63 @@
 //! What Prometheus reads, made from the actors' own counters when it asks.
 //!
 //! No recorder, no state: a scrape looks at each actor once. Labels are actors' names and states, never a text
-//! out of a guest. Bounded by the number of actors.
+//! out of a guest. Bounded by the number of actors; its room is that of operators.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry as Metrics, Unit};
 
-use super::actors;
 use super::problem::Refusal;
+use super::serve::room::Keeper;
+use super::{actors, answers};
 use crate::delivery::ActorSnapshot;
 use crate::registry::Registry;
-use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// OpenMetrics, which is what the encoder writes.
 const CONTENT_TYPE_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers with all metrics.
-pub(super) async fn metrics(State(registry): State<Arc<Registry>>) -> Result<Response, Refusal> {
+pub(super) async fn metrics(
+    State(registry): State<Arc<Registry>>,
+    keeper: Keeper,
+) -> Result<Response, Refusal> {
+    // For each actor some KiB: by few at once.
+    let turn = keeper.turn_aside().await;
     let actors = actors::snapshots(&registry).await;
-    let mut metrics = Metrics::default();
-    metrics.register_collector(Box::new(Scrape { actors }));
-    let mut page = String::new();
-    text::encode(&mut page, &metrics).map_err(|fmt::Error| {
-        RuntimeError::new(RuntimeErrorKind::Internal, "the metrics cannot be written")
-    })?;
-    Ok(([(CONTENT_TYPE, CONTENT_TYPE_METRICS)], page).into_response())
+    let room = keeper.room();
+    let kept = [room.used(), room.max()].map(length);
+    let page = answers::aside(turn, move || {
+        let mut metrics = Metrics::default();
+        metrics.register_collector(Box::new(Scrape { actors, kept }));
+        answers::made(&keeper, |out| {
+            text::encode(&mut Text(out), &metrics).expect("all that is written fits where nothing fails");
+        })
+    });
+    Ok(answers::whole(CONTENT_TYPE_METRICS, page.await?.map_err(Refusal::no_room)?))
+}
+
+/// Text as bytes.
+struct Text<'a>(&'a mut dyn io::Write);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write_all(text.as_bytes()).map_err(|_| fmt::Error)
+    }
 }
 
 /// All actors at the moment of one scrape.
 #[derive(Debug)]
 struct Scrape {
     actors: Vec<ActorSnapshot>,
+    /// How many bytes the gateway keeps for its clients, and how many it may.
+    kept: [f64; 2],
 }
 
 /// A metric: its name without unit and suffix, its help, its unit, and where it is read.
@@ -95,8 +114,16 @@ impl Collector for Scrape {
         for metric in GAUGES {
             self.encode_all(&mut encoder, metric, MetricType::Gauge)?;
         }
-        self.encode_states(&mut encoder)
+        self.encode_states(&mut encoder)?;
+        let [kept, max] = self.kept;
+        encode_kept(&mut encoder, "pulsing_http_kept", "Bytes kept for HTTP clients", kept)?;
+        encode_kept(&mut encoder, "pulsing_http_kept_max", "The most that are kept for HTTP clients", max)
     }
+}
+
+fn encode_kept(encoder: &mut DescriptorEncoder, name: &str, help: &str, bytes: f64) -> fmt::Result {
+    let unit = Unit::Bytes;
+    encoder.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?.encode_gauge(&bytes)
 }
 
 impl Scrape {

@@ -4,7 +4,7 @@
 //! of a [`CallError`], [`Problem::into_refusal`] turns back. One table decides class, status and title. Not
 //! carried: whether the actor asked for its own restart, which is no caller's business.
 //!
-//! Bounded by its error's texts, which the actor's `message_max` bounds.
+//! Bounded by its error's texts, of which an actor's has a few KiB (`instance/convert.rs`), and a host's words do.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::serve::room::NoRoom;
 use crate::wire::{ActorError, CallError, RuntimeError, RuntimeErrorKind};
 
 /// The content type of every error.
@@ -46,6 +47,24 @@ impl Refusal {
     pub(super) fn busy() -> Self {
         let message = "the host serves as many requests as it may already".to_owned();
         Self::Request { status: StatusCode::SERVICE_UNAVAILABLE, message }
+    }
+
+    /// A request that there is no room for, and that has done nothing.
+    pub(super) fn no_room(no_room: NoRoom) -> Self {
+        Self::without_room(no_room, no_room.to_string())
+    }
+
+    /// A request whose answer there is no room for.
+    pub(super) fn no_room_for_answer(no_room: NoRoom) -> Self {
+        Self::without_room(no_room, format!("{no_room}: what was asked was done, and its answer is dropped"))
+    }
+
+    /// Where there never is, another try is of no use.
+    fn without_room(no_room: NoRoom, message: String) -> Self {
+        match no_room.is_final() {
+            true => RuntimeError::new(RuntimeErrorKind::MessageTooLarge, message).into(),
+            false => Self::Request { status: StatusCode::SERVICE_UNAVAILABLE, message },
+        }
     }
 
     /// A request that its sender may not make.

@@ -1,7 +1,8 @@
 //! From an HTTP request to a message.
 //!
 //! Bounds: the names' and headers' lengths here, the body by the actor's `message_max` and `BODY_TIMEOUT`, all bodies
-//! for an actor that are being read by its `kept_max`, the head as a whole by the server.
+//! for an actor that are being read by its `kept_max`, those for all by the gateway's room, the head as a whole by the
+//! server.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -18,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 
 use super::problem::Refusal;
+use super::serve::room::{FREE_MAX_BYTES, Keeper, Kept, NoRoom, WAIT_MAX};
 use super::{json, trace_context};
 use crate::budget::{Budget, Held};
 use crate::call::{WhenFull, WhenRestarting};
@@ -91,14 +93,16 @@ impl Target {
     ///
     /// Dropping the future drops what was read of the body.
     pub(super) async fn message(&self, request: Request) -> Result<(Message, SendOptions), Refusal> {
-        let (Parts { headers, .. }, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let Ok(keeper) = Keeper::from_request_parts(&mut parts, &()).await;
+        let headers = parts.headers;
         let options = send_options(&headers)?;
         let message = Message {
             method: self.method.as_str().into(),
             idempotency_key: idempotency_key(&headers)?,
             resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX)?,
             context: trace_context::read(&headers),
-            args: read_args(&self.actor, &headers, body).await?,
+            args: read_args(&self.actor, &headers, body, &keeper).await?,
         };
         Ok((message, options))
     }
@@ -152,8 +156,13 @@ fn unfit(name: &str, expected: &str) -> Refusal {
     Refusal::bad_request(format!("the header `{name}` must be {expected}"))
 }
 
-async fn read_args(actor: &ActorRef, headers: &HeaderMap, body: Body) -> Result<Payload, Refusal> {
-    let body = read_body(actor, body).await?;
+async fn read_args(
+    actor: &ActorRef,
+    headers: &HeaderMap,
+    body: Body,
+    keeper: &Keeper,
+) -> Result<Payload, Refusal> {
+    let body = read_body(actor, body, keeper).await?;
     if is_bytes(headers) {
         return Ok(Payload::bytes(body));
     }
@@ -169,17 +178,18 @@ fn is_bytes(headers: &HeaderMap) -> bool {
 }
 
 /// Reads a body. From then on it counts as a message.
-async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
+async fn read_body(actor: &ActorRef, body: Body, keeper: &Keeper) -> Result<Bytes, Refusal> {
     let kept = actor.incoming();
     let max_bytes = actor.limits().message_max_bytes();
     // Before its client is told to go on (`100 Continue`), which it is when the first of it is asked for.
     if body.size_hint().lower() > u64::try_from(max_bytes).unwrap_or(u64::MAX) {
         return Err(too_large(actor));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, collect(body, max_bytes, kept, keeper)).await {
         Ok(Ok(Collected::Whole(body))) => Ok(body),
         Ok(Ok(Collected::TooLarge)) => Err(too_large(actor)),
         Ok(Ok(Collected::NoRoom)) => Err(no_room(actor, kept)),
+        Ok(Ok(Collected::NoRoomForAny(no_room))) => Err(Refusal::no_room(no_room)),
         Ok(Err(error)) => Err(Refusal::bad_request(format!("the body broke off: {error}"))),
         Err(_late) => {
             let message = format!("the body did not come within {} s", BODY_TIMEOUT.as_secs());
@@ -192,14 +202,22 @@ async fn read_body(actor: &ActorRef, body: Body) -> Result<Bytes, Refusal> {
 enum Collected {
     Whole(Bytes),
     TooLarge,
-    /// Others are being read.
+    /// Others are being read, for the same actor.
     NoRoom,
+    /// Too much is kept for clients.
+    NoRoomForAny(NoRoom),
 }
 
-/// Collects a body of at most `max_bytes`, as far as `kept` allows. The rest of one that is refused is the server's.
-async fn collect(body: Body, max_bytes: usize, kept: &Budget) -> Result<Collected, axum::Error> {
+/// Collects a body of at most `max_bytes`, as far as `kept` and `keeper` allow. The rest of one that is refused is the server's.
+async fn collect(
+    body: Body,
+    max_bytes: usize,
+    kept: &Budget,
+    keeper: &Keeper,
+) -> Result<Collected, axum::Error> {
+    let length = usize::try_from(body.size_hint().lower()).unwrap_or(max_bytes).min(max_bytes);
     let mut chunks = body.into_data_stream();
-    let (mut collected, mut held) = (BytesMut::new(), None);
+    let (mut collected, mut held, mut room) = (BytesMut::new(), None, None);
     while let Some(chunk) = chunks.try_next().await? {
         if chunk.len() > max_bytes.saturating_sub(collected.len()) {
             return Ok(Collected::TooLarge);
@@ -209,6 +227,16 @@ async fn collect(body: Body, max_bytes: usize, kept: &Budget) -> Result<Collecte
             Some(held) => Held::merge(held, more),
             none => *none = Some(more),
         }
+        let bytes = collected.len() + chunk.len();
+        if bytes > FREE_MAX_BYTES {
+            let before = room.as_ref().map_or(0, Kept::bytes);
+            match keeper.keep(bytes - before, WAIT_MAX).await {
+                Ok(more) => Kept::add(&mut room, more),
+                Err(no_room) => return Ok(Collected::NoRoomForAny(no_room)),
+            }
+        }
+        // Once, where it says how long it is: growing takes twice as much.
+        collected.reserve(chunk.len().max(length.saturating_sub(collected.len())));
         collected.extend_from_slice(&chunk);
     }
     Ok(Collected::Whole(collected.freeze()))

@@ -7,6 +7,7 @@
 //! | for the head of a request, and between two requests | [`HEAD_TIMEOUT`] |
 //! | for a body | in `request` |
 //! | for a client that does not read | [`WRITE_TIMEOUT`] |
+//! | for room for what is kept for a client | in [`room`] |
 //! | for the rest of a body that nobody wants | in [`watched`] |
 //! | for open connections at the end | whoever calls [`serve`] drops its future |
 //!
@@ -14,6 +15,7 @@
 //! client's first bytes without a bound.
 
 mod places;
+pub(super) mod room;
 mod watched;
 
 use std::convert::Infallible;
@@ -42,6 +44,7 @@ use tower::ServiceExt;
 
 pub(super) use self::places::Purpose;
 use self::places::{Places, Seat, Unserved};
+use self::room::{Keeper, ROOM_DEFAULT_BYTES, Room};
 use self::watched::{Arriving, Leaving, Watched};
 use super::access::Sender;
 use super::keyring::Keyring;
@@ -88,6 +91,8 @@ pub(super) struct Served {
     pub(super) tls: Option<Tls>,
     /// How many requests are served at once, but for those of [`Purpose`]s that have a reserve.
     pub(super) requests_max: usize,
+    /// For what is kept for clients.
+    pub(super) room: Arc<Room>,
     /// What a request with this method, for this path is for.
     pub(super) purpose: fn(&Method, &str) -> Purpose,
 }
@@ -208,6 +213,7 @@ pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + 'static, ro
         tokens: None,
         tls: None,
         requests_max: 1,
+        room: Room::new(ROOM_DEFAULT_BYTES),
         purpose: |_method, _path| Purpose::Message,
     };
     let seat = Places::new(1).take().await;
@@ -265,6 +271,7 @@ async fn answer(
         Err(Unserved::Full) => (&served.busy, None),
         Err(Unserved::Gone) => return Err(Unserved::Gone),
     };
+    request.extensions_mut().insert(Keeper::new(Arc::clone(&served.room), Arc::clone(&seat)));
     let request = request.map(|body| match has_body {
         true => Body::new(Arriving::new(body, Arc::clone(&seat))),
         false => Body::empty(),

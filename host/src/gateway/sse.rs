@@ -12,7 +12,11 @@
 //! drops the body, and the producer is told.
 //!
 //! Bounded: a chunk holds [`BATCH_ITEMS`] items with [`CHUNK_MAX_BYTES`] together, or one of the actor's `message_max`.
-//! They count under the actor's `kept_max` until the chunk is written.
+//! They count under the actor's `kept_max` until the chunk is written, and what they become under the room of all clients,
+//! before it is made. Without room the stream waits for [`STREAM_WAIT_MAX`], and then ends with an error.
+//!
+//! An item's line breaks become spaces: in JSON they stand between tokens only, and as lines of `data:` each would take seven
+//! bytes.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -22,12 +26,13 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 
+use super::answers::{self, Piece};
 use super::json;
 use super::problem::{Problem, Refusal};
+use super::serve::room::{FREE_MAX_BYTES, Keeper, Kept, STREAM_WAIT_MAX};
 use crate::budget::Held;
-use crate::stream::{Item, StreamReader};
+use crate::stream::{Batch, Item, StreamReader};
 use crate::wire::{ActorError, CallError, Encoding};
 
 /// How long a connection is silent at most.
@@ -39,28 +44,21 @@ const BATCH_ITEMS: usize = 16;
 /// How many bytes of items go into one write at most, unless there is one item.
 const CHUNK_MAX_BYTES: usize = 256 << 10;
 
-/// Bytes to send, and what their items take of their actor's budget.
-struct Chunk {
-    bytes: Vec<u8>,
-    _held: Option<Held>,
-}
-
-impl AsRef<[u8]> for Chunk {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
+/// Bytes to send, what they take of the room, and what their items take of their actor's budget.
+type Chunk = Piece<Vec<u8>, (Option<Kept>, Option<Held>)>;
 
 /// Answers with the items of `reader` as they come, until `refused` says why its client may have no more.
 pub(super) fn response(
     reader: StreamReader,
     refused: impl Future<Output = CallError> + Send + 'static,
+    keeper: Keeper,
 ) -> Response {
-    let state = Some((reader, Box::pin(refused)));
+    let state = Some((reader, Box::pin(refused), keeper));
     let chunks = futures::stream::unfold(state, |state| async {
-        let (reader, mut refused) = state?;
-        let (chunk, reader) = next_chunk(reader, &mut refused).await;
-        Some((Ok::<_, Infallible>(Bytes::from_owner(chunk)), reader.map(|reader| (reader, refused))))
+        let (reader, mut refused, keeper) = state?;
+        let (chunk, reader) = next_chunk(reader, &mut refused, &keeper).await;
+        let chunk = Ok::<_, Infallible>(chunk.into_bytes());
+        Some((chunk, reader.map(|reader| (reader, refused, keeper))))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(chunks)).into_response()
@@ -70,6 +68,7 @@ pub(super) fn response(
 async fn next_chunk(
     mut reader: StreamReader,
     refused: &mut (impl Future<Output = CallError> + Unpin),
+    keeper: &Keeper,
 ) -> (Chunk, Option<StreamReader>) {
     let next = tokio::select! {
         biased;
@@ -77,26 +76,75 @@ async fn next_chunk(
         next = tokio::time::timeout(KEEP_ALIVE, reader.next_held(BATCH_ITEMS, CHUNK_MAX_BYTES)) => next,
     };
     let Ok(next) = next else {
-        return (Chunk { bytes: b":\n\n".to_vec(), _held: None }, Some(reader));
+        return (Chunk { data: b":\n\n".to_vec(), _kept: (None, None) }, Some(reader));
     };
-    let (batch, _held) = next.map_or_else(|error| (Err(error), None), |(batch, held)| (Ok(batch), held));
-    let mut bytes = Vec::new();
-    let ended = batch.and_then(|batch| {
-        batch.items.iter().try_for_each(|item| write_item(&mut bytes, item)).map(|()| batch.done)
-    });
+    let (written, held) = match next {
+        Ok((batch, held)) => (write_batch(batch, keeper).await, held),
+        Err(error) => (Err(error.into()), None),
+    };
+    let Written { mut data, kept, ended } = written.unwrap_or_else(Written::only_error);
     let goes_on = match ended {
-        Ok(false) => true,
-        Ok(true) => {
-            write_event(&mut bytes, Some("done"), None, b"{}");
+        Ended::No => true,
+        Ended::Done => {
+            write_event(&mut data, Some("done"), None, b"{}");
             false
         }
-        Err(error) => {
-            let problem = Problem::from(Refusal::from(error));
-            write_event(&mut bytes, Some("error"), None, &problem.to_json());
+        Ended::Failed(refusal) => {
+            // A few KiB, as an error has.
+            write_event(&mut data, Some("error"), None, &Problem::from(refusal).to_json());
             false
         }
     };
-    (Chunk { bytes, _held }, goes_on.then_some(reader))
+    (Chunk { data, _kept: (kept, held) }, goes_on.then_some(reader))
+}
+
+/// Items as bytes, and how it goes on after them.
+struct Written {
+    data: Vec<u8>,
+    kept: Option<Kept>,
+    ended: Ended,
+}
+
+enum Ended {
+    No,
+    Done,
+    Failed(Refusal),
+}
+
+impl Written {
+    fn only_error(refusal: Refusal) -> Self {
+        Self { data: Vec::new(), kept: None, ended: Ended::Failed(refusal) }
+    }
+}
+
+/// Writes items, once there is room for what they become.
+async fn write_batch(batch: Batch, keeper: &Keeper) -> Result<Written, Refusal> {
+    let bytes = batch.items.iter().map(written_max_bytes).sum();
+    let kept = match bytes <= FREE_MAX_BYTES {
+        true => None,
+        false => Some(keeper.keep(bytes, STREAM_WAIT_MAX).await.map_err(Refusal::no_room)?),
+    };
+    answers::brief_or_aside(keeper, bytes.saturating_sub(CHUNK_MAX_BYTES), move || {
+        let mut data = Vec::with_capacity(bytes);
+        let written = batch.items.iter().try_for_each(|item| write_item(&mut data, item));
+        let ended = match written {
+            Ok(()) if batch.done => Ended::Done,
+            Ok(()) => Ended::No,
+            Err(error) => Ended::Failed(error.into()),
+        };
+        Written { data, kept, ended }
+    })
+    .await
+}
+
+/// How many bytes an item becomes at most.
+fn written_max_bytes(item: &Item) -> usize {
+    const AROUND: usize = "id: 18446744073709551615\nevent: bytes\ndata: null\n\n".len();
+    let bytes = item.payload.body.len();
+    AROUND.saturating_add(match item.payload.encoding {
+        Encoding::Bytes => base64::encoded_len(bytes, true).unwrap_or(usize::MAX),
+        Encoding::Json => bytes,
+    })
 }
 
 fn write_item(chunk: &mut Vec<u8>, item: &Item) -> Result<(), CallError> {
@@ -125,13 +173,10 @@ fn write_event(chunk: &mut Vec<u8>, event: Option<&str>, id: Option<u64>, data: 
     if let Some(event) = event {
         chunk.extend_from_slice(format!("event: {event}\n").as_bytes());
     }
-    // In JSON a line break stands between tokens only, so it matters neither how many there are nor which.
-    for line in data.split(|byte| matches!(byte, b'\n' | b'\r')) {
-        chunk.extend_from_slice(b"data: ");
-        chunk.extend_from_slice(line);
-        chunk.push(b'\n');
-    }
-    chunk.push(b'\n');
+    chunk.extend_from_slice(b"data: ");
+    let is_break = |byte| matches!(byte, b'\n' | b'\r');
+    chunk.extend(data.iter().map(|byte| if is_break(*byte) { b' ' } else { *byte }));
+    chunk.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]

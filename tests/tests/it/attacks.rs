@@ -14,4 +14,5 @@ mod raw;
 mod starts;
 mod tls;
 mod tokens;
+mod unread;
 mod words;

@@ -59,6 +59,7 @@ impl Plan {
         gateway.origins.extend(config.origins.into_iter().chain(args.origins));
         gateway.connections_max =
             args.connections_max.or(config.connections_max).unwrap_or(gateway.connections_max);
+        gateway.memory_max = args.http_memory_max.or(config.http_memory_max).unwrap_or(gateway.memory_max);
         let mut actors = ByName::new();
         for (name, actor) in config.actors {
             add(&mut actors, actor.component.clone(), configured(name, actor)?)?;

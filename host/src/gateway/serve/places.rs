@@ -10,6 +10,8 @@
 //! | one of an operator | the maximum, and half of [`RESERVE`] | one whose client has left something unread for longest, [`UNREAD_MIN`] at least, of the reserve [`OPERATOR_UNREAD_MIN`]; else it is refused |
 //! | one for the host's health, and one that its sender may not make | | it is served, and carries nothing |
 //!
+//! Where there is no room for what a client is sent or sends, those give way that keep most of it: in [`keeping`].
+//!
 //! Where the system has no socket left before, the first that may gives way: of those that carry nothing, then of those
 //! whose body is coming, then of those that leave something unread.
 //!
@@ -20,8 +22,10 @@
 //!
 //! Not by address: clients of one machine, and those behind one proxy, share one.
 
+mod keeping;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -88,6 +92,8 @@ struct Table {
     messages_from: Instant,
     /// And none to one of an operator.
     operations_from: Instant,
+    /// And none for room.
+    room_from: Instant,
 }
 
 /// A connection, as the others see it.
@@ -101,6 +107,10 @@ struct Place {
     since: Instant,
     /// Since when its client has left something unread.
     unread: Option<Instant>,
+    /// When its client read last of what it had left unread.
+    read: Instant,
+    /// How many bytes the gateway keeps for it.
+    kept: Arc<AtomicUsize>,
     leave: Arc<Notify>,
 }
 
@@ -140,6 +150,7 @@ impl Places {
             next: 0,
             messages_from: now,
             operations_from: now,
+            room_from: now,
         };
         Arc::new(Self { table: Mutex::new(table), freed: Notify::new() })
     }
@@ -153,10 +164,10 @@ impl Places {
     pub(super) async fn take(self: &Arc<Self>) -> Seat {
         loop {
             let until = match self.table().seat(Instant::now()) {
-                Ok((id, leave)) => {
+                Ok((id, kept, leave)) => {
                     let places = Arc::clone(self);
                     let (answered, unsent) = (AtomicBool::new(false), AtomicU64::new(0));
-                    return Seat { places, id, leave, answered, unsent };
+                    return Seat { places, id, kept, leave, answered, unsent };
                 }
                 Err(until) => until.unwrap_or_else(|| Instant::now() + FRESH),
             };
@@ -194,11 +205,11 @@ impl Places {
 
 impl Table {
     /// A place, or when to look again.
-    fn seat(&mut self, now: Instant) -> Result<(u64, Arc<Notify>), Option<Instant>> {
+    fn seat(&mut self, now: Instant) -> Result<(u64, Arc<AtomicUsize>, Arc<Notify>), Option<Instant>> {
         if self.places.len() >= self.requests_max.saturating_add(RESERVE) {
             self.idle_gives_way(now)?;
         }
-        let (id, leave) = (self.next, Arc::new(Notify::new()));
+        let (id, kept, leave) = (self.next, Arc::default(), Arc::new(Notify::new()));
         self.next += 1;
         let place = Place {
             share: None,
@@ -206,10 +217,12 @@ impl Table {
             came: now,
             since: now,
             unread: None,
+            read: now,
+            kept: Arc::clone(&kept),
             leave: Arc::clone(&leave),
         };
         self.places.insert(id, place);
-        Ok((id, leave))
+        Ok((id, kept, leave))
     }
 
     /// Throws out the one that has been idle for longest, of those that may be; else says when one may be, unless
@@ -223,10 +236,14 @@ impl Table {
         let longest =
             idle().filter(|(idle, _)| idle.yields_from <= now).min_by_key(|(idle, id)| (idle.since, *id));
         let Some((_, id)) = longest else { return Err(idle().map(|(idle, _)| idle.yields_from).min()) };
+        self.throw_out(id);
+        Ok(())
+    }
+
+    fn throw_out(&mut self, id: u64) {
         if let Some(place) = self.remove(id) {
             place.leave.notify_one();
         }
-        Ok(())
     }
 
     fn remove(&mut self, id: u64) -> Option<Place> {
@@ -347,6 +364,7 @@ impl Table {
 pub(super) struct Seat {
     places: Arc<Places>,
     id: u64,
+    kept: Arc<AtomicUsize>,
     leave: Arc<Notify>,
     /// Whether the request has been answered, and only the last of it may not have left yet.
     answered: AtomicBool,
@@ -395,7 +413,15 @@ impl Seat {
     /// Whether its client leaves unread what is to be written.
     pub(super) fn set_unread(&self, is_unread: bool) {
         if let Some(place) = self.places.table().places.get_mut(&self.id) {
-            place.unread = is_unread.then(Instant::now);
+            let now = Instant::now();
+            (place.unread, place.read) = (is_unread.then_some(now), now);
+        }
+    }
+
+    /// Its client has read some of what it had left unread.
+    pub(super) fn read_on(&self) {
+        if let Some(place) = self.places.table().places.get_mut(&self.id) {
+            place.read = Instant::now();
         }
     }
 

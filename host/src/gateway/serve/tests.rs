@@ -34,7 +34,15 @@ impl Server {
             "/large" | "/length" | "/refused" => Purpose::Message,
             _other => Purpose::Operation,
         };
-        let served = Served { router, busy, tokens, tls: None, requests_max: 1, purpose };
+        let served = Served {
+            router,
+            busy,
+            tokens,
+            tls: None,
+            requests_max: 1,
+            room: Room::new(ROOM_DEFAULT_BYTES),
+            purpose,
+        };
         Self { places: Places::new(1), served: Arc::new(served) }
     }
 

@@ -59,8 +59,10 @@ impl<S: AsyncRead + AsyncWrite> Watched<S> {
     }
 
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_pending() {
-            self.set_unread(true);
+        match written {
+            Poll::Pending => self.set_unread(true),
+            Poll::Ready(_) if self.is_unread => self.seat.read_on(),
+            Poll::Ready(_) => {}
         }
         written
     }

@@ -26,7 +26,7 @@ impl Producer for Told {
 fn stream(resume_after: u64) -> (StreamWriter, Response, Arc<Told>) {
     let told = Arc::new(Told::default());
     let (writer, reader) = channel(32, CallId(1), resume_after, Arc::clone(&told) as Arc<dyn Producer>);
-    (writer, response(reader, std::future::pending()), told)
+    (writer, response(reader, std::future::pending(), Keeper::alone()), told)
 }
 
 async fn text(response: Response) -> String {
@@ -41,7 +41,7 @@ async fn items_are_events_with_their_numbers_and_the_end_is_one_too() {
     assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
     assert_eq!(
         text(response).await,
-        "id: 42\ndata: {\ndata: \"a\":1}\n\n\
+        "id: 42\ndata: { \"a\":1}\n\n\
          id: 43\nevent: bytes\ndata: /wA=\n\n\
          id: 44\ndata: null\n\n\
          event: done\ndata: {}\n\n"
@@ -119,4 +119,18 @@ async fn an_item_over_the_length_of_a_chunk_goes_out_alone() {
     writer.end(Ok(()));
     let chunks: Vec<_> = response.into_body().into_data_stream().collect().await;
     assert_eq!(chunks.len(), 4);
+}
+
+#[test]
+fn what_is_written_of_an_item_is_no_more_than_was_counted() {
+    let bytes = |length| Payload::bytes(vec![0xff; length]);
+    let breaks = format!("[{}]", "\n\r".repeat(1000));
+    for payload in [Payload::none(), Payload::json(breaks), bytes(0), bytes(1), bytes(2), bytes(3000)] {
+        for number in [1, u64::MAX] {
+            let (item, mut chunk) = (Item { number, payload: payload.clone() }, Vec::new());
+            write_item(&mut chunk, &item).unwrap();
+            let (written, counted) = (chunk.len(), written_max_bytes(&item));
+            assert!(written <= counted && counted < written + 50, "{written} of {counted}: {item:?}");
+        }
+    }
 }

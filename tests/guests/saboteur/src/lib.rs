@@ -74,12 +74,24 @@ fn payload(bytes: usize) -> Payload {
     Payload { encoding: Encoding::Bytes, body: vec![b'x'; bytes] }
 }
 
+/// How many line breaks an item has that has too many.
+const LINE_BREAKS: usize = 1 << 20;
+
+/// The longest description that a host takes: text that is longer as JSON, and a schema of many small values.
+fn long_description() -> String {
+    let (doc, values) = ("\\u0001".repeat(80_000), r#"{"a":1},"#.repeat(60_000));
+    format!(
+        r#"{{"methods": [{{"name": "x", "kind": "ask", "doc": "{doc}", "args": {{"enum": [{values}1]}}}}]}}"#
+    )
+}
+
 impl Guest for Saboteur {
     fn describe() -> String {
         match sabotage("describe").as_str() {
             "no-json" => "methods".to_owned(),
             "wrong-type" => r#"{"methods": [{"name": "stream", "kind": "streams"}]}"#.to_owned(),
             "large" => " ".repeat((1 << 20) + 1),
+            "long" => long_description(),
             _ => String::new(),
         }
     }
@@ -98,6 +110,11 @@ impl Guest for Saboteur {
                 let message = "x".repeat(64 << 20);
                 let error = pulsing::actor::types::SystemError { message, recoverable: true, restart: false };
                 return Err(ActorError::System(error));
+            }
+            "control-error" => {
+                let message = "\u{1}".repeat(4 << 20);
+                let error = pulsing::actor::types::BusinessError { code: 7, message, details: None };
+                return Err(ActorError::Business(error));
             }
             "ask-nobody" => {
                 let options = pulsing::actor::types::CallOptions { timeout_ms: None, idempotency_key: None };
@@ -130,6 +147,10 @@ impl Guest for Saboteur {
             "too-many" => StreamBatch { items: items(max_items + 1, 1), done: false },
             "too-many-and-done" => StreamBatch { items: items(max_items + 1, 1), done: true },
             "none" => StreamBatch { items: Vec::new(), done: false },
+            "line-breaks" => {
+                let body = [b"[", vec![b'\n'; LINE_BREAKS].as_slice(), b"]"].concat();
+                StreamBatch { items: vec![Payload { encoding: Encoding::Json, body }], done: false }
+            }
             "huge-item" => StreamBatch { items: items(1, 5 << 20), done: false },
             "huge-batch" => StreamBatch { items: items(max_items, 4 << 20), done: false },
             // Without an end.
