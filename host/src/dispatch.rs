@@ -13,6 +13,7 @@ mod in_flight;
 mod in_flight_lock;
 mod life_context;
 mod portion;
+mod refusals;
 mod rest;
 mod results;
 mod stream_buffers;
@@ -33,6 +34,8 @@ pub(crate) use self::in_flight::{Culprit, Phase};
 use self::in_flight_lock::{InFlightGuard, InFlightLock};
 pub use self::life_context::LifeContext;
 pub(crate) use self::portion::{Ahead, Begun, Shown};
+#[cfg(test)]
+pub(crate) use self::refusals::IN_A_ROW_MAX;
 use self::rest::Rest;
 use self::stream_buffers::StreamBuffers;
 use crate::execution::{Execution, Inline, Interrupts};

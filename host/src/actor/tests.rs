@@ -12,6 +12,7 @@ mod passivating;
 mod passivation;
 mod properties;
 mod quarantine;
+mod refusals;
 mod replies;
 mod restarts;
 mod streams;

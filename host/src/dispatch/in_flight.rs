@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::behavior::Work;
 use super::calls::Calls;
+use super::refusals::{Before, Refusals};
 use crate::id::{ActorId, CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
 use crate::stream::StreamWriter;
@@ -67,6 +68,7 @@ pub(super) struct InFlight {
     methods: Option<Arc<Methods>>,
     /// Handlers that were told to stop, where the life wants to hear of them.
     cancelled: Option<Vec<CallId>>,
+    refusals: Refusals,
 }
 
 /// A message that ended its life, and the actor that sent it.
@@ -111,6 +113,8 @@ struct Running {
     /// When it must have stopped, if it was told to.
     overdue_at: Option<Instant>,
     stage: Stage,
+    /// When its handler, or the last draw on it, began.
+    begun: Before,
 }
 
 enum Stage {
@@ -257,9 +261,17 @@ impl InFlight {
             (stream.drawing, stream.last_max) = (Some(max_items), max_items);
             let stream = stream.id;
             self.message_next = true;
+            self.begin_draw(call);
             return Some(Work::Draw { call, stream, max_items });
         }
         None
+    }
+
+    fn begin_draw(&mut self, call: CallId) {
+        let begun = self.refusals.before();
+        if let Some(running) = self.calls.get_mut(call) {
+            running.begun = begun;
+        }
     }
 
     fn next_close(&mut self, now: Instant, grace: Duration) -> Option<Work> {
@@ -289,6 +301,7 @@ impl InFlight {
             cancellation: Cancellation::default(),
             overdue_at: None,
             stage: Stage::Handling,
+            begun: self.refusals.before(),
         };
         self.calls.insert(call, running);
     }
@@ -296,7 +309,9 @@ impl InFlight {
     /// Ends the handling of a call. Returns what is to be settled; none if there is no such call: the guest's life has
     /// ended meanwhile.
     pub(super) fn end_handling(&mut self, call: CallId) -> Option<Box<Envelope>> {
-        let Stage::Handling = self.calls.get(call)?.stage else { return None };
+        let running = self.calls.get(call)?;
+        let Stage::Handling = running.stage else { return None };
+        self.refusals.ended(running.begun);
         self.handling = self.handling.saturating_sub(1);
         self.calls.remove(call).map(|running| running.envelope)
     }
@@ -321,6 +336,7 @@ impl InFlight {
     ) -> Option<ReplyTo> {
         let running = self.calls.get_mut(call)?;
         let Stage::Handling = running.stage else { return None };
+        self.refusals.ended(running.begun);
         let reply = running.envelope.unsettled.become_stream();
         running.stage =
             Stage::Streaming(OpenStream { id, writer, drawing: None, last_max: 0, closing: Closing::No });
@@ -345,8 +361,10 @@ impl InFlight {
 
     /// Ends a draw. Returns how many items it might have brought, and the stream.
     pub(super) fn end_draw(&mut self, call: CallId) -> Option<(u32, &StreamWriter)> {
-        let stream = self.stream_mut(call)?;
+        let running = self.calls.get_mut(call)?;
+        let Stage::Streaming(stream) = &mut running.stage else { return None };
         let max_items = stream.drawing.take()?;
+        self.refusals.ended(running.begun);
         Some((max_items, &stream.writer))
     }
 
@@ -546,6 +564,11 @@ impl InFlight {
     /// A call in flight, as what may end its life.
     pub(super) fn suspect(&self, call: CallId) -> Option<Culprit> {
         self.calls.get(call).map(|running| Culprit::of(&running.envelope.unsettled))
+    }
+
+    /// What memory the life was refused.
+    pub(super) fn refusals(&mut self) -> &mut Refusals {
+        &mut self.refusals
     }
 
     /// How far the life has got with its end.

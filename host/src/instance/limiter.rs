@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use thiserror::Error;
 use wasmtime::ResourceLimiter;
 
 use crate::budget::{Budget, Held};
+use crate::dispatch::LifeContext;
 use crate::exit::MemoryRefused;
 use crate::observe::Counters;
 
@@ -23,6 +25,11 @@ const MEMORIES_MAX: usize = 16;
 /// How many tables.
 const TABLES_MAX: usize = 1_000;
 
+/// The end of a life that is refused memory, and goes on as if it could do without.
+#[derive(Debug, Error)]
+#[error("it went on asking")]
+pub(super) struct OutOfMemory;
+
 /// Counts the memory of one life and refuses what is over a ceiling.
 pub(super) struct Limiter {
     held: Held,
@@ -36,20 +43,25 @@ pub(super) struct Limiter {
     host: Budget,
     refused: Option<MemoryRefused>,
     counters: Arc<Counters>,
+    context: LifeContext,
+    /// Whether the last growth was granted, and has not failed since.
+    is_granted: bool,
 }
 
 impl Limiter {
-    /// A ceiling of `max_bytes` for one life, under that of the `host`.
-    pub(super) fn new(max_bytes: usize, host: Budget, counters: Arc<Counters>) -> Self {
+    /// The ceiling of one life's own limit, under that of the `host`.
+    pub(super) fn new(host: Budget, counters: Arc<Counters>, context: LifeContext) -> Self {
         Self {
             held: host.nothing(),
             kept_bytes: 0,
             waits_bytes: 0,
             waits: Arc::default(),
-            max_bytes,
+            max_bytes: context.limits().memory_max_bytes(),
             host,
             refused: None,
             counters,
+            context,
+            is_granted: false,
         }
     }
 
@@ -100,7 +112,8 @@ impl Limiter {
         Ok(())
     }
 
-    fn grow(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
+    /// Takes what a growth needs, if it may.
+    fn charge(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
         let may_grow = self.take(desired_bytes.saturating_sub(current_bytes));
         self.say();
         may_grow
@@ -122,6 +135,30 @@ impl Limiter {
     fn say(&self) {
         self.counters.set_memory(self.held.bytes() - self.kept_bytes, self.kept_bytes);
     }
+
+    /// Passes on whether a growth is granted.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`], which traps, where the life was refused memory too often in a row.
+    fn decided(&mut self, granted: bool) -> wasmtime::Result<bool> {
+        // Whether the one before has failed after all is known only now.
+        if std::mem::replace(&mut self.is_granted, granted) {
+            self.context.memory_granted();
+        }
+        if granted { Ok(true) } else { self.count_refusal().map(|()| false) }
+    }
+
+    /// A growth that was granted has failed after all, or was beyond what the kind of memory can have. What it was charged
+    /// stays charged: the engine does not say which of the two it is.
+    fn failed(&mut self) -> wasmtime::Result<()> {
+        self.is_granted = false;
+        self.count_refusal()
+    }
+
+    fn count_refusal(&self) -> wasmtime::Result<()> {
+        if self.context.memory_refused() { Err(OutOfMemory.into()) } else { Ok(()) }
+    }
 }
 
 /// A wait that goes on.
@@ -141,7 +178,12 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(fits(desired, maximum) && self.grow(current, desired))
+        let granted = fits(desired, maximum) && self.charge(current, desired);
+        self.decided(granted)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed()
     }
 
     fn table_growing(
@@ -151,7 +193,12 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let bytes = |entries: usize| entries.saturating_mul(TABLE_ENTRY_BYTES);
-        Ok(fits(desired, maximum) && self.grow(bytes(current), bytes(desired)))
+        let granted = fits(desired, maximum) && self.charge(bytes(current), bytes(desired));
+        self.decided(granted)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed()
     }
 
     fn instances(&self) -> usize {
@@ -169,12 +216,30 @@ impl ResourceLimiter for Limiter {
 
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
+    use crate::actor::context_of_nobody;
+    use crate::dispatch::IN_A_ROW_MAX;
+    use crate::limits::Limits;
+    use crate::wire::Lane;
+
+    const MAX: usize = 1 << 20;
+
+    fn limiter(host: &Budget, counters: &Arc<Counters>) -> Limiter {
+        limiter_of(MAX, host, counters)
+    }
+
+    fn limiter_of(max_bytes: usize, host: &Budget, counters: &Arc<Counters>) -> Limiter {
+        let limits = Limits { memory_max: ByteSize::b(max_bytes as u64), ..Limits::default() };
+        let context = context_of_nobody("a".parse().unwrap(), Lane::Serial, limits, counters);
+        Limiter::new(host.clone(), Arc::clone(counters), context)
+    }
 
     #[test]
     fn memories_and_tables_share_one_ceiling() {
         let (host, counters) = (Budget::new(usize::MAX), Arc::new(Counters::default()));
-        let mut limiter = Limiter::new(1 << 20, host, Arc::clone(&counters));
+        let mut limiter = limiter(&host, &counters);
         assert!(limiter.memory_growing(0, 1 << 19, None).unwrap());
         assert!(limiter.memory_growing(0, 1 << 18, None).unwrap());
         assert_eq!(limiter.refused(), None);
@@ -190,7 +255,7 @@ mod tests {
     #[test]
     fn what_the_host_keeps_for_a_life_is_under_the_ceiling_of_its_memory() {
         let (host, counters) = (Budget::new(1 << 20), Arc::new(Counters::default()));
-        let mut limiter = Limiter::new(1 << 20, host.clone(), Arc::clone(&counters));
+        let mut limiter = limiter(&host, &counters);
         limiter.keep(1 << 18).unwrap();
         assert!(limiter.memory_growing(0, 1 << 19, None).unwrap());
         let counted = counters.read();
@@ -207,7 +272,7 @@ mod tests {
     #[test]
     fn waits_take_memory_for_as_many_as_there_were_at_once() {
         let host = Budget::new(usize::MAX);
-        let mut limiter = Limiter::new(2 * WAITS_STEP_BYTES, host.clone(), Arc::default());
+        let mut limiter = limiter_of(2 * WAITS_STEP_BYTES, &host, &Arc::default());
         let step = WAITS_STEP_BYTES / WAIT_BYTES;
         let mut waits: Vec<_> = (0..step).map(|_| limiter.begin_wait().unwrap()).collect();
         assert_eq!(host.used(), WAITS_STEP_BYTES);
@@ -225,7 +290,7 @@ mod tests {
     #[test]
     fn lives_share_the_ceiling_of_the_host_and_give_back_what_they_had() {
         let host = Budget::new(1 << 20);
-        let limiter = || Limiter::new(1 << 20, host.clone(), Arc::default());
+        let limiter = || limiter(&host, &Arc::default());
         let (mut first, mut second) = (limiter(), limiter());
         assert!(first.memory_growing(0, 1 << 19, None).unwrap());
         assert!(!second.memory_growing(0, (1 << 19) + 1, None).unwrap());
@@ -234,5 +299,39 @@ mod tests {
         assert!(second.memory_growing(0, 1 << 20, None).unwrap());
         drop(second);
         assert_eq!(host.used(), 0);
+    }
+
+    #[test]
+    fn a_life_that_is_refused_memory_again_and_again_traps_and_one_that_gets_some_meanwhile_does_not() {
+        let (host, counters) = (Budget::new(usize::MAX), Arc::default());
+        let mut limiter = limiter(&host, &counters);
+        for granted in 1..=3 {
+            for _ in 1..IN_A_ROW_MAX {
+                assert!(!limiter.memory_growing(0, MAX + 1, None).unwrap());
+            }
+            assert!(limiter.memory_growing(0, 1, None).unwrap(), "{granted} bytes");
+        }
+        for _ in 1..IN_A_ROW_MAX {
+            assert!(!limiter.table_growing(0, MAX, None).unwrap());
+        }
+        let trap = limiter.memory_growing(0, MAX, None).unwrap_err();
+        assert!(trap.is::<OutOfMemory>(), "{trap:?}");
+        assert_eq!(limiter.refused(), Some(MemoryRefused::Own(MAX)));
+    }
+
+    #[test]
+    fn a_refusal_counts_whoever_it_is_that_refuses() {
+        let (host, counters) = (Budget::new(usize::MAX), Arc::default());
+        let mut limiter = limiter(&host, &counters);
+        for _ in 1..IN_A_ROW_MAX / 2 {
+            assert!(!limiter.memory_growing(0, 2, Some(1)).unwrap(), "the guest's own maximum");
+            // The machine: what was granted has failed.
+            assert!(limiter.memory_growing(0, 1, None).unwrap());
+            limiter.memory_grow_failed(wasmtime::format_err!("no address")).unwrap();
+        }
+        assert!(!limiter.table_growing(0, 2, Some(1)).unwrap());
+        assert_eq!(limiter.refused(), None, "none of the host's limits");
+        let trap = limiter.table_grow_failed(wasmtime::format_err!("no memory")).unwrap_err();
+        assert!(trap.is::<OutOfMemory>(), "{trap:?}");
     }
 }

@@ -126,7 +126,7 @@ impl WasiView for Guest {
 /// Makes the store of a life.
 pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeContext) -> Store<Guest> {
     let limits = context.limits();
-    let (memory_max, handover_max) = (limits.memory_max_bytes(), handover_max_bytes(limits));
+    let handover_max = handover_max_bytes(limits);
     let (open_streams_max, kept_max) = (limits.open_streams.get(), limits.kept_max_bytes());
     let stderr = LogPipe::new(Arc::clone(context.account()), Output::Stderr);
     let exchanges_max = limits.http_requests.get();
@@ -141,7 +141,7 @@ pub(super) fn new_store(engine: &Engine, household: &Household, context: LifeCon
         files: Files::new(FileUse::new(Arc::clone(&household.files), Arc::clone(context.account()))),
         wasi_http: WasiHttp::new(Arc::clone(&household.http), context.clone(), outgoing.clone()),
         table,
-        limiter: Limiter::new(memory_max, household.memory.clone(), Arc::clone(&household.counters)),
+        limiter: Limiter::new(household.memory.clone(), Arc::clone(&household.counters), context.clone()),
         stderr,
         context,
         peers,

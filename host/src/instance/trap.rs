@@ -4,6 +4,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use super::limiter::OutOfMemory;
 use super::shortage::shortage;
 use super::store::Guest;
 use crate::exit::{ExitReason, OperatorText};
@@ -20,6 +21,9 @@ const WORDS_LINES_MAX: usize = 3;
 
 /// What an end is called that is an error of the engine, and no trap: its text may be about what the guest did.
 const NO_TRAP: &str = "the engine could not go on with it";
+
+/// What an end is called that the host brings to a life which is refused memory too often in a row.
+const OUT_OF_MEMORY: &str = "out of memory";
 
 /// The engine's names for its traps. Kept here, so that nothing else can pass for one.
 const TRAPS: [&str; 50] = [
@@ -80,12 +84,13 @@ pub(super) fn exit_reason(error: &wasmtime::Error, guest: &Guest) -> ExitReason 
     if let Some(I32Exit(code)) = error.downcast_ref() {
         return ExitReason::Exited { code: *code };
     }
-    let trap = error.downcast_ref::<Trap>();
+    let trap = error.downcast_ref::<Trap>().map(|trap| name(*trap));
+    let trap = trap.or_else(|| error.is::<OutOfMemory>().then_some(OUT_OF_MEMORY));
     let cause = trap.is_none().then(|| printable(&error.root_cause().to_string(), CAUSE_MAX_CHARS));
     let wrote = last_words(&guest.stderr.last_words()).map(|words| format!("it wrote last: {words}"));
     let words: Vec<String> = [cause, shortage(error), wrote].into_iter().flatten().collect();
     ExitReason::Trapped {
-        trap: trap.map_or(NO_TRAP, |trap| name(*trap)),
+        trap: trap.unwrap_or(NO_TRAP),
         refused: guest.limiter.refused(),
         words: OperatorText::new(&words.join("; ")),
         backtrace: OperatorText::new(&error.downcast_ref().map(frames).unwrap_or_default()),

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use pulsing_host::{ActorRef, Host};
+use bytesize::ByteSize;
+use pulsing_host::{ActorError, ActorRef, CallError, ExitReason, Host, MemoryRefused, State, Status};
 use pulsing_tests::languages::is_left_out;
 use pulsing_tests::{host, spawn, spec};
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ const GUEST: &str = "polyglot-javascript-hoarder";
 /// Far more than a host keeps for one actor.
 const HOARDED_MIB: u64 = 480;
 const MIB: u64 = 1 << 20;
+/// How often in a row a life is refused memory before it ends.
+const REFUSALS_MAX: u32 = 32;
 
 /// The hoarder, and the one that it calls. None where there are no tools for its language.
 async fn hoarder() -> Option<(Host, ActorRef, ActorRef)> {
@@ -83,5 +86,68 @@ async fn a_wait_begins_when_somebody_waits() {
         json!(false)
     );
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    host.shutdown().await;
+}
+
+/// Has an actor ask for memory that it is not given until its life ends. Returns how often it caught that, and the error
+/// of the one that it did not survive.
+async fn refused_until_it_ends(actor: &ActorRef, method: &str, args: &Value) -> (u32, CallError) {
+    let mut caught = 0;
+    loop {
+        let error = bounded(actor.ask::<Value>(method, args).into_future()).await.unwrap_err();
+        if error.to_string().contains("out of memory; it was refused memory over its limit of") {
+            return (caught, error);
+        }
+        assert_eq!(actor.status().await.unwrap().generation.0, 0, "{error}");
+        caught += 1;
+        assert!(caught <= REFUSALS_MAX, "it goes on for ever");
+    }
+}
+
+/// Checks that the end of the first life is told as that of any other that memory has run out for.
+async fn assert_ran_out(actor: &ActorRef, error: &CallError) {
+    assert!(matches!(error, CallError::Actor(ActorError::System { recoverable: true, .. })), "{error}");
+    let next_life = |status: &Status| status.generation.0 == 1 && status.state == State::Running;
+    let exit = bounded(actor.wait_for(next_life)).await.unwrap().last_exit.unwrap();
+    let ExitReason::Trapped { refused, .. } = exit else { panic!("{exit}") };
+    assert_eq!(refused, Some(MemoryRefused::Own(actor.limits().memory_max.as_u64().try_into().unwrap())));
+}
+
+#[tokio::test]
+async fn a_life_in_javascript_that_catches_what_it_is_refused_ends_all_the_same() {
+    let Some((host, hoarder, _peer)) = hoarder().await else { return };
+    // More than there can be, and nothing of it is kept.
+    let too_much = json!([1, 1_u64 << 30]);
+    // What works between is a success: it goes on.
+    for _ in 0..2 * REFUSALS_MAX {
+        bounded(hoarder.ask::<Value>("writes", &too_much).into_future()).await.unwrap_err();
+        bounded(hoarder.ask::<Value>("naps", &json!([0])).into_future()).await.unwrap();
+    }
+    let (caught, error) = refused_until_it_ends(&hoarder, "writes", &too_much).await;
+    assert!(caught > 0, "{error}");
+    assert_ran_out(&hoarder, &error).await;
+    bounded(hoarder.ask::<Value>("naps", &json!([0])).into_future()).await.unwrap();
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_life_in_python_that_is_full_and_catches_what_it_is_refused_ends_all_the_same() {
+    if is_left_out("python") {
+        println!("left out: there are no tools for Python");
+        return;
+    }
+    let host = host().unwrap();
+    let mut spec = spec("polyglot-python-serial").unwrap();
+    spec.limits.memory_max = ByteSize::mib(64);
+    let actor = spawn(&host, spec).await.unwrap();
+    let hold = || bounded(actor.ask::<u64>("hold", &(4,)).into_future());
+    // Until it is full.
+    while hold().await.is_ok() {}
+    let (caught, error) = refused_until_it_ends(&actor, "hold", &json!([4])).await;
+    assert!(caught > 0, "{error}");
+    assert_ran_out(&actor, &error).await;
+    // What it was alone with is blamed, as for any other crash, and it has its memory again.
+    let blamed = actor.ask::<u64>("hold", &(3,));
+    assert_eq!(bounded(blamed.into_future()).await.unwrap(), 1);
     host.shutdown().await;
 }

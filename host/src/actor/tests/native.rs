@@ -191,7 +191,7 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 16] = [
+const METHODS: [(&str, MethodKind); 17] = [
     ("seen", MethodKind::Ask),
     ("seen_before", MethodKind::Ask),
     ("echo", MethodKind::Ask),
@@ -202,6 +202,7 @@ const METHODS: [(&str, MethodKind); 16] = [
     ("fault", MethodKind::Ask),
     ("refuse", MethodKind::Ask),
     ("open_streams", MethodKind::Ask),
+    ("refused", MethodKind::Ask),
     ("count", MethodKind::Stream),
     ("count_and_fail", MethodKind::Stream),
     ("count_slowly", MethodKind::Stream),
@@ -316,6 +317,8 @@ impl NativeLife<'_> {
             "fault" => {
                 Err(ActorError::System { message: "bad".to_owned(), recoverable: false, restart: true })
             }
+            // As often as it is told. Whether its life would end for that.
+            "refused" => value(json!((0..number).any(|_| self.context.memory_refused()))),
             "open_streams" => value(json!(self.streams.lock().unwrap().len())),
             "refuse" => Err(ActorError::Business { code: 409, message: "no".to_owned(), details: None }),
             "count" => self.open(job, number, Plan::Plain),
