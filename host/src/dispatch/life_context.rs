@@ -89,6 +89,16 @@ impl LifeContext {
         self.dispatch.execution.preempted();
     }
 
+    /// Says that the guest was refused memory. Returns whether its life ends for it.
+    pub(crate) fn memory_refused(&self) -> bool {
+        self.dispatch.in_flight().refusals().refused()
+    }
+
+    /// Says that the guest was granted memory, after it was refused some.
+    pub(crate) fn memory_granted(&self) {
+        self.dispatch.in_flight().refusals().granted();
+    }
+
     /// Where what a handler sends from `call` comes from.
     #[must_use]
     pub fn origin(&self, call: CallId) -> Origin {

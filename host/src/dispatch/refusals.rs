@@ -13,8 +13,6 @@
 //! So a guest may ask for too much and be content with less, may refuse requests that are too large for it, and may work on
 //! with the memory that it has.
 
-use super::life_context::LifeContext;
-
 /// At how many refusals in a row a life ends. A guest that halves what it asks for, from the 4 GiB of an address space down
 /// to a page, is refused 16 times; this is twice that. With more, a guest that is full fails at more messages first.
 pub(crate) const IN_A_ROW_MAX: u32 = 32;
@@ -55,18 +53,6 @@ impl Refusals {
         self.total = self.total.wrapping_add(1);
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.in_a_row >= IN_A_ROW_MAX
-    }
-}
-
-impl LifeContext {
-    /// Says that the guest was refused memory. Returns whether its life ends for it.
-    pub(crate) fn memory_refused(&self) -> bool {
-        self.dispatch.in_flight().refusals().refused()
-    }
-
-    /// Says that the guest was granted memory, after it was refused some.
-    pub(crate) fn memory_granted(&self) {
-        self.dispatch.in_flight().refusals().granted();
     }
 }
 
