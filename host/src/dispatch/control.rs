@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::Dispatch;
-use super::in_flight::{Culprit, CutOff, Phase};
+use super::in_flight::{Culprit, CutOff, InFlight, Phase};
 use crate::exit::ExitReason;
 use crate::id::CallId;
-use crate::lifecycle::Signal;
+use crate::lifecycle::{Signal, State};
 use crate::mailbox::{Fate, cut_off_error};
 use crate::wire::{ActorError, Lane, Message, RuntimeError, RuntimeErrorKind};
 
@@ -57,9 +57,25 @@ impl Dispatch {
         Load { handlers, streams, kept_bytes: self.buffers.kept_bytes() }
     }
 
-    /// Whether nothing is in flight, nothing waits, and the life is not about to end.
+    /// Whether nothing is in flight, nothing waits, and the life has started and is not about to end.
     pub(crate) fn is_idle(&self) -> bool {
-        let in_flight = self.in_flight();
+        self.lifecycle.state() == State::Running && self.has_nothing_to_do(&self.in_flight())
+    }
+
+    /// Lets an idle life end. Returns whether it is idle still: what comes after that is for the next life.
+    pub(crate) fn drain_if_idle(&self) -> bool {
+        let mut in_flight = self.in_flight();
+        // Under the lock: a message that a caller has the life begin meanwhile would lose the stream that it opens.
+        if !self.has_nothing_to_do(&in_flight) {
+            return false;
+        }
+        in_flight.set_phase(Phase::Draining { mailbox: false });
+        drop(in_flight);
+        self.wake();
+        true
+    }
+
+    fn has_nothing_to_do(&self, in_flight: &InFlight) -> bool {
         in_flight.is_idle() && in_flight.phase() == Phase::Working && self.mailbox.is_empty()
     }
 

@@ -18,15 +18,16 @@ pub(super) struct Idleness {
     next_look: Option<Instant>,
     /// How many messages it had begun when it was last looked at.
     begun: u64,
-    /// Since when it has begun no more.
-    since: Instant,
+    /// Since when it is known to have begun no more; none where it was busy when it was last looked at: when it ended what
+    /// it did is not known.
+    since: Option<Instant>,
 }
 
 impl Idleness {
     /// Of a life that begins now.
     pub(super) fn new(after: Duration) -> Self {
         let now = Instant::now();
-        let mut idleness = Self { after, next_look: None, begun: 0, since: now };
+        let mut idleness = Self { after, next_look: None, begun: 0, since: None };
         idleness.look_later(now);
         idleness
     }
@@ -43,11 +44,14 @@ impl Idleness {
         }
         self.look_later(now);
         let begun = dispatch.messages_begun();
-        if !dispatch.is_idle() || begun != self.begun {
-            (self.begun, self.since) = (begun, now);
+        let has_begun_more = std::mem::replace(&mut self.begun, begun) != begun;
+        if !dispatch.is_idle() {
+            self.since = None;
             return false;
         }
-        now.saturating_duration_since(self.since) >= self.after
+        let since = self.since.filter(|_| !has_begun_more).unwrap_or(now);
+        self.since = Some(since);
+        now.saturating_duration_since(since) >= self.after
     }
 
     fn look_later(&mut self, now: Instant) {

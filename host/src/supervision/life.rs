@@ -140,14 +140,18 @@ impl<'a> Life<'a> {
 
     /// Lets what is in flight end, and then the life.
     fn drain(&mut self, phase: Phase) {
-        let stop_timeout = self.supervisor.limits.stop_timeout;
-        // However often it is asked for.
-        self.stop_due = self.stop_due.or_else(|| Instant::now().checked_add(stop_timeout));
+        self.begin_stop_timeout();
         let why = match self.wanted {
             Wanted::Restart | Wanted::Passivation => "is being restarted",
             Wanted::Nothing | Wanted::StopThenRestart => "is stopping",
         };
         self.supervisor.dispatch.drain(phase, why);
+    }
+
+    /// However often the life is told to end.
+    fn begin_stop_timeout(&mut self) {
+        let stop_timeout = self.supervisor.limits.stop_timeout;
+        self.stop_due = self.stop_due.or_else(|| Instant::now().checked_add(stop_timeout));
     }
 
     fn next_due(&mut self) -> Option<Instant> {
@@ -186,11 +190,13 @@ impl<'a> Life<'a> {
         if !idleness.look(dispatch, now) {
             return;
         }
-        self.idleness = None;
         if dispatch.may_passivate() {
-            self.wanted = Wanted::Passivation;
-            self.drain(Phase::Draining { mailbox: false });
+            if dispatch.drain_if_idle() {
+                (self.idleness, self.wanted) = (None, Wanted::Passivation);
+                self.begin_stop_timeout();
+            }
         } else {
+            self.idleness = None;
             let text = "passivate_after is set, but the actor does not say that it may be passivated";
             lifecycle.account().write(Entry::Note { text });
         }

@@ -54,8 +54,12 @@ pub(super) struct Setup {
     pub(super) refuses_start: bool,
     /// Whether it lets itself be passivated.
     pub(super) may_passivate: bool,
+    /// How long its `start` takes. It lets itself be passivated at the end of that.
+    pub(super) start_takes: Duration,
     /// How long its `stop` takes.
     pub(super) stop_takes: Duration,
+    /// Whether its `stop` ends with a crash.
+    pub(super) stop_crashes: bool,
 }
 
 impl Default for Setup {
@@ -67,7 +71,9 @@ impl Default for Setup {
             failing_starts: 0,
             refuses_start: false,
             may_passivate: false,
+            start_takes: Duration::ZERO,
             stop_takes: Duration::ZERO,
+            stop_crashes: false,
         }
     }
 }
@@ -79,7 +85,8 @@ impl Setup {
 
     pub(super) fn spawn(self) -> Fixture {
         let journal = Journal::default();
-        let Self { lane, failing_starts, refuses_start, may_passivate, stop_takes, .. } = self;
+        let Self { lane, failing_starts, refuses_start, may_passivate, .. } = self;
+        let Self { start_takes, stop_takes, stop_crashes, .. } = self;
         let journal_of_lives = journal.clone();
         let behavior = Native {
             lane,
@@ -87,7 +94,9 @@ impl Setup {
             failing_starts,
             refuses_start,
             may_passivate,
+            start_takes,
             stop_takes,
+            stop_crashes,
         };
         let plain = Spawn::plain("native", behavior);
         let (actor, run) = Spawn { limits: self.limits, restart: self.restart, ..plain }.split();
@@ -129,7 +138,9 @@ struct Native {
     failing_starts: u64,
     refuses_start: bool,
     may_passivate: bool,
+    start_takes: Duration,
     stop_takes: Duration,
+    stop_crashes: bool,
 }
 
 /// One life: how far each open stream has got, and how.
@@ -137,6 +148,7 @@ struct NativeLife<'a> {
     journal: &'a Journal,
     context: LifeContext,
     stop_takes: Duration,
+    stop_crashes: bool,
     streams: Mutex<HashMap<StreamId, Counting>>,
 }
 
@@ -176,12 +188,16 @@ impl Behavior for Native {
                     ActorError::system("not yet")
                 });
             }
+            if !self.start_takes.is_zero() {
+                tokio::time::sleep(self.start_takes).await;
+            }
             if self.may_passivate {
                 context.may_passivate();
             }
             context.ready(&birth, description());
-            let (journal, stop_takes) = (&self.journal, self.stop_takes);
-            let life = NativeLife { journal, context, stop_takes, streams: Mutex::default() };
+            let Self { journal, stop_takes, stop_crashes, .. } = self;
+            let (stop_takes, stop_crashes) = (*stop_takes, *stop_crashes);
+            let life = NativeLife { journal, context, stop_takes, stop_crashes, streams: Mutex::default() };
             match self.lane {
                 Lane::Serial => life.serially().await,
                 Lane::Overlapping => life.overlapping().await,
@@ -269,7 +285,7 @@ impl NativeLife<'_> {
                 if !self.stop_takes.is_zero() {
                     tokio::time::sleep(self.stop_takes).await;
                 }
-                return Some(ExitReason::Stopped);
+                return Some(if self.stop_crashes { crash() } else { ExitReason::Stopped });
             }
         }
         None
@@ -290,13 +306,7 @@ impl NativeLife<'_> {
                 if let Some(code) = args["exit"].as_i64() {
                     return Err(ExitReason::Exited { code: code.try_into().unwrap() });
                 }
-                let words = OperatorText::new("it wrote last: oh");
-                return Err(ExitReason::Trapped {
-                    trap: "boom",
-                    refused: None,
-                    words,
-                    backtrace: OperatorText::default(),
-                });
+                return Err(crash());
             }
             "panic" => panic!("a bug"),
             "seen" => {
@@ -389,4 +399,9 @@ impl NativeLife<'_> {
 
 fn value(value: Value) -> Result<Reply, ActorError> {
     Ok(Reply::Value(Payload::json(value.to_string())))
+}
+
+fn crash() -> ExitReason {
+    let words = OperatorText::new("it wrote last: oh");
+    ExitReason::Trapped { trap: "boom", refused: None, words, backtrace: OperatorText::default() }
 }
