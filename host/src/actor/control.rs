@@ -73,13 +73,16 @@ impl LocalPort {
         // What fails again meanwhile comes to the end: each letter that is there now is sent once at most.
         for _ in 0..self.mailbox.dead_letters().len() {
             match self.mailbox.requeue_dead_letter() {
-                Ok(true) => requeued += 1,
+                Ok(true) => {
+                    requeued += 1;
+                    // Those who send behind it rely on that.
+                    self.dispatch.wake();
+                }
                 Ok(false) => break,
                 Err(not_sent) if requeued == 0 => return Err(self.not_sent(not_sent)),
                 Err(_full) => break,
             }
         }
-        self.dispatch.wake();
         Ok(Done { requeued, ..done(self.lifecycle.status()) })
     }
 }

@@ -93,10 +93,14 @@ impl Dispatch {
     /// Ends the streams on which nobody has drawn for `stream_idle`.
     pub(crate) fn end_idle_streams(&self, now: Instant) {
         let mut in_flight = self.in_flight();
-        for call in in_flight.idle_streams(now, self.limits.stream_idle) {
+        let idle = in_flight.idle_streams(now, self.limits.stream_idle);
+        for call in &idle {
             let operation = "reading the stream".to_owned();
             let error = ActorError::Timeout { operation, duration: self.limits.stream_idle };
-            in_flight.break_stream(call, error.into(), now, self.limits.grace);
+            in_flight.break_stream(*call, error.into(), now, self.limits.grace);
+        }
+        drop(in_flight);
+        if !idle.is_empty() {
             self.wake();
         }
     }

@@ -138,6 +138,7 @@ impl Dispatch {
         let (may_begin, methods) = (self.may_begin_ahead(&in_flight), in_flight.methods().cloned());
         drop(in_flight);
         if !may_begin {
+            self.gathering.gathered(0);
             return Vec::new();
         }
         let (mut now, mut bytes) = (None, 0_usize);

@@ -11,6 +11,10 @@
 //! |---|---|---|
 //! | stores `waiting`, then wakes | registers its waker, then loads `waiting` | the reader sees no message, and nobody wakes it |
 //!
+//! A sender whose message is not [alone](Sent::Queued) need not wake: whoever put in the one before it has, or is about to, or
+//! runs the life itself. So whoever is told that it is alone must do one of the two. A life that a caller runs is idle, hence
+//! its owner is registered or has been woken, and the caller registers nobody.
+//!
 //! To wake and to register are each a read-modify-write of the one state of an `AtomicWaker`, that releases or acquires. Is
 //! the sender's first, the reader acquires what the sender stored before it. Is the reader's first, the sender finds its
 //! waker. Whoever looks without having registered may see what was true a moment ago, as it would on having let go of the

@@ -1,6 +1,5 @@
 //! When an idle actor is passivated, what that counts for, and what comes while it happens.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -184,8 +183,9 @@ fn a_message_that_came_since_an_actor_was_found_idle_keeps_its_life() {
         Rooms::new(id, kind, limits, &restart, &Default::default(), Default::default(), &Default::default());
     lifecycle.apply(Event::Ready);
     assert!(dispatch.is_idle());
-    let message = Arc::new(Message::new("m", Payload::none()));
-    let envelope = mailbox.tell(Arc::clone(&message), mailbox.keep(&message).unwrap(), None);
+    let message = Message::new("m", Payload::none());
+    let held = mailbox.keep(&message).unwrap();
+    let envelope = mailbox.tell(message, held, None);
     assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
     assert!(!dispatch.drain_if_idle(), "it waits");
     drop(mailbox.pop());
