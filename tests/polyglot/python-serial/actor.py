@@ -42,7 +42,6 @@ class Polyglot:
         self._cut_short = 0
         self._guarded = 0
         self._closed = 0
-        self._held: list[bytes] = []
 
     def echo(self, value: Any) -> Any:
         """Answers what it is given."""
@@ -65,11 +64,6 @@ class Polyglot:
 
     def entries(self) -> list[Any]:
         return self._entries
-
-    def hold(self, mib: int) -> int:
-        """Holds so many MiB more, and answers how often it has. No part of the scenarios."""
-        self._held.append(bytes(mib << 20))
-        return len(self._held)
 
     def validate(self, age: int) -> int:
         if age < 0:

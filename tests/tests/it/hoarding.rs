@@ -137,7 +137,7 @@ async fn a_life_in_python_that_is_full_and_catches_what_it_is_refused_ends_all_t
         return;
     }
     let host = host().unwrap();
-    let mut spec = spec("polyglot-python-serial").unwrap();
+    let mut spec = spec("polyglot-python-hoarder").unwrap();
     spec.limits.memory_max = ByteSize::mib(64);
     let actor = spawn(&host, spec).await.unwrap();
     let hold = || bounded(actor.ask::<u64>("hold", &(4,)).into_future());
