@@ -21,10 +21,13 @@ const EXPORTS: [(&str, Reach); 7] = [
     ("stop", Reach::Stop),
 ];
 /// What one export does, and those of guests that are told by their messages.
-const MORE: [(&str, &str, Reach); 28] = [
+const MORE: [(&str, &str, Reach); 31] = [
     ("saboteur", "describe:no-json", Reach::Life),
     ("saboteur", "describe:wrong-type", Reach::Life),
     ("saboteur", "describe:large", Reach::Life),
+    ("saboteur", "describe:long", Reach::Life),
+    ("saboteur", "handle:control-error", Reach::Ask("x", "")),
+    ("saboteur", "stream-next:line-breaks", Reach::Stream("stream", "")),
     ("saboteur", "handle:huge", Reach::Ask("x", "")),
     ("saboteur", "handle:gigabyte", Reach::Ask("x", "")),
     ("saboteur", "handle:long-error", Reach::Ask("x", "")),
