@@ -4,6 +4,8 @@
 //! [`Host::shutdown`] stops them in good order.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -23,7 +25,7 @@ use crate::execution::BackgroundPool;
 use crate::files::{Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::{ActorId, ActorName};
-use crate::instance::{FileGrant, FileQuota, Program, Programs, WasmBehavior, need};
+use crate::instance::{FileGrant, FileQuota, Program, Programs, Resolver, WasmBehavior, need};
 use crate::journal::Journal;
 use crate::limits::{HostLimits, Limits};
 use crate::observe::Counters;
@@ -40,6 +42,7 @@ pub struct HostBuilder {
     compiler: Option<PathBuf>,
     limits: HostLimits,
     read_elsewhere: Vec<PathBuf>,
+    resolver: Resolver,
 }
 
 impl HostBuilder {
@@ -79,6 +82,22 @@ impl HostBuilder {
         self
     }
 
+    /// Looks up the names of the servers that actors speak HTTP with by `find`, instead of asking the system. What a name
+    /// was granted for holds all the same: a wildcard reaches public addresses alone, whoever says that they are a name's.
+    ///
+    /// # Blocking
+    ///
+    /// `find` runs on a thread of its own, one of 64, and may block. The actor that waits for it may give up; the thread is
+    /// taken until `find` returns.
+    #[must_use]
+    pub fn resolve_by(
+        mut self,
+        find: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.resolver = Resolver::new(find);
+        self
+    }
+
     /// Sets the ceilings for all actors together.
     #[must_use]
     pub fn limits(mut self, limits: HostLimits) -> Self {
@@ -96,7 +115,7 @@ impl HostBuilder {
         if let Some(program) = &self.compiler {
             engines = engines.compile_with(Compiler::new(program, self.limits.compile()));
         }
-        let programs = Arc::new(Programs::new(engines)?);
+        let programs = Arc::new(Programs::new(engines)?.resolve_by(self.resolver));
         let pool = BackgroundPool::new().map_err(|error| BuildError::Thread(error.to_string()))?;
         let reach = Reach::new(programs.cache_dir(), &self.read_elsewhere);
         Ok(Host {

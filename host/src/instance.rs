@@ -24,5 +24,6 @@ mod trap;
 
 pub(crate) use self::behavior::WasmBehavior;
 pub(crate) use self::file_quota::{FileGrant, FileQuota};
+pub(crate) use self::imports::http::Resolver;
 pub(crate) use self::imports::need;
 pub use self::program::{Program, Programs};

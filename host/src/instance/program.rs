@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 
 use super::bindings::overlapping::OverlappingPre;
 use super::bindings::serial::SerialPre;
-use super::imports::http::Network;
+use super::imports::http::{Network, Resolver};
 use super::imports::{is_offered, linker};
 use super::resident::ResidentPre;
 use super::store::Guest;
@@ -70,7 +70,19 @@ impl Programs {
             linker(engines.of(world), world).map_err(|error| BuildError::Engine(format!("{error:#}")))
         };
         let (serial, overlapping) = (linker(World::Serial)?, linker(World::Overlapping)?);
-        Ok(Self { engines, serial, overlapping, network: Network::new(), loaded: Mutex::default() })
+        Ok(Self {
+            engines,
+            serial,
+            overlapping,
+            network: Network::new(Resolver::default()),
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Looks up the names of servers by this one.
+    #[must_use]
+    pub(crate) fn resolve_by(self, resolver: Resolver) -> Self {
+        Self { network: Network::new(resolver), ..self }
     }
 
     /// As of [`Engines::cache_dir`].

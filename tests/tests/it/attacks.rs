@@ -10,6 +10,7 @@ mod host_calls;
 mod host_files;
 mod host_memory;
 mod logs;
+mod lookups;
 mod raw;
 mod starts;
 mod tls;

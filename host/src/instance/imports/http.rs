@@ -30,6 +30,7 @@ use crate::instance::store::Guest;
 pub(in crate::instance) use self::client::HttpClient;
 pub(in crate::instance) use self::exchanges::Exchanges;
 pub(in crate::instance) use self::network::Network;
+pub(crate) use self::network::Resolver;
 pub(in crate::instance) use self::wasi::WasiHttp;
 pub(super) use self::wasi::add_to_linker;
 

@@ -158,18 +158,18 @@ fn build(reach: Reach, lookups: Lookups) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_max)
-        .dns_resolver(Arc::new(Resolver { reach, lookups }))
+        .dns_resolver(Arc::new(Names { reach, lookups }))
         .build()
 }
 
-/// The system's resolver, held to what its client may reach. The client connects to what it answers and looks up
+/// The host's resolver, held to what its client may reach. The client connects to what it answers and looks up
 /// nothing itself, so a name cannot lead elsewhere between the check and the connection.
-struct Resolver {
+struct Names {
     reach: Reach,
     lookups: Lookups,
 }
 
-impl Resolve for Resolver {
+impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let (name, reach, lookups) = (name.as_str().to_owned(), self.reach, self.lookups.clone());
         Box::pin(async move {
@@ -194,6 +194,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
+    use super::super::network::Resolver;
     use super::*;
 
     async fn answer(mut stream: TcpStream) {
@@ -216,7 +217,7 @@ mod tests {
                 tokio::spawn(answer(stream));
             }
         });
-        let client = build(reach, Network::new().for_actor()).unwrap();
+        let client = build(reach, Network::new(Resolver::default()).for_actor()).unwrap();
         for _ in 0..requests {
             assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), "ok");
         }

@@ -273,7 +273,7 @@ mod tests {
 
     use futures::FutureExt;
 
-    use super::super::network::Network;
+    use super::super::network::{Network, Resolver};
     use super::super::request::prepare;
     use super::*;
     use crate::actor::context_of_nobody;
@@ -298,7 +298,8 @@ mod tests {
         let prepared = prepare(request, 1 << 20).ok().unwrap();
         let name = "test".parse().unwrap();
         let context = context_of_nobody(name, Lane::Overlapping, Limits::default(), &Arc::default());
-        let client = HttpClient::new(&[address.to_string().parse().unwrap()], &Network::new());
+        let client =
+            HttpClient::new(&[address.to_string().parse().unwrap()], &Network::new(Resolver::default()));
         let held = budget.take(prepared.kept_bytes()).unwrap();
         (Exchange::begin(context, CallId::NONE, Arc::new(client), prepared, held), listener)
     }
