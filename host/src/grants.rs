@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
@@ -42,18 +43,22 @@ impl Callers {
     /// Whether `caller` may send the actor messages.
     #[must_use]
     pub fn admit(&self, caller: &Caller) -> bool {
-        *caller == Caller::Program || self.0.is_empty() || self.0.contains(caller)
+        // A token says which client it is, and is no grant of its own.
+        let named = if matches!(caller, Caller::Client(_)) { &Caller::Http } else { caller };
+        *caller == Caller::Program || self.0.is_empty() || self.0.contains(named)
     }
 }
 
 /// Who sends messages. As text: an actor's id, or `@http`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Caller {
     /// The program that the host is a part of. It may always, so that no text stands for it.
     Program,
-    /// A client of the gateway: over HTTP, or by the command line.
+    /// A client of the gateway: over HTTP, or by the command line. Without tokens all of them are one.
     Http,
+    /// One that has shown the token of this name. It may send where [`Self::Http`] may, and no text stands for it.
+    Client(Arc<str>),
     /// Another actor of the host.
     Actor(ActorId),
 }
@@ -88,7 +93,7 @@ impl TryFrom<String> for Caller {
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http => f.write_str(HTTP_CALLER),
+            Self::Http | Self::Client(_) => f.write_str(HTTP_CALLER),
             Self::Program => f.write_str("the host's own program"),
             Self::Actor(id) => id.fmt(f),
         }
@@ -209,6 +214,9 @@ mod tests {
         let Grants { from, .. } = toml::from_str("from = ['a', '@http']").unwrap();
         let caller = |text: &str| text.parse::<Caller>().unwrap();
         assert!(from.admit(&caller("a")) && from.admit(&caller("@http")) && !from.admit(&caller("b")));
+        let client = Caller::Client("ci".into());
+        assert!(from.admit(&client) && !Callers(vec![caller("a")]).admit(&client));
+        assert_eq!(client.to_string(), "@http");
         let anybody = Callers::default();
         assert!(anybody.admit(&caller("b")) && anybody.admit(&Caller::Http));
         assert_eq!((caller("a").to_string(), Caller::Http.to_string()), ("a".to_owned(), "@http".to_owned()));

@@ -7,9 +7,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::LocalPort;
+use super::local::sender;
 use crate::budget::Held;
 use crate::call::{Answer, CallContext, Deadline, Outcome};
 use crate::delivery::Call;
+use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::mailbox::{FirstTry, Key, Tried};
 use crate::wire::{CallError, Message};
@@ -28,7 +30,7 @@ impl LocalPort {
     /// Calls where no earlier try has or gets the answer. Takes its place in line now, unless an earlier try runs.
     pub(super) fn call_once(
         self: Arc<Self>,
-        caller: Option<ActorId>,
+        caller: &Caller,
         message: Arc<Message>,
         context: CallContext,
         held: Held,
@@ -36,7 +38,7 @@ impl LocalPort {
         let key = message.idempotency_key.as_deref().unwrap_or_default();
         let key = Key::new(caller.clone(), &message.method, key);
         let arguments_hash = self.mailbox.replies().arguments_hash(&message);
-        let keyed = Keyed { key, arguments_hash, caller, message, context, held };
+        let keyed = Keyed { key, arguments_hash, caller: sender(caller), message, context, held };
         match self.tried(&keyed)? {
             Tried::Answered(answer) => Ok(Call::Ended(answer.map(Answer::Value))),
             Tried::Not(first_try) => self.send_first(keyed, first_try),

@@ -126,7 +126,7 @@ impl Port for LocalPort {
 pub(super) fn sender(caller: &Caller) -> Option<ActorId> {
     match caller {
         Caller::Actor(id) => Some(id.clone()),
-        Caller::Program | Caller::Http => None,
+        Caller::Program | Caller::Http | Caller::Client(_) => None,
     }
 }
 
@@ -141,7 +141,7 @@ impl LocalPort {
         self.mailbox.check_size(&message)?;
         let held = self.mailbox.keep(&message)?;
         if self.mailbox.replies().keeps(&message) {
-            return self.shared().call_once(sender(caller), message, context, held);
+            return self.shared().call_once(caller, message, context, held);
         }
         self.check_restarting(context.when_restarting)?;
         self.dispatch.check_deadlock(&context.path)?;

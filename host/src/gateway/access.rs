@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::keyring::{Holder, Keyring};
 use super::problem::{Problem, Refusal};
 use super::scope::{Scope, Scopes};
+use crate::grants::Caller;
 use crate::journal::{Account, Entry};
 use crate::text::printable;
 
@@ -54,6 +55,14 @@ impl Sender {
             Self::Local => "@local",
             Self::Holder(holder) => holder.name.as_str(),
             Self::Unknown(_) => "@unknown",
+        }
+    }
+
+    /// As whom it sends messages.
+    pub(super) fn caller(&self) -> Caller {
+        match self {
+            Self::Local | Self::Unknown(_) => Caller::Http,
+            Self::Holder(holder) => Caller::Client(holder.name.shared()),
         }
     }
 
@@ -211,6 +220,13 @@ mod tests {
             assert_eq!(response.status(), 401);
             assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
         }
+    }
+
+    #[test]
+    fn who_shows_no_token_sends_as_any_client() {
+        let holder = sender(&["Bearer correct-horse-battery"]);
+        assert_eq!(holder.caller(), Caller::Client("reader".into()));
+        assert_eq!((Sender::Local.caller(), Sender::Unknown("").caller()), (Caller::Http, Caller::Http));
     }
 
     #[test]

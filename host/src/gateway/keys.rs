@@ -47,6 +47,11 @@ impl TokenName {
         Self("@token-file".into())
     }
 
+    /// The name, as senders of messages are told apart by it.
+    pub(super) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 
+use super::access::Sender;
 use super::problem::Refusal;
 use super::serve::room::{FREE_MAX_BYTES, Keeper, Kept, NoRoom, WAIT_MAX};
 use super::{json, trace_context};
@@ -55,7 +56,7 @@ impl FromRequestParts<Arc<Registry>> for Named {
 
     async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
         let Path(id) = Path::<String>::from_request_parts(parts, registry).await.map_err(not_text)?;
-        Ok(Self(registry.get(&id)?.on_behalf_of(Caller::Http)))
+        Ok(Self(registry.get(&id)?.on_behalf_of(caller(parts))))
     }
 }
 
@@ -71,7 +72,7 @@ impl FromRequestParts<Arc<Registry>> for Target {
     async fn from_request_parts(parts: &mut Parts, registry: &Arc<Registry>) -> Result<Self, Refusal> {
         let path = Path::<(String, String)>::from_request_parts(parts, registry).await;
         let Path((id, method)) = path.map_err(not_text)?;
-        let actor = registry.get(&id)?.on_behalf_of(Caller::Http);
+        let actor = registry.get(&id)?.on_behalf_of(caller(parts));
         // Before anything is read for a sender who may not.
         actor.admit()?;
         if method.len() > METHOD_MAX_BYTES {
@@ -80,6 +81,11 @@ impl FromRequestParts<Arc<Registry>> for Target {
         }
         Ok(Self { actor, method })
     }
+}
+
+/// As whom a request sends messages.
+fn caller(parts: &Parts) -> Caller {
+    parts.extensions.get::<Sender>().map_or(Caller::Http, Sender::caller)
 }
 
 fn not_text(_: impl Display) -> Refusal {

@@ -1,18 +1,22 @@
 //! Answers kept by idempotency key, so that a call that is sent twice is handled once.
 //!
-//! One for each actor; it outlives the actor's lives. Bounded by entries, by age and by bytes; the oldest answer gives
-//! way. Calls that run are not counted among them: each has a caller that waits. [`Replies`] is pure (time is an
-//! argument); [`ReplyCache`] shares it among those who call and those who answer.
+//! One for each actor; it outlives the actor's lives. Bounded by entries, by age and by bytes; where there are too many, the
+//! sender that has most gives up its oldest (see [`Kept`]). Calls that run are not counted among them: each has a caller
+//! that waits. [`Replies`] is pure (time is an argument); [`ReplyCache`] shares it among those who call and those who
+//! answer.
 
-use std::collections::{HashMap, VecDeque};
+mod kept;
+
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use self::kept::Kept;
 use crate::call::{Answer, Outcome};
-use crate::id::ActorId;
+use crate::grants::Caller;
 use crate::limits::Limits;
 use crate::wire::{ActorError, CallError, Encoding, Message, Payload};
 
@@ -112,17 +116,17 @@ impl Drop for FirstTry {
     }
 }
 
-/// What one call is known by: the actor that sends it (none from outside), the method and the idempotency key.
+/// What one call is known by: who sends it, the method and the idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    sender: Option<ActorId>,
+    sender: Caller,
     method: String,
     key: String,
 }
 
 impl Key {
     /// The key of a call to `method`.
-    pub(crate) fn new(sender: Option<ActorId>, method: &str, key: &str) -> Self {
+    pub(crate) fn new(sender: Caller, method: &str, key: &str) -> Self {
         Self { sender, method: method.to_owned(), key: key.to_owned() }
     }
 }
@@ -147,10 +151,8 @@ struct Replies {
     bytes_max: usize,
     age_max: Duration,
     entries: HashMap<Key, Entry>,
-    /// The answered ones, oldest first.
-    answered: VecDeque<(Instant, Key)>,
-    /// Of the answered ones.
-    bytes: usize,
+    /// The answered ones.
+    kept: Kept,
 }
 
 #[derive(Debug)]
@@ -174,8 +176,7 @@ impl Replies {
             bytes_max: usize::try_from(limits.reply_cache_max.as_u64()).unwrap_or(usize::MAX),
             age_max: limits.reply_cache_age,
             entries: HashMap::new(),
-            answered: VecDeque::new(),
-            bytes: 0,
+            kept: Kept::default(),
         }
     }
 
@@ -202,25 +203,18 @@ impl Replies {
             self.entries.remove(&key);
             return;
         };
-        self.bytes = self.bytes.saturating_add(size(&key, &answer));
+        let bytes = size(&key, &answer);
         entry.state = EntryState::Answered(answer);
-        self.answered.push_back((now, key));
+        self.kept.add(key, bytes, now);
         self.forget_old(now);
-        while self.answered.len() > self.entries_max || self.bytes > self.bytes_max {
-            self.forget_oldest();
+        while let Some(key) = self.kept.forget_beyond(self.entries_max, self.bytes_max) {
+            self.entries.remove(&key);
         }
     }
 
     fn forget_old(&mut self, now: Instant) {
-        while self.answered.front().is_some_and(|(at, _)| now.duration_since(*at) >= self.age_max) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        let Some((_, key)) = self.answered.pop_front() else { return };
-        if let Some(Entry { state: EntryState::Answered(answer), .. }) = self.entries.remove(&key) {
-            self.bytes = self.bytes.saturating_sub(size(&key, &answer));
+        while let Some(key) = self.kept.forget_older(|at| now.duration_since(at) >= self.age_max) {
+            self.entries.remove(&key);
         }
     }
 }
@@ -250,7 +244,7 @@ mod tests {
     }
 
     fn key(n: u32) -> Key {
-        Key::new(None, "pay", &n.to_string())
+        Key::new(Caller::Program, "pay", &n.to_string())
     }
 
     fn answer(text: &'static str) -> Option<Result<Payload, CallError>> {
@@ -281,13 +275,13 @@ mod tests {
         assert_eq!([1, 2, 3].map(|n| is_known(&mut by_number, n, now)), [false, true, true]);
         let later = now + Limits::default().reply_cache_age;
         assert!(!is_known(&mut by_number, 3, later));
-        assert_eq!((by_number.bytes, by_number.entries.len()), (0, 0));
+        assert_eq!((by_number.kept.bytes(), by_number.entries.len()), (0, 0));
 
         let mut by_bytes = cache(100, ByteSize::b(600));
         (1..=3).for_each(|n| run(&mut by_bytes, n, "1", now));
         assert_eq!([1, 2, 3].map(|n| is_known(&mut by_bytes, n, now)), [false, true, true]);
         run(&mut by_bytes, 4, Box::leak("x".repeat(600).into_boxed_str()), now);
-        assert_eq!((by_bytes.bytes, by_bytes.entries.len()), (0, 0));
+        assert_eq!((by_bytes.kept.bytes(), by_bytes.entries.len()), (0, 0));
     }
 
     #[test]
@@ -297,7 +291,7 @@ mod tests {
         run(&mut cache, 1, "1", now);
         let other = cache.find(&key(1), 2, now);
         assert!(matches!(other, Found::OtherArguments));
-        assert!(matches!(cache.find(&Key::new(None, "refund", "1"), 0, now), Found::Nothing));
+        assert!(matches!(cache.find(&Key::new(Caller::Program, "refund", "1"), 0, now), Found::Nothing));
     }
 
     #[test]
@@ -310,5 +304,24 @@ mod tests {
         cache.settle(key(1), answer("1"), now);
         assert!(earlier.has_changed().is_err());
         assert!(is_known(&mut cache, 1, now));
+    }
+
+    #[test]
+    fn shares_of_a_reply_cache_are_taken_from_the_sender_that_has_most() {
+        let now = Instant::now();
+        let mut cache = cache(10, ByteSize::mib(1));
+        let of = |client: &str, n: u32| Key::new(Caller::Client(client.into()), "pay", &n.to_string());
+        let keep = |cache: &mut Replies, key: Key| {
+            assert!(matches!(cache.find(&key, 0, now), Found::Nothing));
+            cache.settle(key, answer("1"), now);
+        };
+        keep(&mut cache, of("quiet", 1));
+        (1..=100).for_each(|n| keep(&mut cache, of("loud", n)));
+        assert!(matches!(cache.find(&of("quiet", 1), 0, now), Found::Answered(_)));
+        assert!(matches!(cache.find(&of("quiet", 1), 1, now), Found::OtherArguments));
+        assert!(matches!(cache.find(&of("loud", 92), 0, now), Found::Answered(_)));
+        assert_eq!(cache.entries.len(), 10);
+        // The key of one is not that of another.
+        assert!(matches!(cache.find(&of("loud", 1), 1, now), Found::Nothing));
     }
 }

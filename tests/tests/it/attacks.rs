@@ -12,6 +12,7 @@ mod host_memory;
 mod logs;
 mod lookups;
 mod raw;
+mod reply_caches;
 mod starts;
 mod tls;
 mod tokens;

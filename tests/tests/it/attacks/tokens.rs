@@ -16,21 +16,21 @@ use crate::http::{event_line, open};
 use crate::program::{RunningHost, run, text, wait_until};
 
 /// A file of tokens in a folder of its own.
-struct Tokens {
+pub(super) struct Tokens {
     folder: TempDir,
 }
 
 impl Tokens {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.folder.path().join("tokens.toml")
     }
 
     /// Makes a token with the program, and answers its secret.
-    fn make(&self, name: &str, scopes: &[Scope]) -> String {
+    pub(super) fn make(&self, name: &str, scopes: &[Scope]) -> String {
         let file = self.file();
         let mut args = vec!["token", "new", name, "--tokens", text(&file)];
         scopes.iter().for_each(|scope| args.extend(["--scope", scope.as_str()]));
@@ -57,7 +57,7 @@ impl Tokens {
     }
 }
 
-fn client() -> Client {
+pub(super) fn client() -> Client {
     Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
