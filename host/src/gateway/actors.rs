@@ -1,7 +1,7 @@
 //! Looking at actors, stopping and restarting them.
 //!
 //! What is shown here is what clients read: each struct is the JSON of its route, and the command line reads it
-//! back. Bounded by descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter, and counted as [`answers`] says; the list
+//! back. Bounded by descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter, and counted as `answers` says; the list
 //! of all actors goes out in pieces.
 
 use std::sync::Arc;
