@@ -17,6 +17,7 @@ mod refusals;
 mod rest;
 mod results;
 mod stream_buffers;
+mod stream_shares;
 mod work_source;
 
 use std::sync::atomic::{AtomicBool, Ordering};

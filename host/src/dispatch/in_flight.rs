@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::behavior::Work;
 use super::calls::Calls;
 use super::refusals::{Before, Refusals};
+use super::stream_shares::Open;
 use crate::id::{ActorId, CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
 use crate::stream::StreamWriter;
@@ -403,6 +404,18 @@ impl InFlight {
     fn open_streams(&self) -> Vec<CallId> {
         let streaming = |running: &Running| matches!(running.stage, Stage::Streaming(_));
         self.calls.iter().filter(|(_, running)| streaming(running)).map(|(call, _)| call).collect()
+    }
+
+    /// The streams that are open, but for those that are being closed.
+    pub(super) fn shared_streams(&self, now: Instant) -> Vec<Open<'_>> {
+        let open = |(call, running): (CallId, &'_ Running)| match &running.stage {
+            Stage::Streaming(stream) if stream.closing == Closing::No => {
+                Some((call, stream.writer.idle_for(now)))
+            }
+            Stage::Streaming(_) | Stage::Handling => None,
+        };
+        let open = self.calls.iter().filter_map(open);
+        open.map(|(call, idle)| Open { call, sender: self.caller(call), idle }).collect()
     }
 
     /// Streams on which nobody has drawn for `limit`.

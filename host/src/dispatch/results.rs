@@ -8,6 +8,7 @@ use super::Dispatch;
 use super::behavior::{DrawResult, Reply};
 use super::in_flight::{Culprit, InFlight};
 use super::life_context::LifeContext;
+use super::stream_shares;
 use crate::budget::Held;
 use crate::call::Answer;
 use crate::exit::{OperatorText, TEXT_MAX_BYTES};
@@ -115,18 +116,39 @@ impl Dispatch {
         self.buffers.add(writer.buffered());
         // The stream is begun also where it is one too many: the guest has made it, and only a stream that is known can be
         // closed in the guest.
-        let open = in_flight.streaming();
+        let room = self.room_for_stream(&mut in_flight, call);
         let reply = in_flight.begin_stream(call, id, writer, Instant::now(), self.limits.grace);
         drop(in_flight);
         let Some(reply) = reply else { return };
         self.deadlines_changed();
-        reply.send(if open >= self.limits.open_streams.get() {
-            // The reader is dropped, so the guest is told to close the stream.
-            let text = format!("`{}` has {open} streams open, and may have no more", self.id());
-            Err(ActorError::system(text).into())
-        } else {
-            Ok(Answer::Stream(reader))
-        });
+        // Where there is no room, the reader is dropped, so the guest is told to close the stream.
+        reply.send(room.map(|()| Answer::Stream(reader)));
+    }
+
+    /// Sees to it that one more stream may be open, and has that of another sender give way where that is fair.
+    fn room_for_stream(&self, in_flight: &mut InFlight, call: CallId) -> Result<(), CallError> {
+        let (open, max) = (in_flight.streaming(), self.limits.open_streams.get());
+        if open < max {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let streams = in_flight.shared_streams(now);
+        // Those that gave way are open until the guest has closed them: with them, there are twice as many at most.
+        let has_given_way = streams.len() < max;
+        let other = stream_shares::gives_way(&streams, in_flight.caller(call));
+        match other {
+            _ if open >= max.saturating_mul(2) => {}
+            _ if has_given_way => return Ok(()),
+            Some(other) => {
+                let text =
+                    format!("`{}` has {max} streams open, and ended one for a sender with fewer", self.id());
+                in_flight.break_stream(other, ActorError::system(text).into(), now, self.limits.grace);
+                return Ok(());
+            }
+            None => {}
+        }
+        let text = format!("`{}` has {open} streams open, and may have no more", self.id());
+        Err(ActorError::system(text).into())
     }
 
     fn drawn(&self, call: CallId, result: DrawResult) {

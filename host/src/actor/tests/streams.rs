@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use serde_json::json;
 
 use super::native::{Setup, settle};
+use crate::grants::Caller;
 use crate::limits::Limits;
 use crate::stream::StreamReader;
 use crate::wire::{ActorError, CallError};
@@ -196,6 +197,31 @@ async fn an_actor_keeps_no_more_streams_open_than_its_limit() {
     drop(first);
     settle().await;
     fixture.actor.stream("count", &100).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_the_sender_that_has_most_gives_way_to_one_that_has_fewer() {
+    let limits = Limits { open_streams: NonZeroUsize::new(2).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let mut unread = fixture.actor.stream("count", &100_000).await.unwrap();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let mut read = fixture.actor.stream("count", &100_000).await.unwrap();
+    assert_eq!(numbers(&mut read, 1).await.len(), 1);
+    let other = fixture.actor.on_behalf_of(Caller::Actor("other".parse().unwrap()));
+    let mut of_other = other.stream("count", &100_000).await.unwrap();
+    let error = loop {
+        match unread.next_batch(64).await {
+            Ok(batch) => assert!(!batch.done),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("2 streams open, and ended one for a sender with fewer"), "{error}");
+    assert!(error.is_retryable());
+    assert_eq!((numbers(&mut read, 9).await.len(), numbers(&mut of_other, 9).await.len()), (9, 9));
+    assert!(other.stream("count", &100).await.is_err(), "each has one");
+    settle().await;
+    assert_eq!(fixture.actor.snapshot().await.unwrap().streams, 2);
+    assert_eq!(fixture.journal.of("close").len(), 2, "the guest is told of both");
 }
 
 #[tokio::test(start_paused = true)]
