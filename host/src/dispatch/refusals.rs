@@ -10,8 +10,8 @@
 //! | memory that was granted | a growth of any size, also where the guest asked for more before |
 //! | work that needed none | a handler or a draw, from whose begin to whose end nothing was refused, however it ended |
 //!
-//! So a guest may ask for too much and be content with less, may refuse requests that are too large for it, and may work on
-//! with the memory that it has.
+//! So a guest may ask for too much and be content with less, and may work on with the memory that it has. It may refuse
+//! requests that are too large for it as long as others come in between: a row of such requests alone ends its life.
 
 /// At how many refusals in a row a life ends. A guest that halves what it asks for, from the 4 GiB of an address space down
 /// to a page, is refused 16 times; this is twice that. With more, a guest that is full fails at more messages first.

@@ -42,7 +42,7 @@ const HANDOVER_MAX_BYTES: usize = 128 << 20;
 const HANDOVER_PACKING_BYTES: usize = 64 << 10;
 
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
-/// 32 KiB, or a file that is open.
+/// 32 KiB, a stream of a file of 64 KiB, or a file that is open.
 pub(super) const HANDLES_MAX: usize = 2048;
 
 /// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
