@@ -78,10 +78,7 @@ impl LocalPort {
                 Tried::Answered(answer) => return answer.map(Answer::Value),
                 Tried::Running(earlier) => earlier,
                 Tried::Not(first_try) => {
-                    return match self.send_first(keyed, first_try)? {
-                        Call::Ended(outcome) => outcome,
-                        Call::Pending(outcome) | Call::AfterOthers(outcome) => outcome.await,
-                    };
+                    return self.send_first(keyed, first_try)?.outcome().await;
                 }
             };
         }

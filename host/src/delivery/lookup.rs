@@ -208,10 +208,7 @@ impl Port for LookupPort {
         let this = self.shared();
         let outcome = async move {
             drop(this.found().await);
-            match call.await.map_err(|_lost| lost())? {
-                Call::Ended(outcome) => outcome,
-                Call::Pending(outcome) | Call::AfterOthers(outcome) => outcome.await,
-            }
+            call.await.map_err(|_lost| lost())?.outcome().await
         };
         Call::Pending(outcome.boxed())
     }

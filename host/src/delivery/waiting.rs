@@ -11,6 +11,18 @@ use crate::call::{Deadline, Outcome};
 const TURNS: u32 = 2;
 
 impl Call {
+    /// Waits for the outcome, however long that takes.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`Self::outcome_by`].
+    pub(crate) async fn outcome(self) -> Outcome {
+        match self {
+            Self::Ended(outcome) => outcome,
+            Self::Pending(outcome) | Self::AfterOthers(outcome) => outcome.await,
+        }
+    }
+
     /// Waits for the outcome, at most until `deadline`; none where that comes first.
     ///
     /// # Cancel safety

@@ -66,23 +66,29 @@ impl Gathering {
 
     /// A caller runs the life itself.
     pub(super) fn run_by_caller(&self) {
-        if self.rested.load(Ordering::Relaxed) {
-            self.rested.store(false, Ordering::Relaxed);
-            self.left.store(self.left.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
-        }
+        let _is_due = self.end_rest();
     }
 
     /// Whether others go first now. To be asked by the owner of a life, before it takes a message.
     pub(super) fn lets_others_first(&self) -> bool {
         self.owners_thread.store(this_thread(), Ordering::Relaxed);
-        if !self.rested.load(Ordering::Relaxed) || !self.is_wanted.load(Ordering::Relaxed) {
+        if !self.is_wanted.load(Ordering::Relaxed) {
             return false;
+        }
+        let Some(is_tried) = self.end_rest() else { return false };
+        self.is_tried.store(is_tried, Ordering::Relaxed);
+        is_tried
+    }
+
+    /// Ends a rest, if there was one. Returns whether others may go first after it: whether it is passed over no more.
+    fn end_rest(&self) -> Option<bool> {
+        if !self.rested.load(Ordering::Relaxed) {
+            return None;
         }
         self.rested.store(false, Ordering::Relaxed);
         let left = self.left.load(Ordering::Relaxed);
         self.left.store(left.saturating_sub(1), Ordering::Relaxed);
-        self.is_tried.store(left == 0, Ordering::Relaxed);
-        left == 0
+        Some(left == 0)
     }
 
     /// The life takes so many messages beside the first.

@@ -408,25 +408,20 @@ impl InFlight {
 
     /// The streams that are open, but for those that are being closed.
     pub(super) fn shared_streams(&self, now: Instant) -> Vec<Open<'_>> {
-        let open = |(call, running): (CallId, &'_ Running)| match &running.stage {
+        let open = self.calls.iter().filter_map(|(call, running)| match &running.stage {
             Stage::Streaming(stream) if stream.closing == Closing::No => {
-                Some((call, stream.writer.idle_for(now)))
+                let sender = running.envelope.unsettled.caller();
+                Some(Open { call, sender, idle: stream.writer.idle_for(now) })
             }
             Stage::Streaming(_) | Stage::Handling => None,
-        };
-        let open = self.calls.iter().filter_map(open);
-        open.map(|(call, idle)| Open { call, sender: self.caller(call), idle }).collect()
+        });
+        open.collect()
     }
 
     /// Streams on which nobody has drawn for `limit`.
     pub(super) fn idle_streams(&self, now: Instant, limit: Duration) -> Vec<CallId> {
-        let idle = |running: &Running| match &running.stage {
-            Stage::Streaming(stream) if stream.closing == Closing::No => {
-                stream.writer.idle_for(now).is_some_and(|idle| idle >= limit)
-            }
-            Stage::Streaming(_) | Stage::Handling => false,
-        };
-        self.calls.iter().filter(|(_, running)| idle(running)).map(|(call, _)| call).collect()
+        let open = self.shared_streams(now).into_iter();
+        open.filter(|open| open.idle.is_some_and(|idle| idle >= limit)).map(|open| open.call).collect()
     }
 
     /// The guest has closed a stream. It is gone once no draw is under way.

@@ -134,21 +134,18 @@ impl Dispatch {
         let now = Instant::now();
         let streams = in_flight.shared_streams(now);
         // Those that gave way are open until the guest has closed them: with them, there are twice as many at most.
-        let has_given_way = streams.len() < max;
-        let other = stream_shares::gives_way(&streams, in_flight.caller(call));
-        match other {
-            _ if open >= max.saturating_mul(2) => {}
-            _ if has_given_way => return Ok(()),
-            Some(other) => {
-                let text =
-                    format!("`{}` has {max} streams open, and ended one for a sender with fewer", self.id());
-                in_flight.break_stream(other, ActorError::system(text).into(), now, self.limits.grace);
-                return Ok(());
-            }
-            None => {}
+        let may_exceed = open < max.saturating_mul(2);
+        if may_exceed && streams.len() < max {
+            return Ok(());
         }
-        let text = format!("`{}` has {open} streams open, and may have no more", self.id());
-        Err(ActorError::system(text).into())
+        let other = may_exceed.then(|| stream_shares::gives_way(&streams, in_flight.caller(call)));
+        let Some(other) = other.flatten() else {
+            let text = format!("`{}` has {open} streams open, and may have no more", self.id());
+            return Err(ActorError::system(text).into());
+        };
+        let text = format!("`{}` has {max} streams open, and ended one for a sender with fewer", self.id());
+        in_flight.break_stream(other, ActorError::system(text).into(), now, self.limits.grace);
+        Ok(())
     }
 
     fn drawn(&self, call: CallId, result: DrawResult) {

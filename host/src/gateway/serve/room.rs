@@ -122,8 +122,8 @@ impl Keeper {
     pub(in crate::gateway) async fn keep(&self, bytes: usize, limit: Duration) -> Result<Kept, NoRoom> {
         let (max, until) = (self.room.kept.max(), Instant::now() + limit);
         loop {
-            if let Some(held) = self.room.kept.take(bytes) {
-                return Ok(self.kept(held, self.room.reserve.nothing()));
+            if let Some(kept) = self.take(bytes) {
+                return Ok(kept);
             }
             if bytes > max || Instant::now() >= until {
                 return Err(NoRoom { bytes, max });
@@ -143,8 +143,8 @@ impl Keeper {
     ///
     /// As of [`Self::keep`].
     pub(in crate::gateway) async fn keep_made(&self, bytes: usize) -> Result<Kept, NoRoom> {
-        if let Some(held) = self.room.kept.take(bytes) {
-            return Ok(self.kept(held, self.room.reserve.nothing()));
+        if let Some(kept) = self.take(bytes) {
+            return Ok(kept);
         }
         let _meanwhile = self.reserve(bytes)?;
         self.keep(bytes, WAIT_MAX).await
@@ -156,10 +156,7 @@ impl Keeper {
     ///
     /// Where there is none.
     pub(in crate::gateway) fn keep_now(&self, bytes: usize) -> Result<Kept, NoRoom> {
-        match self.room.kept.take(bytes) {
-            Some(held) => Ok(self.kept(held, self.room.reserve.nothing())),
-            None => self.reserve(bytes),
-        }
+        self.take(bytes).map_or_else(|| self.reserve(bytes), Ok)
     }
 
     /// Has room for so many bytes in all, as [`Self::keep_now`] does. [`FREE_MAX_BYTES`] need none.
@@ -174,6 +171,12 @@ impl Keeper {
         }
         Kept::add(kept, self.keep_now(bytes - before)?);
         Ok(())
+    }
+
+    /// What is free of the room beside the reserve.
+    fn take(&self, bytes: usize) -> Option<Kept> {
+        let held = self.room.kept.take(bytes)?;
+        Some(self.kept(held, self.room.reserve.nothing()))
     }
 
     fn reserve(&self, bytes: usize) -> Result<Kept, NoRoom> {

@@ -12,9 +12,14 @@ mod file_streams;
 mod files;
 mod io;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, Resource};
 
 use crate::instance::store::Guest;
+
+/// A second handle of the same resource, for the library, which takes the one that it is given.
+fn again<T: 'static>(resource: &Resource<T>) -> Resource<T> {
+    Resource::new_borrow(resource.rep())
+}
 
 /// Offers all of wasi 0.2 but wasi:http.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

@@ -16,6 +16,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, IoError, ReaddirIterator};
 
+use super::again;
 use super::file_streams::{Reading, Writing};
 use crate::budget::{Budget, Held};
 use crate::instance::file_quota::Refused;
@@ -57,10 +58,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 
 fn check_path(path: &str) -> FsResult<()> {
     if path.len() > PATH_MAX_BYTES { Err(ErrorCode::NameTooLong.into()) } else { Ok(()) }
-}
-
-fn again<T: 'static>(resource: &Resource<T>) -> Resource<T> {
-    Resource::new_borrow(resource.rep())
 }
 
 /// What a listing of a folder takes in the host, where the actor may still have that much.

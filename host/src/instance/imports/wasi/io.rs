@@ -165,6 +165,7 @@ mod tests {
     use streams::{HostInputStream as _, HostOutputStream as _};
     use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
+    use super::super::again;
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -177,10 +178,6 @@ mod tests {
     fn writer(table: &mut ResourceTable, capacity: usize) -> Resource<DynOutputStream> {
         let pipe: DynOutputStream = Box::new(MemoryOutputPipe::new(capacity));
         table.push(pipe).unwrap()
-    }
-
-    fn again<T: 'static>(resource: &Resource<T>) -> Resource<T> {
-        Resource::new_borrow(resource.rep())
     }
 
     #[tokio::test]
