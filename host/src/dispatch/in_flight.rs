@@ -307,12 +307,12 @@ impl InFlight {
         self.calls.insert(call, running);
     }
 
-    /// Ends the handling of a call. Returns what is to be settled; none if there is no such call: the guest's life has
-    /// ended meanwhile.
-    pub(super) fn end_handling(&mut self, call: CallId) -> Option<Box<Envelope>> {
+    /// Ends the handling of a call; `was_done` says whether the guest got on with it. Returns what is to be settled; none
+    /// if there is no such call: the guest's life has ended meanwhile.
+    pub(super) fn end_handling(&mut self, call: CallId, was_done: bool) -> Option<Box<Envelope>> {
         let running = self.calls.get(call)?;
         let Stage::Handling = running.stage else { return None };
-        self.refusals.ended(running.begun);
+        self.refusals.ended(running.begun, was_done);
         self.handling = self.handling.saturating_sub(1);
         self.calls.remove(call).map(|running| running.envelope)
     }
@@ -337,7 +337,7 @@ impl InFlight {
     ) -> Option<ReplyTo> {
         let running = self.calls.get_mut(call)?;
         let Stage::Handling = running.stage else { return None };
-        self.refusals.ended(running.begun);
+        self.refusals.ended(running.begun, true);
         let reply = running.envelope.unsettled.become_stream();
         running.stage =
             Stage::Streaming(OpenStream { id, writer, drawing: None, last_max: 0, closing: Closing::No });
@@ -360,12 +360,12 @@ impl InFlight {
         }
     }
 
-    /// Ends a draw. Returns how many items it might have brought, and the stream.
-    pub(super) fn end_draw(&mut self, call: CallId) -> Option<(u32, &StreamWriter)> {
+    /// Ends a draw; `was_done` says whether it brought items. Returns how many it might have brought, and the stream.
+    pub(super) fn end_draw(&mut self, call: CallId, was_done: bool) -> Option<(u32, &StreamWriter)> {
         let running = self.calls.get_mut(call)?;
         let Stage::Streaming(stream) = &mut running.stage else { return None };
         let max_items = stream.drawing.take()?;
-        self.refusals.ended(running.begun);
+        self.refusals.ended(running.begun, was_done);
         Some((max_items, &stream.writer))
     }
 

@@ -2,16 +2,17 @@
 //!
 //! A guest whose growth is refused mostly traps. One whose language makes an exception of it goes on, and may fail at every
 //! message from then on: its memory does not shrink. So the host ends a life that is refused [`IN_A_ROW_MAX`] times in a
-//! row, whoever refuses: one of the host's limits, a maximum of the component's own, or the machine. The row ends with a
-//! success:
+//! row what a new life would be granted: that is all that its end can mend. Others do not come here, such as what is more
+//! than any life of the actor may have, or than its neighbours leave it. The row ends with a success:
 //!
 //! | success | which is |
 //! |---|---|
 //! | memory that was granted | a growth of any size, also where the guest asked for more before |
 //! | work that needed none | a handler or a draw, from whose begin to whose end nothing was refused, however it ended |
+//! | work that was done | a handler that returned what it was asked for, or that it is the caller's fault; a draw with items |
 //!
-//! So a guest may ask for too much and be content with less, and may work on with the memory that it has. It may refuse
-//! requests that are too large for it as long as others come in between: a row of such requests alone ends its life.
+//! So a guest may ask for too much and be content with less, may make room and try again, and may work on with the memory
+//! that it has.
 
 /// At how many refusals in a row a life ends. A guest that halves what it asks for, from the 4 GiB of an address space down
 /// to a page, is refused 16 times; this is twice that. With more, a guest that is full fails at more messages first.
@@ -36,9 +37,9 @@ impl Refusals {
         Before(self.total)
     }
 
-    /// A piece of work has ended.
-    pub(super) fn ended(&mut self, before: Before) {
-        if before == self.before() {
+    /// A piece of work has ended, and whether the guest got on with it.
+    pub(super) fn ended(&mut self, before: Before, was_done: bool) {
+        if was_done || before == self.before() {
             self.in_a_row = 0;
         }
     }
@@ -90,14 +91,23 @@ mod tests {
         let mut refusals = refused(1);
         let (within, before) = (refusals.before(), refusals.before());
         refusals.refused();
-        refusals.ended(within);
+        refusals.ended(within, false);
         let after = refusals.before();
-        refusals.ended(before);
+        refusals.ended(before, false);
         assert_eq!(left(&mut refusals), IN_A_ROW_MAX - 2, "two were in the row");
-        refusals.ended(after);
+        refusals.ended(after, false);
         assert!(refusals.refused(), "it saw those, too");
         let clean = refusals.before();
-        refusals.ended(clean);
+        refusals.ended(clean, false);
+        assert_eq!(left(&mut refusals), IN_A_ROW_MAX);
+    }
+
+    #[test]
+    fn work_that_was_done_ends_the_row_whatever_it_was_refused_meanwhile() {
+        let mut refusals = Refusals::default();
+        let before = refusals.before();
+        assert_eq!(left(&mut refusals), IN_A_ROW_MAX);
+        refusals.ended(before, true);
         assert_eq!(left(&mut refusals), IN_A_ROW_MAX);
     }
 
@@ -106,7 +116,7 @@ mod tests {
         let mut refusals = Refusals { total: u32::MAX, in_a_row: 0 };
         let before = refusals.before();
         assert!(!refusals.refused());
-        refusals.ended(before);
+        refusals.ended(before, false);
         assert_eq!(left(&mut refusals), IN_A_ROW_MAX - 1);
     }
 }

@@ -60,7 +60,7 @@ impl Dispatch {
     /// Settles a message that was handled. Nothing, where its life has ended meanwhile.
     fn end_handling(&self, call: CallId, fate: Fate) {
         // In a statement of its own: the lock is not held while it is settled.
-        let handled = self.in_flight().end_handling(call);
+        let handled = self.in_flight().end_handling(call, true);
         if let Some(envelope) = handled {
             self.mailbox.settle(envelope, fate);
         }
@@ -68,7 +68,9 @@ impl Dispatch {
 
     fn end_with_error(&self, call: CallId, error: ActorError) {
         let mut in_flight = self.in_flight();
-        let Some(envelope) = in_flight.end_handling(call) else { return };
+        // Whose caller is at fault has been looked after: the guest chose to say so.
+        let was_done = matches!(error, ActorError::Business { .. });
+        let Some(envelope) = in_flight.end_handling(call, was_done) else { return };
         self.note_fault(&mut in_flight, || Culprit::of(&envelope.unsettled), &error);
         drop(in_flight);
         self.mailbox.settle(envelope, Fate::Answered(Err(error.into())));
@@ -96,7 +98,7 @@ impl Dispatch {
     fn open_stream(self: &Arc<Self>, call: CallId, id: StreamId) {
         let mut in_flight = self.in_flight();
         if in_flight.has_stream(id) {
-            let handled = in_flight.end_handling(call);
+            let handled = in_flight.end_handling(call, true);
             drop(in_flight);
             if let Some(envelope) = handled {
                 let error = self.broken_rule(format!("answered the stream {}, which is open already", id.0));
@@ -150,7 +152,8 @@ impl Dispatch {
 
     fn drawn(&self, call: CallId, result: DrawResult) {
         let mut in_flight = self.in_flight();
-        let Some((max_items, writer)) = in_flight.end_draw(call) else { return };
+        let was_done = result.as_ref().is_ok_and(|drawn| !drawn.items.is_empty());
+        let Some((max_items, writer)) = in_flight.end_draw(call, was_done) else { return };
         match result {
             Err(error) => {
                 if let Some(culprit) = in_flight.suspect(call) {

@@ -42,6 +42,8 @@ pub(super) struct Limiter {
     max_bytes: usize,
     host: Budget,
     refused: Option<MemoryRefused>,
+    /// What it held when it began to take messages: what every life of the actor needs.
+    at_first_bytes: usize,
     counters: Arc<Counters>,
     context: LifeContext,
     /// Whether the last growth was granted, and has not failed since.
@@ -59,6 +61,7 @@ impl Limiter {
             max_bytes: context.limits().memory_max_bytes(),
             host,
             refused: None,
+            at_first_bytes: 0,
             counters,
             context,
             is_granted: false,
@@ -68,6 +71,11 @@ impl Limiter {
     /// The ceiling, if the guest ran into one: it explains the trap that mostly follows.
     pub(super) fn refused(&self) -> Option<MemoryRefused> {
         self.refused
+    }
+
+    /// The life begins to take messages: what it has taken until now, another one would take, too.
+    pub(super) fn begin_work(&mut self) {
+        self.at_first_bytes = self.held.bytes();
     }
 
     /// Takes memory that the host needs for the life, until its end.
@@ -112,52 +120,52 @@ impl Limiter {
         Ok(())
     }
 
-    /// Takes what a growth needs, if it may.
-    fn charge(&mut self, current_bytes: usize, desired_bytes: usize) -> bool {
-        let may_grow = self.take(desired_bytes.saturating_sub(current_bytes));
+    /// Takes what a growth needs, if it may, and passes that on.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfMemory`], which traps, where the life was refused memory too often in a row.
+    fn grow(&mut self, growth: &Growth) -> wasmtime::Result<bool> {
+        let refused = if growth.fits() { self.try_take(growth.more()).err() } else { None };
         self.say();
-        may_grow
+        let is_granted = growth.fits() && refused.is_none();
+        // Whether the one before has failed after all is known only now.
+        if std::mem::replace(&mut self.is_granted, is_granted) {
+            self.context.memory_granted();
+        }
+        // What the host's limit or the machine has no memory for, a new life would not get either: its neighbours have it.
+        let is_by_neighbours = matches!(refused, Some(MemoryRefused::Host(_)));
+        let would_fit =
+            self.at_first_bytes.saturating_add(growth.more()) <= growth.maximum.min(self.max_bytes);
+        if !is_granted && !is_by_neighbours && would_fit && self.context.memory_refused() {
+            return Err(OutOfMemory.into());
+        }
+        Ok(is_granted)
     }
 
     fn take(&mut self, more: usize) -> bool {
-        if self.held.bytes().saturating_add(more) > self.max_bytes {
-            self.refused = Some(MemoryRefused::Own(self.max_bytes));
-            return false;
-        }
-        let Some(held) = self.host.take(more) else {
-            self.refused = Some(MemoryRefused::Host(self.host.max()));
-            return false;
+        self.try_take(more).is_ok()
+    }
+
+    fn try_take(&mut self, more: usize) -> Result<(), MemoryRefused> {
+        let taken = if self.held.bytes().saturating_add(more) > self.max_bytes {
+            Err(MemoryRefused::Own(self.max_bytes))
+        } else {
+            self.host.take(more).ok_or_else(|| MemoryRefused::Host(self.host.max()))
         };
+        let held = taken.inspect_err(|refused| self.refused = Some(*refused))?;
         self.held.merge(held);
-        true
+        Ok(())
     }
 
     fn say(&self) {
         self.counters.set_memory(self.held.bytes() - self.kept_bytes, self.kept_bytes);
     }
 
-    /// Passes on whether a growth is granted.
-    ///
-    /// # Errors
-    ///
-    /// [`OutOfMemory`], which traps, where the life was refused memory too often in a row.
-    fn decided(&mut self, granted: bool) -> wasmtime::Result<bool> {
-        // Whether the one before has failed after all is known only now.
-        if std::mem::replace(&mut self.is_granted, granted) {
-            self.context.memory_granted();
-        }
-        if granted { Ok(true) } else { self.count_refusal().map(|()| false) }
-    }
-
     /// A growth that was granted has failed after all, or was beyond what the kind of memory can have. What it was charged
     /// stays charged: the engine does not say which of the two it is.
-    fn failed(&mut self) -> wasmtime::Result<()> {
+    fn failed(&mut self) {
         self.is_granted = false;
-        self.count_refusal()
-    }
-
-    fn count_refusal(&self) -> wasmtime::Result<()> {
-        if self.context.memory_refused() { Err(OutOfMemory.into()) } else { Ok(()) }
     }
 }
 
@@ -166,9 +174,29 @@ pub(super) struct Waiting {
     _count: Arc<()>,
 }
 
-/// Whether the guest itself allows so much: the engine asks that only after us.
-fn fits(desired: usize, maximum: Option<usize>) -> bool {
-    maximum.is_none_or(|maximum| desired <= maximum)
+/// A growth of a memory or a table, in bytes.
+struct Growth {
+    current: usize,
+    desired: usize,
+    maximum: usize,
+}
+
+impl Growth {
+    /// Of so many elements of this size.
+    fn of(current: usize, desired: usize, maximum: Option<usize>, element_bytes: usize) -> Self {
+        let bytes = |elements: usize| elements.saturating_mul(element_bytes);
+        let (current, desired) = (bytes(current), bytes(desired));
+        Self { current, desired, maximum: maximum.map_or(usize::MAX, bytes) }
+    }
+
+    /// Whether the guest itself allows so much: the engine asks that only after us.
+    fn fits(&self) -> bool {
+        self.desired <= self.maximum
+    }
+
+    fn more(&self) -> usize {
+        self.desired.saturating_sub(self.current)
+    }
 }
 
 impl ResourceLimiter for Limiter {
@@ -178,12 +206,12 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let granted = fits(desired, maximum) && self.charge(current, desired);
-        self.decided(granted)
+        self.grow(&Growth::of(current, desired, maximum, 1))
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.failed()
+        self.failed();
+        Ok(())
     }
 
     fn table_growing(
@@ -192,13 +220,12 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let bytes = |entries: usize| entries.saturating_mul(TABLE_ENTRY_BYTES);
-        let granted = fits(desired, maximum) && self.charge(bytes(current), bytes(desired));
-        self.decided(granted)
+        self.grow(&Growth::of(current, desired, maximum, TABLE_ENTRY_BYTES))
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.failed()
+        self.failed();
+        Ok(())
     }
 
     fn instances(&self) -> usize {
@@ -301,37 +328,68 @@ mod tests {
         assert_eq!(host.used(), 0);
     }
 
+    /// A limiter that is full, of which a new life would have half.
+    fn full(host: &Budget) -> Limiter {
+        let mut limiter = limiter(host, &Arc::default());
+        assert!(limiter.memory_growing(0, MAX / 2, None).unwrap());
+        limiter.begin_work();
+        assert!(limiter.memory_growing(MAX / 2, MAX, None).unwrap());
+        limiter
+    }
+
     #[test]
     fn a_life_that_is_refused_memory_again_and_again_traps_and_one_that_gets_some_meanwhile_does_not() {
-        let (host, counters) = (Budget::new(usize::MAX), Arc::default());
-        let mut limiter = limiter(&host, &counters);
+        let mut limiter = full(&Budget::new(usize::MAX));
         for granted in 1..=3 {
             for _ in 1..IN_A_ROW_MAX {
-                assert!(!limiter.memory_growing(0, MAX + 1, None).unwrap());
+                assert!(!limiter.memory_growing(MAX, MAX + 1, None).unwrap());
             }
-            assert!(limiter.memory_growing(0, 1, None).unwrap(), "{granted} bytes");
+            assert!(limiter.memory_growing(MAX, MAX, None).unwrap(), "{granted}");
         }
         for _ in 1..IN_A_ROW_MAX {
-            assert!(!limiter.table_growing(0, MAX, None).unwrap());
+            assert!(!limiter.table_growing(0, 1, None).unwrap());
         }
-        let trap = limiter.memory_growing(0, MAX, None).unwrap_err();
+        let trap = limiter.memory_growing(0, MAX / 2, None).unwrap_err();
         assert!(trap.is::<OutOfMemory>(), "{trap:?}");
         assert_eq!(limiter.refused(), Some(MemoryRefused::Own(MAX)));
     }
 
     #[test]
-    fn a_refusal_counts_whoever_it_is_that_refuses() {
-        let (host, counters) = (Budget::new(usize::MAX), Arc::default());
-        let mut limiter = limiter(&host, &counters);
-        for _ in 1..IN_A_ROW_MAX / 2 {
-            assert!(!limiter.memory_growing(0, 2, Some(1)).unwrap(), "the guest's own maximum");
+    fn a_refusal_at_a_maximum_of_the_components_own_counts_where_a_new_life_would_have_room() {
+        let mut limiter = full(&Budget::new(usize::MAX));
+        for _ in 0..2 * IN_A_ROW_MAX {
+            assert!(!limiter.memory_growing(0, MAX / 2, Some(1)).unwrap(), "more than any life may have");
+        }
+        for _ in 1..IN_A_ROW_MAX {
+            assert!(!limiter.memory_growing(MAX, MAX + 1, Some(MAX)).unwrap());
+        }
+        assert_eq!(limiter.refused(), None, "none of the host's limits");
+        let trap = limiter.table_growing(MAX, MAX + 1, Some(MAX)).unwrap_err();
+        assert!(trap.is::<OutOfMemory>(), "{trap:?}");
+    }
+
+    #[test]
+    fn what_a_new_life_would_not_be_granted_either_is_refused_for_ever_and_ends_nothing() {
+        let host = Budget::new(MAX);
+        let mut limiter = full(&host);
+        for _ in 0..2 * IN_A_ROW_MAX {
+            assert!(
+                !limiter.memory_growing(MAX, MAX + MAX / 2 + 1, None).unwrap(),
+                "more than there ever is"
+            );
+        }
+        drop(limiter);
+        let (_neighbour, mut limiter) = (full(&host), self::limiter(&host, &Arc::default()));
+        for _ in 0..2 * IN_A_ROW_MAX {
+            assert!(!limiter.memory_growing(0, 1, None).unwrap(), "the neighbour has all");
+        }
+        assert_eq!(limiter.refused(), Some(MemoryRefused::Host(MAX)));
+        let mut limiter = self::limiter(&Budget::new(usize::MAX), &Arc::default());
+        for _ in 0..2 * IN_A_ROW_MAX {
             // The machine: what was granted has failed.
             assert!(limiter.memory_growing(0, 1, None).unwrap());
             limiter.memory_grow_failed(wasmtime::format_err!("no address")).unwrap();
+            limiter.table_grow_failed(wasmtime::format_err!("no memory")).unwrap();
         }
-        assert!(!limiter.table_growing(0, 2, Some(1)).unwrap());
-        assert_eq!(limiter.refused(), None, "none of the host's limits");
-        let trap = limiter.table_grow_failed(wasmtime::format_err!("no memory")).unwrap_err();
-        assert!(trap.is::<OutOfMemory>(), "{trap:?}");
     }
 }

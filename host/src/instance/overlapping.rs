@@ -80,6 +80,7 @@ async fn work(
         let error = error_in(error, context.limits().message_max_bytes().min(TEXT_MAX_BYTES));
         return Ok(ExitReason::start_failed(&error));
     }
+    accessor.with(|mut store| store.get().limiter.begin_work());
     context.ready(&birth, description);
     let mut running: FuturesUnordered<BoxFuture<'_, wasmtime::Result<()>>> = FuturesUnordered::new();
     loop {

@@ -124,6 +124,7 @@ async fn work(
         return Ok(ExitReason::start_failed(&error_in(error, max_bytes)));
     }
     let run = instance.get_typed_func::<(), ()>(&mut *store, pre.run)?;
+    store.data_mut().limiter.begin_work();
     store.data_mut().residence.begin_work(context);
     context.ready(&birth, description);
     loop {

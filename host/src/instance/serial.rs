@@ -65,6 +65,7 @@ async fn work(
     if let Err(error) = actor.call_start(&mut *store, &birth_out(birth.clone())).await? {
         return Ok(ExitReason::start_failed(&error_in(error, max_bytes.min(TEXT_MAX_BYTES))));
     }
+    store.data_mut().limiter.begin_work();
     context.ready(&birth, description);
     loop {
         let work = context.next().await;

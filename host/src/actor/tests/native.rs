@@ -207,7 +207,7 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 17] = [
+const METHODS: [(&str, MethodKind); 19] = [
     ("seen", MethodKind::Ask),
     ("seen_before", MethodKind::Ask),
     ("echo", MethodKind::Ask),
@@ -219,6 +219,8 @@ const METHODS: [(&str, MethodKind); 17] = [
     ("refuse", MethodKind::Ask),
     ("open_streams", MethodKind::Ask),
     ("refused", MethodKind::Ask),
+    ("refused_and_done", MethodKind::Ask),
+    ("fail_after", MethodKind::Ask),
     ("count", MethodKind::Stream),
     ("count_and_fail", MethodKind::Stream),
     ("count_slowly", MethodKind::Stream),
@@ -323,12 +325,20 @@ impl NativeLife<'_> {
                     Err(ActorError::Cancelled)
                 }
             },
+            "fail_after" => {
+                tokio::time::sleep(pause).await;
+                Err(ActorError::system("late"))
+            }
             "stubborn" => std::future::pending().await,
             "fault" => {
                 Err(ActorError::System { message: "bad".to_owned(), recoverable: false, restart: true })
             }
-            // As often as it is told. Whether its life would end for that.
-            "refused" => value(json!((0..number).any(|_| self.context.memory_refused()))),
+            // As often as it is told. Whether its life would end for that, said so that it is no success.
+            "refused" => {
+                let ends = (0..number).any(|_| self.context.memory_refused());
+                Err(ActorError::system(ends.to_string()))
+            }
+            "refused_and_done" => value(json!((0..number).any(|_| self.context.memory_refused()))),
             "open_streams" => value(json!(self.streams.lock().unwrap().len())),
             "refuse" => Err(ActorError::Business { code: 409, message: "no".to_owned(), details: None }),
             "count" => self.open(job, number, Plan::Plain),
