@@ -3,16 +3,18 @@
 //! | what | how much | given back |
 //! |---|---|---|
 //! | files and folders that it has open | `open_files`, and with all other actors the host's | when nothing of the guest needs them any more |
-//! | bytes that it writes, and by which it makes files longer | `disk_max` | never: what it deletes may be open elsewhere, or lie in a second name |
+//! | bytes that it writes, and by which it makes files longer | `disk_max` | where a write has failed; else never: what it deletes may be open elsewhere, or lie in a second name |
+//! | threads that read and write for its streams | [`THREADS_MAX`] | when the thread is done |
 //!
-//! Never waits. What is refused is an error of the guest's own call, and said once in each life.
+//! Only a thread is waited for. What else is refused is an error of the guest's own call, and each kind is said once in each
+//! life.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
 
@@ -22,8 +24,12 @@ use crate::journal::{Account, Entry};
 use crate::limits::Limits;
 use crate::observe::Counters;
 
+/// How many threads an actor's streams of files have at once. All that may block has 512, also lookups of names.
+const THREADS_MAX: usize = 8;
+
 /// What all lives of an actor may have.
 pub(crate) struct FileQuota {
+    threads: Arc<Semaphore>,
     open: Budget,
     open_host: Budget,
     disk: Budget,
@@ -62,7 +68,8 @@ impl FileQuota {
     pub(crate) fn new(limits: &Limits, open_host: Budget, counters: Arc<Counters>) -> Self {
         let disk = Budget::new(limits.disk_max_bytes());
         let written = Mutex::new(disk.nothing());
-        Self { open: Budget::new(limits.open_files.get()), open_host, disk, written, counters }
+        let threads = Arc::new(Semaphore::new(THREADS_MAX));
+        Self { threads, open: Budget::new(limits.open_files.get()), open_host, disk, written, counters }
     }
 
     fn place(&self) -> Result<Place, Refused> {
@@ -90,17 +97,23 @@ impl FileQuota {
 pub(super) struct FileUse {
     quota: Arc<FileQuota>,
     account: Arc<Account>,
-    was_said: Arc<AtomicBool>,
+    said: Arc<Mutex<Vec<Refused>>>,
 }
 
 impl FileUse {
     pub(super) fn new(quota: Arc<FileQuota>, account: Arc<Account>) -> Self {
-        Self { quota, account, was_said: Arc::default() }
+        Self { quota, account, said: Arc::default() }
     }
 
     /// Room for one more open file or folder.
     pub(super) fn place(&self) -> Result<Arc<Place>, Refused> {
         self.said(self.quota.place()).map(Arc::new)
+    }
+
+    /// Waits for a thread to read or write on, which is the actor's until what is returned is dropped.
+    pub(super) async fn thread(&self) -> OwnedSemaphorePermit {
+        let threads = Arc::clone(&self.quota.threads);
+        threads.acquire_owned().await.expect("nobody closes this semaphore")
     }
 
     /// Counts bytes before they are written.
@@ -114,12 +127,18 @@ impl FileUse {
     }
 
     fn said<T>(&self, taken: Result<T, Refused>) -> Result<T, Refused> {
-        if let Err(refused) = &taken
-            && !self.was_said.swap(true, Ordering::Relaxed)
-        {
-            self.account.write(Entry::Note { text: &refused.to_string() });
+        if let Err(refused) = &taken {
+            self.say_once(*refused);
         }
         taken
+    }
+
+    fn say_once(&self, refused: Refused) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.contains(&refused) {
+            said.push(refused);
+            self.account.write(Entry::Note { text: &refused.to_string() });
+        }
     }
 }
 
@@ -150,12 +169,22 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::num::NonZeroUsize;
 
     use bytesize::ByteSize;
 
     use super::*;
+    use crate::journal::Journal;
+
+    /// The quota of a life that may write so many bytes, and how many it has written.
+    pub(in crate::instance) fn file_use(disk_max: u64) -> (FileUse, impl Fn() -> u64) {
+        let counters = Arc::<Counters>::default();
+        let limits = Limits { disk_max: ByteSize::b(disk_max), ..Limits::default() };
+        let quota = FileQuota::new(&limits, Budget::new(1), Arc::clone(&counters));
+        let account = Journal::default().open("a".parse().unwrap(), 1 << 20);
+        (FileUse::new(Arc::new(quota), account), move || counters.read().disk_written_bytes)
+    }
 
     fn quota(open: usize, host: &Budget, counters: &Arc<Counters>) -> FileQuota {
         let limits = Limits {
@@ -190,5 +219,25 @@ mod tests {
         quota.write(5).unwrap();
         assert_eq!(quota.write(1), Err(Refused::Disk(10)));
         assert_eq!(counters.read().disk_written_bytes, 10);
+    }
+
+    #[test]
+    fn each_kind_of_refusal_is_said_once_in_a_life() {
+        let (usage, _) = file_use(10);
+        let _place = usage.place().unwrap();
+        for _ in 0..3 {
+            assert_eq!(usage.place().err(), Some(Refused::HostOpenFiles(1)));
+            assert_eq!(usage.write(11), Err(Refused::Disk(10)));
+        }
+        assert_eq!(*usage.said.lock().unwrap(), [Refused::HostOpenFiles(1), Refused::Disk(10)]);
+    }
+
+    #[tokio::test]
+    async fn threads_of_an_actor_are_bounded_and_come_back() {
+        let (usage, _) = file_use(0);
+        let threads: Vec<_> = futures::future::join_all((0..THREADS_MAX).map(|_| usage.thread())).await;
+        assert!(futures::FutureExt::now_or_never(usage.thread()).is_none());
+        drop(threads);
+        drop(usage.thread().await);
     }
 }

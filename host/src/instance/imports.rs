@@ -4,6 +4,7 @@
 //! and ends that life alone.
 
 mod by_futures;
+mod handed;
 pub(super) mod http;
 mod overlapping;
 mod parking;

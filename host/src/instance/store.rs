@@ -42,12 +42,11 @@ const HANDOVER_MAX_BYTES: usize = 128 << 20;
 const HANDOVER_PACKING_BYTES: usize = 64 << 10;
 
 /// How many things of wasi a guest holds at once: streams, files, headers, requests. Each is memory of the host, up to
-/// 32 KiB, a stream of a file of 64 KiB, or a file that is open.
+/// 32 KiB, or a file that is open. What streams of files have read, or are to write, counts under `kept_max`.
 pub(super) const HANDLES_MAX: usize = 2048;
 
-/// The most random bytes of one call, which take some 0.2 ms. Browsers have the same bound (`Crypto.getRandomValues`). The
-/// contract has no shorter answer: more is a trap.
-const RANDOM_MAX_BYTES: u64 = 64 << 10;
+/// The most random bytes that are made without a break, which takes some 0.2 ms.
+pub(super) const RANDOM_SLICE_BYTES: u64 = 64 << 10;
 
 /// How many handles of components a guest holds at once: those of what is above, of its own resources, and of calls that
 /// wait. Each is some 32 bytes; by default the engine allows 100,000.
@@ -190,9 +189,32 @@ pub(super) fn handover_max_bytes(limits: &Limits) -> usize {
 fn wasi(grants: &Grants, context: &LifeContext, stderr: LogPipe) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(LogPipe::new(Arc::clone(context.account()), Output::Stdout)).stderr(stderr);
-    wasi.arg(context.id().as_str()).max_random_size(RANDOM_MAX_BYTES);
+    wasi.arg(context.id().as_str()).max_random_size(RANDOM_SLICE_BYTES);
     for (name, value) in &grants.env {
         wasi.env(name, value);
     }
     wasi.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytesize::ByteSize;
+
+    use super::*;
+
+    #[test]
+    fn what_is_handed_over_in_one_call_is_a_batch_within_bounds() {
+        let of = |message_max, kept_max| {
+            let limits = Limits {
+                message_max: ByteSize::mib(message_max),
+                kept_max: ByteSize::mib(kept_max),
+                ..Limits::default()
+            };
+            handover_max_bytes(&limits) - HANDOVER_PACKING_BYTES
+        };
+        assert_eq!(of(1, 64), 32 << 20);
+        assert_eq!(of(4, 64), 64 << 20);
+        assert_eq!(of(0, 0), 1 << 20);
+        assert_eq!(of(200, 1000), 128 << 20);
+    }
 }

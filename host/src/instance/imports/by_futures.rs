@@ -15,11 +15,10 @@ use crate::instance::bindings::http_types::{Error, Request, ResponseHead};
 use crate::instance::bindings::types::{
     CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
 };
-use crate::instance::convert::call_error_out;
 use crate::instance::limiter::Waiting;
 use crate::instance::store::Guest;
 
-use super::http::failure::Failure;
+use super::handed::check_texts;
 
 /// Work that is done once its future is read, and what the guest's store has to do with its outcome.
 struct Work<T, F> {
@@ -87,7 +86,7 @@ impl future_system::Host for Guest {
     }
 
     fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
-        Ok(self.watch_peer(&target).map_err(call_error_out))
+        self.watching(&target)
     }
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
@@ -113,6 +112,7 @@ impl future_system::Host for Guest {
     }
 
     fn log(&mut self, text: String) -> wasmtime::Result<()> {
+        check_texts(text.len())?;
         self.stderr.write_line(&text);
         Ok(())
     }
@@ -129,7 +129,7 @@ impl future_system::HostWithStore<Guest> for HasSelf<Guest> {
         args: Payload,
         options: CallOptions,
     ) -> wasmtime::Result<FutureReader<Result<Payload, CallError>>> {
-        let asking = store.get().asking(within, &target, method, args, options);
+        let asking = store.get().asking(within, &target, method, args, options)?;
         future(store, asking, as_it_is)
     }
 
@@ -141,7 +141,7 @@ impl future_system::HostWithStore<Guest> for HasSelf<Guest> {
         args: Payload,
         key: Option<String>,
     ) -> wasmtime::Result<FutureReader<Result<(), RuntimeError>>> {
-        let telling = store.get().telling(within, &target, method, args, key);
+        let telling = store.get().telling(within, &target, method, args, key)?;
         future(store, telling, as_it_is)
     }
 
@@ -154,7 +154,7 @@ impl future_system::HostWithStore<Guest> for HasSelf<Guest> {
         resume_after: Option<u64>,
         options: CallOptions,
     ) -> wasmtime::Result<FutureReader<Result<u64, CallError>>> {
-        let opening = store.get().opening(within, &target, method, args, resume_after, options);
+        let opening = store.get().opening(within, &target, method, args, resume_after, options)?;
         future(store, opening, Guest::opened)
     }
 
@@ -181,7 +181,7 @@ impl future_system::HostWithStore<Guest> for HasSelf<Guest> {
 
 impl future_http::Host for Guest {
     fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+        self.beginning(within, request)
     }
 
     fn finish(&mut self, exchange: u64) -> wasmtime::Result<Result<(), Error>> {
@@ -200,7 +200,7 @@ impl future_http::HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<FutureReader<Result<(), Error>>> {
-        let writing = store.get().writing(exchange, bytes);
+        let writing = store.get().writing(exchange, bytes)?;
         future(store, writing, as_it_is)
     }
 

@@ -35,7 +35,21 @@ pub(in crate::instance) use self::wasi::WasiHttp;
 pub(super) use self::wasi::add_to_linker;
 
 impl Guest {
-    pub(super) fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
+    /// Begins an exchange, for a guest.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where the request is far beyond what may be sent.
+    pub(super) fn beginning(
+        &mut self,
+        within: u64,
+        request: Request,
+    ) -> wasmtime::Result<Result<u64, Error>> {
+        self.check_request(&request)?;
+        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+    }
+
+    fn begin_exchange(&mut self, within: u64, request: Request) -> Result<u64, Failure> {
         let prepared = request::prepare(request, self.context.limits().message_max_bytes())?;
         self.http.allow(self.context.id(), &prepared.url)?;
         self.exchanges.make_room()?;
@@ -62,20 +76,21 @@ impl Guest {
         &self,
         exchange: u64,
         bytes: Vec<u8>,
-    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+    ) -> wasmtime::Result<impl Future<Output = Result<(), Error>> + Send + use<>> {
+        self.check_message_bytes(bytes.len())?;
         // What is refused keeps nothing of the piece: the guest may never come for the error.
         let held = self.exchanges.get(exchange).and_then(|exchange| {
             exchange::check_piece(&bytes)?;
             let held = self.hold_bytes(bytes.len())?;
             Ok((exchange, bytes, held))
         });
-        async move {
+        Ok(async move {
             let writing = async {
                 let (exchange, bytes, _held) = held?;
                 exchange.write(bytes).await
             };
             writing.await.map_err(Failure::into_wit)
-        }
+        })
     }
 
     pub(super) fn responding(
@@ -103,11 +118,11 @@ impl http::Host for Guest {
     async fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
         // What runs is known, whatever the guest says.
         let within = if self.current == CallId::NONE { within } else { self.current.0 };
-        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+        self.beginning(within, request)
     }
 
     async fn write(&mut self, exchange: u64, bytes: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        Ok(self.writing(exchange, bytes).await)
+        Ok(self.writing(exchange, bytes)?.await)
     }
 
     async fn finish(&mut self, exchange: u64) -> wasmtime::Result<Result<(), Error>> {
@@ -135,7 +150,7 @@ impl http::Host for Guest {
 /// For guests whose handlers overlap.
 impl async_http::Host for Guest {
     fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+        self.beginning(within, request)
     }
 
     fn finish(&mut self, exchange: u64) -> wasmtime::Result<Result<(), Error>> {
@@ -154,7 +169,7 @@ impl async_http::HostWithStore<Guest> for HasSelf<Guest> {
         exchange: u64,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let writing = accessor.with(|mut store| store.get().writing(exchange, bytes));
+        let writing = accessor.with(|mut store| store.get().writing(exchange, bytes))?;
         wait(accessor, writing).await
     }
 

@@ -8,7 +8,6 @@ use crate::instance::bindings::overlapping::pulsing::actor::async_system::{Host,
 use crate::instance::bindings::types::{
     CallError, CallOptions, ContextEntry, Payload, RuntimeError, StreamBatch,
 };
-use crate::instance::convert::call_error_out;
 use crate::instance::store::Guest;
 
 impl Host for Guest {
@@ -18,7 +17,7 @@ impl Host for Guest {
     }
 
     fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
-        Ok(self.watch_peer(&target).map_err(call_error_out))
+        self.watching(&target)
     }
 
     fn is_cancelled(&mut self, call: u64) -> wasmtime::Result<bool> {
@@ -53,7 +52,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         args: Payload,
         options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
-        let asked = accessor.with(|mut store| store.get().asking(within, &target, method, args, options));
+        let asked = accessor.with(|mut store| store.get().asking(within, &target, method, args, options))?;
         wait(accessor, asked).await
     }
 
@@ -65,7 +64,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         args: Payload,
         key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
-        let told = accessor.with(|mut store| store.get().telling(within, &target, method, args, key));
+        let told = accessor.with(|mut store| store.get().telling(within, &target, method, args, key))?;
         wait(accessor, told).await
     }
 
@@ -79,7 +78,7 @@ impl HostWithStore<Guest> for HasSelf<Guest> {
         options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
         let opened = accessor
-            .with(|mut store| store.get().opening(within, &target, method, args, resume_after, options));
+            .with(|mut store| store.get().opening(within, &target, method, args, resume_after, options))?;
         let opened = wait(accessor, opened).await?;
         Ok(accessor.with(|mut store| store.get().opened(opened)))
     }

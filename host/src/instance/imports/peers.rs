@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
+use super::handed::check_texts;
 use crate::budget::Held;
 use crate::delivery::{ActorRef, SendOptions};
 use crate::dispatch::LifeContext;
 use crate::id::CallId;
-use crate::instance::bindings::types::{CallOptions, ContextEntry};
-use crate::instance::convert::context_out;
+use crate::instance::bindings::types::{self as bindings, CallOptions, ContextEntry};
+use crate::instance::convert::{call_error_out, context_out};
 use crate::instance::peer_streams::Source;
 use crate::instance::store::Guest;
 use crate::stream::NUMBER_MAX;
@@ -114,8 +115,17 @@ pub(super) fn told_to_stop() -> RuntimeError {
 }
 
 impl Guest {
-    /// Begins to watch another actor.
-    pub(super) fn watch_peer(&mut self, target: &str) -> Result<u64, CallError> {
+    /// Begins to watch another actor, for a guest.
+    ///
+    /// # Errors
+    ///
+    /// A trap, where no name is that long.
+    pub(super) fn watching(&mut self, target: &str) -> wasmtime::Result<Result<u64, bindings::CallError>> {
+        check_texts(target.len())?;
+        Ok(self.watch_peer(target).map_err(call_error_out))
+    }
+
+    fn watch_peer(&mut self, target: &str) -> Result<u64, CallError> {
         // It begins now; where that is not known to be allowed at once, the first draw waits for it.
         let mut beginning = self.peer(target)?.watch().boxed();
         let source = match (&mut beginning).now_or_never() {

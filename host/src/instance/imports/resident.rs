@@ -75,7 +75,7 @@ impl waits::Host for Guest {
         args: Payload,
         options: CallOptions,
     ) -> wasmtime::Result<u64> {
-        let asking = self.asking(within, &target, method, args, options);
+        let asking = self.asking(within, &target, method, args, options)?;
         self.begin_wait(async { Ended::Asked(asking.await) })
     }
 
@@ -95,7 +95,7 @@ impl waits::Host for Guest {
         args: Payload,
         idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<Option<u64>, RuntimeError>> {
-        let mut telling = Box::pin(self.telling(within, &target, method, args, idempotency_key));
+        let mut telling = Box::pin(self.telling(within, &target, method, args, idempotency_key)?);
         // Most find room at once.
         match (&mut telling).now_or_never() {
             Some(told) => Ok(told.map(|()| None)),
@@ -120,7 +120,7 @@ impl waits::Host for Guest {
         resume_after: Option<u64>,
         options: CallOptions,
     ) -> wasmtime::Result<u64> {
-        let opening = self.opening(within, &target, method, args, resume_after, options);
+        let opening = self.opening(within, &target, method, args, resume_after, options)?;
         self.begin_wait(async { Ended::Opened(opening.await) })
     }
 
@@ -162,7 +162,7 @@ impl waits::Host for Guest {
     }
 
     fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
-        Ok(self.watch_peer(&target).map_err(call_error_out))
+        self.watching(&target)
     }
 
     fn give_up(&mut self, wait: u64) -> wasmtime::Result<()> {
@@ -192,11 +192,11 @@ impl waits::Host for Guest {
 
 impl waits_http::Host for Guest {
     fn begin(&mut self, within: u64, request: Request) -> wasmtime::Result<Result<u64, Error>> {
-        Ok(self.begin_exchange(within, request).map_err(Failure::into_wit))
+        self.beginning(within, request)
     }
 
     fn write(&mut self, exchange: u64, bytes: Vec<u8>) -> wasmtime::Result<u64> {
-        let writing = self.writing(exchange, bytes);
+        let writing = self.writing(exchange, bytes)?;
         self.begin_wait(async { Ended::Written(writing.await) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handed::key_of;
 use super::peers::told_to_stop;
 use crate::id::CallId;
 use crate::instance::bindings::serial::pulsing::actor::{system, types};
@@ -23,6 +24,7 @@ impl system::Host for Guest {
         args: Payload,
         options: CallOptions,
     ) -> wasmtime::Result<Result<Payload, CallError>> {
+        self.check_message(&target, &method, &args, key_of(&options))?;
         let message = Message::new(method, payload_in(args));
         let outgoing = self.outgoing(within, &target, message, options);
         let answer = async { outgoing?.ask().await }.await;
@@ -36,6 +38,7 @@ impl system::Host for Guest {
         args: Payload,
         idempotency_key: Option<String>,
     ) -> wasmtime::Result<Result<(), RuntimeError>> {
+        self.check_message(&target, &method, &args, idempotency_key.as_deref())?;
         let context = self.context.call_context(self.current);
         let message = Message { idempotency_key, context, ..Message::new(method, payload_in(args)) };
         let told = match self.peer(&target) {
@@ -62,6 +65,7 @@ impl system::Host for Guest {
         resume_after: Option<u64>,
         options: CallOptions,
     ) -> wasmtime::Result<Result<u64, CallError>> {
+        self.check_message(&target, &method, &args, key_of(&options))?;
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
         let outgoing = self.outgoing(within, &target, message, options);
         let opened = async { outgoing?.open().await }.await;
@@ -91,7 +95,7 @@ impl system::Host for Guest {
     }
 
     async fn watch(&mut self, target: String) -> wasmtime::Result<Result<u64, CallError>> {
-        Ok(self.watch_peer(&target).map_err(call_error_out))
+        self.watching(&target)
     }
 
     async fn sleep(&mut self, ms: u64) -> wasmtime::Result<()> {

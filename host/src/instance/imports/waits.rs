@@ -15,6 +15,7 @@ use crate::wait_graph::Origin;
 use crate::wire;
 use crate::wire::Message;
 
+use super::handed::key_of;
 use super::peers::told_to_stop;
 
 /// Waits until the call is told to stop; without end, where no call is named.
@@ -42,10 +43,11 @@ impl Guest {
         method: String,
         args: Payload,
         options: CallOptions,
-    ) -> impl Future<Output = Result<Payload, CallError>> + Send + use<> {
+    ) -> wasmtime::Result<impl Future<Output = Result<Payload, CallError>> + Send + use<>> {
+        self.check_message(target, &method, &args, key_of(&options))?;
         let message = Message::new(method, payload_in(args));
         let outgoing = self.outgoing(within, target, message, options);
-        async { async { outgoing?.ask().await }.await.map(payload_out).map_err(call_error_out) }
+        Ok(async { async { outgoing?.ask().await }.await.map(payload_out).map_err(call_error_out) })
     }
 
     pub(super) fn telling(
@@ -55,7 +57,8 @@ impl Guest {
         method: String,
         args: Payload,
         idempotency_key: Option<String>,
-    ) -> impl Future<Output = Result<(), RuntimeError>> + Send + use<> {
+    ) -> wasmtime::Result<impl Future<Output = Result<(), RuntimeError>> + Send + use<>> {
+        self.check_message(target, &method, &args, idempotency_key.as_deref())?;
         let within = CallId(within);
         let context = self.context.call_context(within);
         let message = Message { idempotency_key, context, ..Message::new(method, payload_in(args)) };
@@ -65,7 +68,7 @@ impl Guest {
             Ok((peer, message, held))
         });
         let context = self.context.clone();
-        async move {
+        Ok(async move {
             let (peer, message, _held) = held.map_err(runtime_error_out)?;
             let told = tokio::select! {
                 biased;
@@ -73,7 +76,7 @@ impl Guest {
                 () = told(&context, within) => Err(told_to_stop()),
             };
             told.map_err(runtime_error_out)
-        }
+        })
     }
 
     pub(super) fn opening(
@@ -84,10 +87,11 @@ impl Guest {
         args: Payload,
         resume_after: Option<u64>,
         options: CallOptions,
-    ) -> impl Future<Output = Result<Source, wire::CallError>> + Send + use<> {
+    ) -> wasmtime::Result<impl Future<Output = Result<Source, wire::CallError>> + Send + use<>> {
+        self.check_message(target, &method, &args, key_of(&options))?;
         let message = Message { resume_after, ..Message::new(method, payload_in(args)) };
         let outgoing = self.outgoing(within, target, message, options);
-        async { outgoing?.open().await }
+        Ok(async { outgoing?.open().await })
     }
 
     /// Keeps what was opened.

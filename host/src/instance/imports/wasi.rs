@@ -8,9 +8,12 @@
 //!
 //! What a guest may size, the bounds, and what happens there are in `docs/semantics.md`.
 
+mod disk;
 mod file_streams;
 mod files;
 mod io;
+mod names;
+mod random;
 
 use wasmtime::component::{Linker, Resource};
 
@@ -27,6 +30,25 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     linker.allow_shadowing(true);
     io::add_to_linker(linker)?;
     files::add_to_linker(linker)?;
+    names::add_to_linker(linker)?;
+    random::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    #[test]
+    fn what_is_put_before_the_library_has_the_names_of_the_library() {
+        let mut linker = Linker::<Guest>::new(&Engine::default());
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+        for add_to_linker in [names::add_to_linker, random::add_to_linker] {
+            let error = add_to_linker(&mut linker).unwrap_err().to_string();
+            assert!(error.contains("defined twice"), "{error}");
+        }
+    }
 }

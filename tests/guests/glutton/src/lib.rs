@@ -2,22 +2,27 @@
 
 use std::mem::forget;
 
-use pulsing_guest::Error;
+use pulsing_guest::blocking::ActorRef;
+use pulsing_guest::{Bytes, Error};
 use wasip2::cli::{stderr, stdout};
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
 };
+use wasip2::http::types::Fields;
 use wasip2::io::poll::{Pollable, poll};
-use wasip2::io::streams::StreamError;
+use wasip2::io::streams::{InputStream, StreamError};
 use wasip2::random::{insecure, random};
+use wasip2::sockets::instance_network::instance_network;
+use wasip2::sockets::ip_name_lookup::resolve_addresses;
 use wasip2::sockets::network::IpAddressFamily;
 use wasip2::sockets::{tcp_create_socket, udp_create_socket};
 
 #[derive(Default)]
 struct Glutton {
     held: Vec<Descriptor>,
+    reading: Vec<InputStream>,
 }
 
 #[pulsing_guest::actor]
@@ -88,6 +93,60 @@ impl Glutton {
     /// Closes all that it has open.
     fn close_all(&mut self) {
         self.held.clear();
+    }
+
+    /// Reads 64 KiB of a file in so many streams, takes one byte of each, and keeps the rest in the host; says how many it has,
+    /// and why no more.
+    fn keep_pieces(&mut self, path: String, streams: usize) -> Result<(usize, String), Error> {
+        let file = open(&path)?;
+        while self.reading.len() < streams {
+            let stream = file.read_via_stream(0).map_err(|code| named(&code))?;
+            let begun = stream.read(64 << 10);
+            stream.subscribe().block();
+            match begun.and_then(|_| stream.read(1)) {
+                Ok(_) => self.reading.push(stream),
+                Err(error) => return Ok((self.reading.len(), told(&error).to_string())),
+            }
+        }
+        Ok((self.reading.len(), String::new()))
+    }
+
+    /// Lets go of all that it reads.
+    fn drop_pieces(&mut self) {
+        self.reading.clear();
+    }
+
+    /// Makes one folder.
+    fn new_folder(&self, path: String) -> Result<(), Error> {
+        folder()?.create_directory_at(&path).map_err(|code| named(&code))
+    }
+
+    /// Makes one file, which is not there yet.
+    fn new_file(&self, path: String) -> Result<(), Error> {
+        let how = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+        let opened = folder()?.open_at(PathFlags::empty(), &path, how, DescriptorFlags::WRITE);
+        opened.map(drop).map_err(|code| named(&code))
+    }
+
+    /// Sends so many bytes to an actor that it may not send to.
+    fn post(&self, bytes: usize) -> Result<(), Error> {
+        Ok(ActorRef::new("nobody").ask("any", Bytes(vec![7; bytes]))?)
+    }
+
+    /// Watches an actor with a name of so many bytes.
+    fn watch(&self, bytes: usize) -> Result<(), Error> {
+        Ok(ActorRef::new("x".repeat(bytes)).watch().map(drop)?)
+    }
+
+    /// Looks for a header with a name of so many bytes.
+    fn has_header(&self, bytes: usize) -> bool {
+        Fields::new().has(&"x".repeat(bytes))
+    }
+
+    /// Looks for the address of a machine with a name of so many bytes.
+    fn resolve(&self, bytes: usize) -> Result<(), Error> {
+        let resolved = resolve_addresses(&instance_network(), &"x".repeat(bytes));
+        resolved.map(drop).map_err(|code| Error::system(code.name().to_owned()))
     }
 
     /// How many names there are in its folder.

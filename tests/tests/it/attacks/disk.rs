@@ -16,7 +16,7 @@ fn glutton(name: &str, folder: &Path) -> ActorSpec {
     (spec.restart.max_restarts, spec.restart.min_backoff) = (1000, Some(Duration::from_millis(1)));
     spec.restart.quarantine_after = 0;
     spec.limits.open_files = NonZeroUsize::new(10).unwrap();
-    spec.limits.disk_max = ByteSize::kib(64);
+    spec.limits.disk_max = ByteSize::kib(128);
     spec.grants.dirs = vec![DirGrant { host: folder.into(), guest: "/data".to_owned(), read_only: false }];
     spec
 }
@@ -89,22 +89,23 @@ async fn an_actor_writes_no_more_than_its_limit_over_all_its_lives() {
     // The file itself, and four pieces.
     ask(&actor, "append", json!(["file", 4])).await.unwrap();
     let written = || async { actor.snapshot().await.unwrap().counted.disk_written_bytes };
-    assert_eq!(written().await, 20 << 10);
+    assert_eq!(written().await, 32 << 10);
     refused(&actor, "set_size", json!(["file", 1_u64 << 40])).await;
     refused(&actor, "write_at", json!(["file", 1_u64 << 40, 1])).await;
     assert_eq!(std::fs::metadata(&file).unwrap().len(), 16 << 10);
     assert_eq!(ask(&actor, "write_at", json!(["file", 0, 8 << 10])).await, Ok(json!(8 << 10)));
     ask(&actor, "set_size", json!(["file", 24 << 10])).await.unwrap();
-    assert_eq!(written().await, 36 << 10);
+    assert_eq!(written().await, 48 << 10);
     // Neither another life nor deleting gives anything back.
     next_life(&actor, 1).await;
     std::fs::remove_file(&file).unwrap();
     ask(&actor, "append", json!(["file", 4])).await.unwrap();
-    assert_eq!(written().await, 56 << 10);
-    refused(&actor, "append", json!(["file", 3])).await;
-    assert_eq!(std::fs::metadata(&file).unwrap().len(), 24 << 10, "what was left was written");
+    assert_eq!(written().await, 80 << 10);
+    refused(&actor, "append", json!(["file", 13])).await;
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 64 << 10, "what was left was written");
     refused(&actor, "make_folders", json!([1])).await;
-    assert_eq!(written().await, 64 << 10);
+    assert_eq!(ask(&actor, "write_at", json!(["file", 1_u64 << 40, 0])).await, Ok(json!(0)));
+    assert_eq!(written().await, 128 << 10);
     host.shutdown().await;
 }
 
@@ -113,8 +114,15 @@ async fn whoever_makes_files_without_end_meets_its_limit_too() {
     let (host, folder) = (host().unwrap(), tempfile::tempdir().unwrap());
     let actor = spawn(&host, glutton("glutton", folder.path())).await.unwrap();
     refused(&actor, "make_folders", json!([1000])).await;
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 16);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 8);
     refused(&actor, "set_size", json!(["new", 0])).await;
     assert!(!folder.path().join("new").exists());
+    // What is there already is not what is short.
+    std::fs::write(folder.path().join("there"), "").unwrap();
+    for (method, path) in [("new_folder", "0"), ("new_file", "there")] {
+        let error = ask(&actor, method, json!([path])).await.unwrap_err();
+        assert!(error.contains("exist"), "{method}: {error}");
+    }
+    refused(&actor, "new_file", json!(["new"])).await;
     host.shutdown().await;
 }

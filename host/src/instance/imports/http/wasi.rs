@@ -6,6 +6,7 @@
 //! Bounded: `http_requests` requests with their responses, and as many bodies of requests; `kept_max` what these take
 //! together with the guest's messages; one piece of a body on its way; what the guest only holds, by `limited`.
 
+mod fields;
 mod hooks;
 mod limited;
 

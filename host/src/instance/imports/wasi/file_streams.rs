@@ -1,111 +1,67 @@
-//! The streams of files, as the library makes them, with what they take of the actor's quota.
+//! The streams of files. Each does one thing at a time, on a thread that may block.
+//!
+//! Not those of the library: they keep what was read, or waits to be written, outside the actor's limits, take a thread each,
+//! and do not say what of a write that failed was written.
+//!
+//! | what | bound |
+//! |---|---|
+//! | bytes that were read, or wait to be written | `kept_max`, with the guest's messages and requests; 64 KiB of one stream |
+//! | threads | some for all lives of an actor, in the order in which they are asked for |
+//! | bytes that are written | `disk_max`; what was not written after all is given back |
 
+mod reading;
+mod writing;
+
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
-};
+use rustix::io::Errno;
+use wasmtime_wasi::runtime::spawn_blocking;
 
-use crate::instance::file_quota::{FileUse, Place, Refused};
+pub(super) use self::reading::Reading;
+pub(super) use self::writing::{To, Writing};
+use crate::budget::{Budget, Held};
+use crate::instance::file_quota::{FileUse, Place};
 
-/// Reads a file, which is open for as long as this is there.
-pub(super) struct Reading {
-    inner: DynInputStream,
+/// The most bytes that a stream has in the host at once, as the library's have.
+const PIECE_MAX_BYTES: usize = 64 << 10;
+
+/// A file as its streams need it, for as long as one of them is there, or does something with it.
+#[derive(Clone)]
+pub(super) struct OpenFile {
+    file: Arc<File>,
+    usage: FileUse,
+    kept: Budget,
     _place: Option<Arc<Place>>,
 }
 
-impl Reading {
-    pub(super) fn boxed(inner: DynInputStream, place: Option<Arc<Place>>) -> DynInputStream {
-        Box::new(Self { inner, _place: place })
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl InputStream for Reading {
-    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.inner.read(size)
+impl OpenFile {
+    /// What is read, or waits to be written, counts under `kept`, as messages and requests of the life do.
+    pub(super) fn new(file: Arc<File>, usage: FileUse, kept: Budget, place: Option<Arc<Place>>) -> Self {
+        Self { file, usage, kept, _place: place }
     }
 
-    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.inner.blocking_read(size).await
+    /// Does something with the file, on a thread that may block.
+    ///
+    /// # Cancel safety
+    ///
+    /// What has begun is done to its end, and has the file and its thread until then.
+    async fn on_thread<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        let thread = self.usage.thread().await;
+        let done = spawn_blocking(move || {
+            let _thread = thread;
+            work(&self)
+        });
+        done.await
     }
 
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Reading {
-    async fn ready(&mut self) {
-        self.inner.ready().await;
-    }
-}
-
-/// Writes to a file, and counts what it writes.
-pub(super) struct Writing {
-    inner: DynOutputStream,
-    files: FileUse,
-    /// By how much the file gets longer before the first byte.
-    gap: u64,
-    /// A write was refused: by the contract, the stream is closed then.
-    is_closed: bool,
-    _place: Option<Arc<Place>>,
-}
-
-impl Writing {
-    pub(super) fn boxed(
-        inner: DynOutputStream,
-        files: FileUse,
-        gap: u64,
-        place: Option<Arc<Place>>,
-    ) -> DynOutputStream {
-        Box::new(Self { inner, files, gap, is_closed: false, _place: place })
+    /// How many bytes one piece has at most: a quarter of what may be kept, where that is little.
+    fn piece_max_bytes(&self) -> usize {
+        PIECE_MAX_BYTES.min(self.kept.max() / 4).max(1)
     }
 
-    fn count(&mut self, bytes: usize) -> StreamResult<()> {
-        if self.is_closed {
-            return Err(StreamError::Closed);
-        }
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(self.gap);
-        self.files.write(bytes).map_err(|refused: Refused| {
-            self.is_closed = true;
-            StreamError::LastOperationFailed(refused.into())
-        })?;
-        self.gap = 0;
-        Ok(())
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl OutputStream for Writing {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.count(bytes.len())?;
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        self.inner.flush()
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        if self.is_closed { Err(StreamError::Closed) } else { self.inner.check_write() }
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.count(bytes.len())?;
-        self.inner.blocking_write_and_flush(bytes).await
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
-    }
-}
-
-#[wasmtime_wasi::async_trait]
-impl Pollable for Writing {
-    async fn ready(&mut self) {
-        self.inner.ready().await;
+    fn keep(&self, bytes: usize) -> io::Result<Held> {
+        self.kept.take(bytes).ok_or_else(|| Errno::NOMEM.into())
     }
 }

@@ -1,12 +1,10 @@
 //! `wasi:filesystem/types`: what the library does, within what the actor may have of files and disk.
 //!
-//! All functions are here, so that one that the library gets anew does not go by unseen. The library does its work on threads
-//! that may block; here is only one look at the length of an open file.
+//! All functions are here, so that one that the library gets anew does not go by unseen. Whatever asks the system is done on
+//! threads that may block.
 
-use std::fs::File;
 use std::sync::Arc;
 
-use rustix::fs::{Dir, Mode, OFlags, openat};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasSelf, Linker, Resource, WasmList};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
@@ -17,9 +15,10 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult, IoError, ReaddirIterator};
 
 use super::again;
-use super::file_streams::{Reading, Writing};
-use crate::budget::{Budget, Held};
+use super::disk::{hold_listing, over_quota};
+use super::file_streams::{Reading, To, Writing};
 use crate::instance::file_quota::Refused;
+use crate::instance::imports::handed::check_texts;
 use crate::instance::store::Guest;
 
 /// The interface as the library names it. A test finds out when that changes.
@@ -28,14 +27,6 @@ const TYPES: &str = "wasi:filesystem/types@0.2.12";
 const PATH_MAX_BYTES: usize = 4096;
 /// The most bytes of one write by an offset, as the streams of files have it. The rest is for the next: it is told so.
 const WRITE_MAX_BYTES: usize = 64 << 10;
-/// What a new file, folder or link counts, which has no length yet: a block, and a place in its folder.
-const ENTRY_BYTES: u64 = 4096;
-/// What the host keeps for one name of a listing, beside the name.
-const LISTED_BYTES: usize = 64;
-
-fn over_quota(_: Refused) -> ErrorCode {
-    ErrorCode::Quota
-}
 
 /// Puts the host's functions before those of the library.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
@@ -56,69 +47,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
     )
 }
 
+/// # Errors
+///
+/// [`ErrorCode::NameTooLong`]; a trap, where it is far too long.
 fn check_path(path: &str) -> FsResult<()> {
+    check_texts(path.len()).map_err(FsError::trap)?;
     if path.len() > PATH_MAX_BYTES { Err(ErrorCode::NameTooLong.into()) } else { Ok(()) }
-}
-
-/// What a listing of a folder takes in the host, where the actor may still have that much.
-///
-/// # Blocking
-///
-/// Reads the folder.
-fn hold_listing(folder: &File, kept: &Budget) -> Result<Held, ErrorCode> {
-    let io = |error: rustix::io::Errno| ErrorCode::from(std::io::Error::from(error));
-    // A granted folder is open for look-ups only.
-    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat(folder, ".", how, Mode::empty()).map_err(io)?;
-    let mut bytes = 0_usize;
-    for entry in Dir::new(folder).map_err(io)? {
-        bytes += entry.map_err(io)?.file_name().to_bytes().len() + LISTED_BYTES;
-        if bytes > kept.max() {
-            return Err(ErrorCode::InsufficientMemory);
-        }
-    }
-    kept.take(bytes).ok_or(ErrorCode::InsufficientMemory)
-}
-
-impl Guest {
-    /// How far beyond the end of a file this is.
-    fn beyond_end(&self, file: &Resource<Descriptor>, offset: Filesize) -> FsResult<u64> {
-        let length = match self.table.get(file)? {
-            Descriptor::File(file) => file.file.metadata()?.len(),
-            Descriptor::Dir(_) => return Err(ErrorCode::BadDescriptor.into()),
-        };
-        Ok(offset.saturating_sub(length))
-    }
-
-    /// Counts bytes before they are written, and says how many.
-    fn count(&mut self, bytes: u64) -> FsResult<u64> {
-        self.files.usage.write(bytes).map_err(over_quota)?;
-        Ok(bytes)
-    }
-
-    /// What came of what was counted: where that failed, it was not written.
-    fn written<T>(&mut self, counted: u64, done: FsResult<T>) -> FsResult<T> {
-        if done.is_err() {
-            self.files.usage.unwrite(counted);
-        }
-        done
-    }
-
-    /// Counts what opening a file makes.
-    async fn count_made(
-        &mut self,
-        folder: &Resource<Descriptor>,
-        follow: PathFlags,
-        path: &str,
-        how: OpenFlags,
-    ) -> FsResult<u64> {
-        let may_make = how.contains(OpenFlags::CREATE);
-        let is_there = may_make && {
-            !how.contains(OpenFlags::EXCLUSIVE)
-                && self.filesystem().stat_at(again(folder), follow, path.to_owned()).await.is_ok()
-        };
-        if may_make && !is_there { self.count(ENTRY_BYTES) } else { Ok(0) }
-    }
 }
 
 impl types::Host for Guest {
@@ -162,7 +96,7 @@ impl HostDescriptor for Guest {
     }
 
     async fn set_size(&mut self, file: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
-        let more = self.beyond_end(&file, size)?;
+        let more = self.beyond_end(&file, size).await?;
         let counted = self.count(more)?;
         let done = self.filesystem().set_size(file, size).await;
         self.written(counted, done)
@@ -193,11 +127,17 @@ impl HostDescriptor for Guest {
         bytes: Vec<u8>,
         offset: Filesize,
     ) -> FsResult<Filesize> {
-        let gap = self.beyond_end(&file, offset)?;
+        if bytes.is_empty() {
+            return self.filesystem().write(file, bytes, offset).await;
+        }
+        let gap = self.beyond_end(&file, offset).await?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let counted = self.count(gap.saturating_add(length))?;
         let done = self.filesystem().write(file, bytes, offset).await;
-        self.written(counted, done)
+        let written = self.written(counted, done)?;
+        let is_left = if written == 0 { counted } else { length.saturating_sub(written) };
+        self.files.usage.unwrite(is_left);
+        Ok(written)
     }
 
     fn read_via_stream(
@@ -205,10 +145,11 @@ impl HostDescriptor for Guest {
         file: Resource<Descriptor>,
         offset: Filesize,
     ) -> FsResult<Resource<DynInputStream>> {
-        let place = self.files.place_of(&file);
-        let stream = self.filesystem().read_via_stream(file, offset)?;
-        let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Reading::boxed(stream, place))?)
+        // The library's own is not used, once the library has said that there may be one.
+        let stream = self.filesystem().read_via_stream(again(&file), offset)?;
+        self.table.delete(stream)?;
+        let open = self.open_file(&file)?;
+        Ok(self.table.push(Reading::boxed(open, offset))?)
     }
 
     fn write_via_stream(
@@ -216,17 +157,17 @@ impl HostDescriptor for Guest {
         file: Resource<Descriptor>,
         offset: Filesize,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let (place, gap) = (self.files.place_of(&file), self.beyond_end(&file, offset)?);
-        let stream = self.filesystem().write_via_stream(file, offset)?;
-        let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Writing::boxed(stream, self.files.usage.clone(), gap, place))?)
+        let stream = self.filesystem().write_via_stream(again(&file), offset)?;
+        self.table.delete(stream)?;
+        let open = self.open_file(&file)?;
+        Ok(self.table.push(Writing::boxed(open, To::Offset(offset)))?)
     }
 
     fn append_via_stream(&mut self, file: Resource<Descriptor>) -> FsResult<Resource<DynOutputStream>> {
-        let place = self.files.place_of(&file);
-        let stream = self.filesystem().append_via_stream(file)?;
-        let stream = self.table.delete(stream)?;
-        Ok(self.table.push(Writing::boxed(stream, self.files.usage.clone(), 0, place))?)
+        let stream = self.filesystem().append_via_stream(again(&file))?;
+        self.table.delete(stream)?;
+        let open = self.open_file(&file)?;
+        Ok(self.table.push(Writing::boxed(open, To::End))?)
     }
 
     async fn read_directory(&mut self, folder: Resource<Descriptor>) -> FsResult<Resource<ReaddirIterator>> {
@@ -244,7 +185,7 @@ impl HostDescriptor for Guest {
 
     async fn create_directory_at(&mut self, folder: Resource<Descriptor>, path: String) -> FsResult<()> {
         check_path(&path)?;
-        let counted = self.count(ENTRY_BYTES)?;
+        let counted = self.count_entry(&folder, &path).await?;
         let done = self.filesystem().create_directory_at(folder, path).await;
         self.written(counted, done)
     }
@@ -285,7 +226,7 @@ impl HostDescriptor for Guest {
     ) -> FsResult<()> {
         check_path(&path)?;
         check_path(&to_path)?;
-        let counted = self.count(ENTRY_BYTES)?;
+        let counted = self.count_entry(&to, &to_path).await?;
         let done = self.filesystem().link_at(folder, follow, path, to, to_path).await;
         self.written(counted, done)
     }
@@ -337,7 +278,7 @@ impl HostDescriptor for Guest {
     ) -> FsResult<()> {
         check_path(&target)?;
         check_path(&path)?;
-        let counted = self.count(ENTRY_BYTES)?;
+        let counted = self.count_entry(&folder, &path).await?;
         let done = self.filesystem().symlink_at(folder, target, path).await;
         self.written(counted, done)
     }

@@ -1,11 +1,16 @@
 //! `wasi:io`: streams and polls, whatever is behind them.
 
-use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable, WasmList};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 use wasmtime_wasi_io::bindings::wasi::io::{poll, streams};
 
+use super::again;
 use crate::instance::store::{Guest, HANDLES_MAX};
 
+/// The interfaces as the library names them. A test finds out when that changes.
+const POLL: &str = "wasi:io/poll@0.2.12";
+const STREAMS: &str = "wasi:io/streams@0.2.12";
 /// The most bytes that a read returns: as many as the library reads of a file.
 const READ_MAX_BYTES: u64 = 64 << 10;
 
@@ -21,7 +26,48 @@ impl HasData for HasBounded {
 /// Puts the host's functions before those of the library.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     poll::add_to_linker::<_, HasBounded>(linker, |guest: &mut Guest| Bounded(&mut guest.table))?;
-    streams::add_to_linker::<_, HasBounded>(linker, |guest: &mut Guest| Bounded(&mut guest.table))
+    streams::add_to_linker::<_, HasBounded>(linker, |guest: &mut Guest| Bounded(&mut guest.table))?;
+    // Lists are looked at before they are copied.
+    linker.instance(POLL)?.func_wrap_async("poll", |mut store: Store<'_>, (pollables,)| {
+        let pollables = listed(&mut store, &pollables);
+        Box::new(async move {
+            let ready = poll::Host::poll(&mut store.data_mut().table, pollables?).await?;
+            Ok((ready,))
+        })
+    })?;
+    linker.instance(STREAMS)?.func_wrap(
+        "[method]output-stream.write",
+        |mut store: Store<'_>, (stream, bytes): (Resource<DynOutputStream>, WasmList<u8>)| {
+            let done = match write(&mut store, &stream, &bytes) {
+                Ok(()) => Ok(()),
+                Err(error) => Err(streams::Host::convert_stream_error(&mut store.data_mut().table, error)?),
+            };
+            Ok((done,))
+        },
+    )
+}
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+fn listed(
+    store: &mut Store<'_>,
+    pollables: &WasmList<Resource<DynPollable>>,
+) -> wasmtime::Result<Vec<Resource<DynPollable>>> {
+    // Who holds no more than that names some twice.
+    if pollables.len() > HANDLES_MAX {
+        wasmtime::bail!("a poll of {} pollables, more than {HANDLES_MAX}", pollables.len());
+    }
+    pollables.iter(&mut *store)?.collect()
+}
+
+fn write(
+    store: &mut Store<'_>,
+    stream: &Resource<DynOutputStream>,
+    bytes: &WasmList<u8>,
+) -> StreamResult<()> {
+    Bounded(&mut store.data_mut().table).check_permit(stream, bytes.len())?;
+    let bytes = bytes.as_le_slice(&*store).to_vec();
+    streams::HostOutputStream::write(&mut store.data_mut().table, again(stream), bytes)
 }
 
 impl Bounded<'_> {
@@ -38,10 +84,6 @@ impl Bounded<'_> {
 
 impl poll::Host for Bounded<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
-        // Who holds no more than that names some twice.
-        if pollables.len() > HANDLES_MAX {
-            wasmtime::bail!("a poll of {} pollables, more than {HANDLES_MAX}", pollables.len());
-        }
         self.0.poll(pollables).await
     }
 }
@@ -165,7 +207,6 @@ mod tests {
     use streams::{HostInputStream as _, HostOutputStream as _};
     use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 
-    use super::super::again;
     use super::*;
 
     const MIB: usize = 1 << 20;

@@ -7,10 +7,12 @@ use http_body_util::BodyExt;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest as _, Method};
+use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest as _, Method, Scheme};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
 
+use super::fields;
+use crate::instance::imports::handed::check_texts;
 use crate::instance::imports::http::request::{METHOD_MAX_BYTES, URL_MAX_BYTES};
 use crate::instance::store::Guest;
 
@@ -18,6 +20,8 @@ use crate::instance::store::Guest;
 const TYPES: &str = "wasi:http/types@0.2.12";
 /// A name of the DNS and a port, with room for both to be escaped.
 const AUTHORITY_MAX_BYTES: usize = 1024;
+/// As the library has it, for what it can read.
+const SCHEME_MAX_BYTES: usize = 64;
 
 type Request = Resource<HostOutgoingRequest>;
 /// wasi:http says no more than that it did not succeed.
@@ -28,6 +32,7 @@ pub(in crate::instance::imports) fn add_to_linker(linker: &mut Linker<Guest>) ->
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     limit(&mut linker.instance(TYPES)?)?;
+    fields::limit(&mut linker.instance(TYPES)?)?;
     linker.allow_shadowing(false);
     Ok(())
 }
@@ -48,7 +53,8 @@ fn limit(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]outgoing-request.set-method",
         |mut store: Store<'_>, (request, method): (Request, Method)| {
-            let fits = !matches!(&method, Method::Other(name) if name.len() > METHOD_MAX_BYTES);
+            let name = if let Method::Other(name) = &method { Some(name) } else { None };
+            let fits = fits(name, METHOD_MAX_BYTES)?;
             let done = fits.then(|| store.data_mut().http().set_method(request, method));
             done_or_refused(done)
         },
@@ -56,23 +62,34 @@ fn limit(types: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]outgoing-request.set-authority",
         |mut store: Store<'_>, (request, authority): (Request, Option<String>)| {
-            let fits = fits(authority.as_ref(), AUTHORITY_MAX_BYTES);
+            let fits = fits(authority.as_ref(), AUTHORITY_MAX_BYTES)?;
             done_or_refused(fits.then(|| store.data_mut().http().set_authority(request, authority)))
         },
     )?;
     types.func_wrap(
         "[method]outgoing-request.set-path-with-query",
         |mut store: Store<'_>, (request, path): (Request, Option<String>)| {
-            let fits = fits(path.as_ref(), URL_MAX_BYTES);
+            let fits = fits(path.as_ref(), URL_MAX_BYTES)?;
             done_or_refused(fits.then(|| store.data_mut().http().set_path_with_query(request, path)))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-request.set-scheme",
+        |mut store: Store<'_>, (request, scheme): (Request, Option<Scheme>)| {
+            let name = if let Some(Scheme::Other(name)) = &scheme { Some(name) } else { None };
+            let fits = fits(name, SCHEME_MAX_BYTES)?;
+            done_or_refused(fits.then(|| store.data_mut().http().set_scheme(request, scheme)))
         },
     )
 }
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
-fn fits(text: Option<&String>, max: usize) -> bool {
-    text.is_none_or(|text| text.len() <= max)
+/// Whether a text may be so long; a trap, where it is far too long.
+fn fits(text: Option<&String>, max: usize) -> wasmtime::Result<bool> {
+    let bytes = text.map_or(0, String::len);
+    check_texts(bytes)?;
+    Ok(bytes <= max)
 }
 
 /// What the library did; refused where it was not asked.
