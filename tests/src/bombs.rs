@@ -245,3 +245,18 @@ pub fn small_tables(count: u32) -> Vec<u8> {
     let all = [0x70, 0, 1].repeat(usize::try_from(count).expect("bombs are small"));
     [MODULE, &section(4, &[number(count), all].concat())].concat()
 }
+
+/// A core module with a table of so many elements, which so many segments fill, one after the other, from a place that is
+/// computed.
+#[must_use]
+pub fn filled_tables(elements: u32, segments: u32) -> Vec<u8> {
+    let all = vec![0; usize::try_from(elements).expect("bombs are small")];
+    // `(i32.add (i32.const 0) (i32.const 0))`
+    let segment = [&[0, 0x41, 0, 0x41, 0, 0x6a, 0x0b], number(elements).as_slice(), &all].concat();
+    let segments =
+        [number(segments), segment.repeat(usize::try_from(segments).expect("bombs are small"))].concat();
+    let table = [&[1, 0x70, 0], number(elements).as_slice()].concat();
+    let code = section(10, &[1, 2, 0, 0x0b]);
+    let sections = [section(3, &[1, 0]), section(4, &table), section(9, &segments), code];
+    [MODULE, &section(1, &NO_TYPE), &sections.concat()].concat()
+}

@@ -38,6 +38,10 @@ const INLINED: Bound =
 /// It is set to zero and filled in one go, whatever else waits: some milliseconds.
 const INSTANCES: Bound =
     Bound { what: "bytes of the host for its instances, beside memories and tables", max: 16 << 20 };
+/// They are written in one go, too: some 50 to 100 ms. A component each of whose parts is instantiated once has no more data
+/// than that; its elements, its globals and the places of its segments are computed one by one, and count for more.
+const FILLED: Bound =
+    Bound { what: "bytes that are written when it is instantiated", max: COMPONENT_MAX_BYTES };
 /// How much these would be multiplied by cannot be told beforehand. No tool makes such.
 const GIVEN: Bound = Bound { what: "instances of components that it imports or takes out of others", max: 0 };
 /// Of the components themselves, as written.
@@ -91,6 +95,7 @@ counts! {
     components: COMPONENTS,
     inlined: INLINED,
     instances: INSTANCES,
+    filled: FILLED,
     given: GIVEN,
     definitions: DEFINITIONS,
     types: TYPES,

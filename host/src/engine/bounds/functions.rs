@@ -36,7 +36,12 @@ pub(super) struct FunctionCost {
 impl Module {
     /// What each instance of it costs.
     pub(super) fn sum(&self) -> Sum {
-        Sum { definitions: self.imports, bytes: self.instance.bytes(), ..Sum::default() }
+        Sum {
+            definitions: self.imports,
+            bytes: self.instance.bytes(),
+            filled: self.instance.filled(),
+            ..Sum::default()
+        }
     }
 
     pub(super) fn import(&mut self) {

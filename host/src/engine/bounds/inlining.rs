@@ -15,6 +15,8 @@ pub(super) struct Sum {
     pub(super) definitions: u64,
     /// Memory of the host that its instances take.
     pub(super) bytes: u64,
+    /// What is written to its memories, tables and globals before it runs, in bytes, or as long as these take.
+    pub(super) filled: u64,
     /// Functions that it takes from elsewhere, from the host or from other components.
     pub(super) taken: u64,
     /// Instances of core modules that are not known.
@@ -23,9 +25,10 @@ pub(super) struct Sum {
 
 impl Sum {
     fn add(&mut self, more: Self) {
-        let Self { definitions, bytes, taken, given } = self;
+        let Self { definitions, bytes, filled, taken, given } = self;
         *definitions = definitions.saturating_add(more.definitions);
         *bytes = bytes.saturating_add(more.bytes);
+        *filled = filled.saturating_add(more.filled);
         *taken = taken.saturating_add(more.taken);
         *given = given.saturating_add(more.given);
     }

@@ -1,12 +1,14 @@
 //! How much memory of the host an instance takes, beside its memories and the entries of its tables: those are counted as
-//! they grow.
+//! they grow. And how much is written before it runs, which nobody can preempt.
 //!
 //! An instance of a core module is one allocation with a place for each thing that the module defines or imports
 //! (wasmtime's `VMContext`, laid out in `wasmtime_environ::VMOffsets`), and a few smaller ones. The sizes are those of
 //! wasmtime 48 on machines of 64 bits, rounded up; `budgets_hold_what_instances_take_of_the_host` compares their sum with
 //! what a host grows by.
 
-use wasmparser::{ConstExpr, ElementItems, ElementKind, ElementSectionReader, ExternalKind, Operator};
+use wasmparser::{
+    ConstExpr, Data, DataKind, ElementItems, ElementKind, ElementSectionReader, ExternalKind, Operator,
+};
 
 use super::Fault;
 use super::inlining::Sum;
@@ -28,6 +30,12 @@ const DATA_BYTES: u64 = 16;
 /// A passive segment of elements: its head, and `ValRaw` for each element.
 const PASSIVE_BYTES: u64 = 64;
 const ELEMENT_BYTES: u64 = 16;
+/// How many bytes are copied while one byte of a component becomes an element of a table, which takes some 50 ns.
+const ELEMENT_AS_BYTES: u64 = 256;
+/// The same, of an element that a table has from the first.
+const SAME_ELEMENT_AS_BYTES: u64 = 64;
+/// The same, of an expression that is computed: a global, or the place of a segment of data.
+const COMPUTED_AS_BYTES: u64 = 32;
 /// `VMGlobalDefinition` of a component's instance that may not be left, its table of handles, and its state.
 pub(super) const COMPONENT_BYTES: u64 = 512;
 /// A function that crosses the edge of a component: `VMFuncRef`, `VMLowering`, and what it is called with.
@@ -42,6 +50,7 @@ pub(super) struct CoreInstance {
     bytes: u64,
     functions: u64,
     references: u64,
+    filled: u64,
 }
 
 impl CoreInstance {
@@ -49,6 +58,33 @@ impl CoreInstance {
     pub(super) fn bytes(&self) -> u64 {
         let references = self.references.min(self.functions).saturating_mul(REFERENCE_BYTES);
         INSTANCE_BYTES.saturating_add(self.bytes).saturating_add(references)
+    }
+
+    /// What is written before it runs.
+    pub(super) fn filled(&self) -> u64 {
+        self.filled
+    }
+
+    /// So many bytes of the component are expressions.
+    pub(super) fn computed(&mut self, bytes: usize) {
+        self.fill(bytes, COMPUTED_AS_BYTES);
+    }
+
+    fn fill(&mut self, bytes: usize, each: u64) {
+        self.filled = self.filled.saturating_add((bytes as u64).saturating_mul(each));
+    }
+
+    /// A table of so many elements is made of the same one.
+    pub(super) fn filled_with_one(&mut self, elements: u64) {
+        self.filled = self.filled.saturating_add(elements.saturating_mul(SAME_ELEMENT_AS_BYTES));
+    }
+
+    /// A segment of data is copied to its place. Most lie in an image of their memory, and are not; some cannot.
+    pub(super) fn copied(&mut self, segment: &Data<'_>) {
+        if let DataKind::Active { offset_expr, .. } = &segment.kind {
+            self.computed(offset_expr.get_binary_reader().range().len());
+            self.fill(segment.data.len(), 1);
+        }
     }
 
     fn add(&mut self, count: impl Into<u64>, each: u64) {
@@ -96,6 +132,7 @@ impl CoreInstance {
     }
 
     pub(super) fn elements(&mut self, section: ElementSectionReader<'_>) -> Result<(), Fault> {
+        self.fill(section.range().len(), ELEMENT_AS_BYTES);
         for segment in section {
             let segment = segment?;
             let items = match segment.items {
@@ -117,6 +154,7 @@ impl CoreInstance {
 pub(super) struct Whole {
     /// Of an instance of the largest of its core modules.
     largest_bytes: u64,
+    most_filled: u64,
     /// Whether a component within it has functions for others.
     pub(super) calls_within: bool,
 }
@@ -125,6 +163,12 @@ impl Whole {
     /// There is a core module that costs this.
     pub(super) fn see_module(&mut self, module: Sum) {
         self.largest_bytes = self.largest_bytes.max(module.bytes);
+        self.most_filled = self.most_filled.max(module.filled);
+    }
+
+    /// What is written before an instance of the outermost component runs.
+    pub(super) fn filled(&self, all: Sum) -> u64 {
+        all.filled.saturating_add(all.given.saturating_mul(self.most_filled))
     }
 
     /// What an instance of the outermost component takes, all that it instantiates included.

@@ -2,7 +2,7 @@
 
 use wasmparser::{
     BinaryReader, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
-    ComponentOuterAliasKind, ComponentTypeRef, CoreType, Encoding, Instance, Parser, Payload,
+    ComponentOuterAliasKind, ComponentTypeRef, CoreType, Encoding, Instance, Parser, Payload, TableInit,
 };
 
 use super::functions::Module;
@@ -86,7 +86,8 @@ impl Reader<'_> {
 
     /// The outermost component has ended, with an instance of it.
     fn end_all(&mut self, sum: Sum) -> Result<(), Fault> {
-        Ok(self.counts.instances.reach(self.whole.bytes(sum))?)
+        self.counts.instances.reach(self.whole.bytes(sum))?;
+        Ok(self.counts.filled.reach(self.whole.filled(sum))?)
     }
 
     fn read_of_module(&mut self, payload: Payload<'_>) -> Result<(), Fault> {
@@ -113,7 +114,11 @@ impl Reader<'_> {
             Payload::TableSection(section) => {
                 module.instance.tables(section.count());
                 for table in section {
-                    counts.elements.add(table?.ty.initial.saturating_add(1))?;
+                    let table = table?;
+                    counts.elements.add(table.ty.initial.saturating_add(1))?;
+                    if let TableInit::Expr(_) = table.init {
+                        module.instance.filled_with_one(table.ty.initial);
+                    }
                 }
             }
             Payload::MemorySection(section) => {
@@ -126,6 +131,7 @@ impl Reader<'_> {
             }
             Payload::GlobalSection(section) => {
                 counts.globals.add(section.count())?;
+                module.instance.computed(section.range().len());
                 for global in section {
                     module.instance.global(&global?.init_expr)?;
                 }
@@ -155,7 +161,9 @@ impl Reader<'_> {
                 counts.segments.add(section.count())?;
                 module.instance.data(section.count());
                 for segment in section {
-                    counts.images.add(images.add(&segment?)?)?;
+                    let segment = segment?;
+                    module.instance.copied(&segment);
+                    counts.images.add(images.add(&segment)?)?;
                 }
             }
             Payload::CodeSectionEntry(body) => {

@@ -143,6 +143,27 @@ fn what_instances_take_of_the_host_is_counted_for_each() {
 }
 
 #[test]
+fn what_is_written_before_an_instance_runs_is_counted_for_each() {
+    let of = |module: &[u8], instances: &[u8]| {
+        found(&[COMPONENT, &section(1, module), &section(2, instances)].concat(), &FILLED)
+    };
+    let (one, three) = ([1, 0, 0, 0], [3, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // Two bytes at `(i32.const 0)`, and one that is for no place yet.
+    let data = [MODULE, &section(11, &[2, 0, 0x41, 0, 0x0b, 2, b'x', b'y', 1, 1, b'z'])].concat();
+    assert_eq!(of(&data, &one), 2 + 3 * 32);
+    assert_eq!(of(&data, &three), 3 * of(&data, &one));
+    // Three elements at the same place, and a global.
+    let elements = [MODULE, &section(9, &[1, 0, 0x41, 0, 0x0b, 3, 0, 0, 0])].concat();
+    assert_eq!(of(&elements, &one), 9 * 256);
+    let globals = [MODULE, &section(6, &[1, 0x7f, 0, 0x41, 0, 0x0b])].concat();
+    assert_eq!(of(&globals, &three), 3 * 6 * 32);
+    // Two tables of five elements: of null, and of a function.
+    let table = [&[2, 0x70, 0, 5, 0x40, 0, 0x70, 0, 5], [0xd2, 0, 0x0b].as_slice()].concat();
+    assert_eq!(of(&[MODULE, &section(4, &table)].concat(), &three), 3 * 5 * 64);
+    assert_eq!(of(&globals, &[0]), 0, "one that is not instantiated");
+}
+
+#[test]
 fn a_module_that_is_not_known_takes_what_the_largest_does() {
     // A component imports a module and makes an instance of it; the outer one has another, and gives it.
     let module_type = section(3, &[1, 0x50, 0]);
@@ -153,6 +174,7 @@ fn a_module_that_is_not_known_takes_what_the_largest_does() {
         [COMPONENT, &section(4, &inner.concat()), &section(1, &globals), &section(5, &[1, 0, 0, 0])].concat();
     let known = [COMPONENT, &section(1, &globals), &section(2, &[1, 0, 0, 0])].concat();
     assert_eq!(found(&bytes, &INSTANCES), found(&known, &INSTANCES) + 512);
+    assert_eq!(found(&bytes, &FILLED), found(&known, &FILLED));
 }
 
 #[test]

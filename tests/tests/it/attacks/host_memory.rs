@@ -68,6 +68,21 @@ async fn budgets_refuse_a_component_of_many_instances_as_they_refuse_memory() {
 }
 
 #[tokio::test]
+async fn budgets_refuse_a_component_whose_instances_take_long_to_fill() {
+    let host = pulsing_tests::host().unwrap();
+    // 450,000,000 elements, of a component of 0.5 MB.
+    let error =
+        host.spawn(actor("long", hoarder(&bombs::filled_tables(5_000, 100), 900))).await.err().unwrap();
+    assert!(matches!(&error, SpawnError::Load(LoadError::TooCostly { .. })), "{error:?}");
+    let says = "bytes that are written when it is instantiated, more than the 268435456";
+    assert!(error.to_string().contains(says), "{error}");
+    let short = actor("short", hoarder(&bombs::filled_tables(1_000, 1), 900));
+    let short = pulsing_tests::spawn(&host, short).await.unwrap();
+    assert_eq!(bounded(short.ask::<u64>("told", &()).into_future()).await.unwrap(), 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn budgets_of_a_host_hold_what_all_its_lives_make_it_keep() {
     let limits = HostLimits { memory_max: Some(ByteSize::mib(40)), ..HostLimits::default() };
     let host = Host::builder().cache_dir(cache_dir()).limits(limits).build().unwrap();
