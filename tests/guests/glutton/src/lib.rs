@@ -10,7 +10,7 @@ use wasip2::filesystem::preopens::get_directories;
 use wasip2::filesystem::types::{
     Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags, filesystem_error_code,
 };
-use wasip2::http::types::Fields;
+use wasip2::http::types::{Fields, Method, OutgoingRequest, Scheme};
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, StreamError};
 use wasip2::random::{insecure, random};
@@ -138,9 +138,19 @@ impl Glutton {
         Ok(ActorRef::new("x".repeat(bytes)).watch().map(drop)?)
     }
 
-    /// Looks for a header with a name of so many bytes.
-    fn has_header(&self, bytes: usize) -> bool {
-        Fields::new().has(&"x".repeat(bytes))
+    /// Hands a name of so many bytes to a function of wasi:http.
+    fn header(&self, function: String, bytes: usize) -> Result<(), Error> {
+        let (fields, name) = (Fields::new(), "x".repeat(bytes));
+        let done = match function.as_str() {
+            "from-list" => Fields::from_list(&[(name, Vec::new())]).map(drop),
+            "set" => fields.set(&name, &[Vec::new()]),
+            "append" => fields.append(&name, &[]),
+            "delete" => fields.delete(&name),
+            "has" => Ok(_ = fields.has(&name)),
+            "get" => Ok(_ = fields.get(&name)),
+            other => return request_with(other, name).map_err(|()| Error::system("refused")),
+        };
+        done.map_err(|error| Error::system(error.to_string()))
     }
 
     /// Looks for the address of a machine with a name of so many bytes.
@@ -176,6 +186,16 @@ impl Glutton {
         let tcp = tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4).is_ok();
         let udp = udp_create_socket::create_udp_socket(IpAddressFamily::Ipv4).is_ok();
         usize::from(tcp) + usize::from(udp)
+    }
+}
+
+fn request_with(function: &str, text: String) -> Result<(), ()> {
+    let request = OutgoingRequest::new(Fields::new());
+    match function {
+        "set-scheme" => request.set_scheme(Some(&Scheme::Other(text))),
+        "set-method" => request.set_method(&Method::Other(text)),
+        "set-authority" => request.set_authority(Some(&text)),
+        _ => request.set_path_with_query(Some(&text)),
     }
 }
 
