@@ -2,6 +2,8 @@
 //!
 //! `wit/work.md` has the lists. A list that is not as written there cannot come from a host: that panics.
 
+use std::sync::atomic::AtomicU32;
+
 use pulsing_work::work::{self, Message, Work, Works};
 
 use crate::Call;
@@ -18,6 +20,9 @@ pub trait Pull {
     /// Hands in what came of the work, and asks what becomes of the next message.
     fn step(&mut self, done: &[u8]) -> Verdict;
 
+    /// Offers the counter of rows. For serial actors.
+    fn count_in(&mut self, counter: &'static AtomicU32);
+
     /// Begins a wait that is over at once: the next [`next`](Self::next) returns with its end, if with nothing else.
     /// For overlapping actors.
     fn nap(&mut self) -> u64;
@@ -33,6 +38,13 @@ impl Pull for Imports {
 
     fn step(&mut self, done: &[u8]) -> Verdict {
         bindings::work::step(done)
+    }
+
+    #[expect(unsafe_code, reason = "the host is shown where the counter is, and reads it there later")]
+    fn count_in(&mut self, counter: &'static AtomicU32) {
+        let at = counter.as_ptr().cast::<u8>();
+        // SAFETY: these are the bytes of a number that is never dropped, and nothing writes to it before this returns.
+        bindings::work::count_in(unsafe { std::slice::from_raw_parts(at, size_of::<u32>()) });
     }
 
     fn nap(&mut self) -> u64 {

@@ -5,11 +5,12 @@
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pulsing_work::work::Work;
 
 use crate::actor::{self, SerialActor};
-use crate::answer::{Items, Opened};
+use crate::answer::{Items, Opened, Outcome};
 use crate::bindings::serial::exports::pulsing::actor::resident_actor::Guest;
 use crate::bindings::types::{ActorError, Payload, StartOptions};
 use crate::bindings::{Verdict, system};
@@ -28,6 +29,10 @@ static HOST: Host =
 
 thread_local! {
     static STREAMS: Table<ReadyStream> = const { Table::new() };
+    /// How many tells of rows have ended well. An atomic, so that it is written before the host is entered or the next
+    /// handler begins: the host reads it behind the compiler's back. One for the component, which has one thread; tests have
+    /// several.
+    static COUNTER: &'static AtomicU32 = Box::leak(Box::default());
 }
 
 impl<A: SerialActor> Guest for Export<A> {
@@ -55,7 +60,9 @@ impl<A: SerialActor> Guest for Export<A> {
 /// Where the actor was not started, and where work comes that no serial actor gets.
 pub fn serve<A: SerialActor>(host: &mut impl Pull) {
     let this = actor::this::<A>();
-    let mut worker = Worker { this, done: Done::new(), method: String::new() };
+    let counter = COUNTER.with(|counter| *counter);
+    host.count_in(counter);
+    let mut worker = Worker { this, done: Done::new(), method: String::new(), counter };
     loop {
         let list = worker.done.hand_in(|done| host.next(done));
         if worker.list(list, host).is_break() {
@@ -69,24 +76,28 @@ struct Worker<A> {
     done: Done,
     /// The method of the message in hand.
     method: String,
+    counter: &'static AtomicU32,
 }
 
 impl<A: SerialActor> Worker<A> {
     /// Does what a list says. Break is the end of `run`.
     fn list(&mut self, mut list: Vec<u8>, host: &mut impl Pull) -> ControlFlow<()> {
         if let Some(letter) = Letter::only(&mut list, &HOST, &mut self.method) {
-            self.handle(letter, list);
+            self.handle(letter, list, false);
             return ControlFlow::Continue(());
         }
         let (mut works, mut is_first) = (unpack(&list), true);
+        // How many tells of the list's row are left.
+        let mut row = works.row();
         while let Some(work) = entry(&mut works) {
             let (Work::Ask(message) | Work::Tell(message)) = work else { return self.other(&work) };
             let is_tell = matches!(work, Work::Tell(_));
-            // The first has begun.
-            match if is_first { Verdict::GoOn } else { self.done.hand_in(|done| host.step(done)) } {
+            let has_begun = is_first || row > 0;
+            match if has_begun { Verdict::GoOn } else { self.done.hand_in(|done| host.step(done)) } {
                 Verdict::GoOn => {
                     let letter = Letter::open(&message, is_tell, &HOST, &mut self.method);
-                    self.handle(letter, message.args.body.to_vec());
+                    let counts = row > 0;
+                    row = if self.handle(letter, message.args.body.to_vec(), counts) { row - 1 } else { 0 };
                 }
                 Verdict::Skip => {}
                 Verdict::GiveBack => break,
@@ -96,12 +107,19 @@ impl<A: SerialActor> Worker<A> {
         ControlFlow::Continue(())
     }
 
-    fn handle(&mut self, letter: Letter, body: Vec<u8>) {
+    /// Runs a handler. Where it is that of a tell that `counts` and ends well, it is counted: returns whether it was.
+    fn handle(&mut self, letter: Letter, body: Vec<u8>, counts: bool) -> bool {
         let Letter { mut call, is_tell, encoding } = letter;
-        let Self { this, done, method } = self;
+        let Self { this, done, method, counter } = self;
         let handled = call.scope(|| A::handle(this, method, Payload { encoding, body }));
         let outcome = handled.unwrap_or_else(|| Err(actor::unknown_method::<A>(method)));
-        done.handled(call, is_tell, outcome, open_stream);
+        let is_counted = counts && is_tell && matches!(outcome, Ok(Outcome::Value(_)));
+        if is_counted {
+            counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        } else {
+            done.handled(call, is_tell, outcome, open_stream);
+        }
+        is_counted
     }
 
     /// Work that is no message.

@@ -13,7 +13,7 @@ use pulsing_guest::__private::serial_bindings::pulsing::actor::types::{
 };
 use pulsing_guest::__private::{SerialExport, Verdict, serve_serial};
 use pulsing_guest::{Bytes, Call, Error, ErrorKind, Life, This, schemars, serde};
-use pulsing_work::work::{Message, Work};
+use pulsing_work::work::{Message, Work, WorkList};
 use script::{Came, Outcome, Script};
 use serde_json::{Value, json};
 
@@ -364,6 +364,33 @@ fn a_message_may_be_skipped_and_the_rest_of_a_list_given_back() {
     serve_serial::<Recorder>(&mut script);
     assert_eq!(script.came, [1, 3, 6].map(|call| (call, Ok(Came::Told))));
     assert_eq!(script.handed_in, [0, 1, 0, 1, 0, 1]);
+}
+
+/// A list that begins with a row of so many tells.
+fn with_row(works: &[Work<'_>], tells: u8) -> Script {
+    let mut list = WorkList::default();
+    works.iter().for_each(|work| list.push(work).unwrap());
+    list.begin_with_row(tells);
+    Script::of_packed(std::iter::once(list.finish().unwrap()))
+}
+
+#[test]
+fn the_tells_of_a_row_are_counted_and_one_that_fails_ends_the_row() {
+    started();
+    let note = |call, value| Work::Tell(script::message(call, "note", value));
+    let whole = [note(1, "[1]"), note(2, "[2]"), note(3, "[3]"), note(4, "[4]")];
+    let mut script = with_row(&whole, 3);
+    serve_serial::<Recorder>(&mut script);
+    assert_eq!(script.came, [(4, Ok(Came::Told))]);
+    // `next`, a step before the fourth, and `next`.
+    assert_eq!((script.handed_in, script.counted), (vec![0, 0, 1], vec![0, 3, 3]));
+    let failing = [note(1, "[1]"), note(2, "[0]"), note(3, "[3]"), note(4, "[4]")];
+    let mut script = with_row(&failing, 4);
+    serve_serial::<Recorder>(&mut script);
+    let zero = Err(Error::business(400, "zero"));
+    assert_eq!(script.came, [(2, zero), (3, Ok(Came::Told)), (4, Ok(Came::Told))]);
+    assert_eq!((script.handed_in, script.counted), (vec![0, 1, 1, 1], vec![3, 4, 4, 4]));
+    assert_eq!(ask("count", "").unwrap(), "8");
 }
 
 #[test]

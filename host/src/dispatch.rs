@@ -16,6 +16,7 @@ mod portion;
 mod refusals;
 mod rest;
 mod results;
+mod row;
 mod stream_buffers;
 mod stream_shares;
 mod work_source;

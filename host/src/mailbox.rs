@@ -209,6 +209,12 @@ impl Mailbox {
         self.queue.pop_if(|envelope| envelope.call == call)
     }
 
+    /// Takes out the oldest messages, those of `calls` that are there, in their order.
+    #[expect(clippy::vec_box, reason = "an envelope stays in its box from its beginning to its end")]
+    pub(crate) fn take_row(&self, calls: impl Iterator<Item = CallId>) -> Vec<Box<Envelope>> {
+        self.queue.pop_each(calls, |envelope, call| envelope.call == *call)
+    }
+
     /// Looks at the messages that wait, the oldest first, and takes none: at most at `max` of them, and at no other once
     /// `look` finds nothing in one.
     ///

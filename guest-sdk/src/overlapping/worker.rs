@@ -313,6 +313,8 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use pulsing_work::work::pack;
 
     use super::*;
@@ -324,6 +326,10 @@ mod tests {
     impl Pull for Ends {
         fn next(&mut self, _: &[u8]) -> Vec<u8> {
             pack(&[Work::Ended { wait: self.0.remove(0) }]).unwrap()
+        }
+
+        fn count_in(&mut self, _: &'static AtomicU32) {
+            unreachable!("rows are for serial actors")
         }
 
         fn step(&mut self, _: &[u8]) -> Verdict {

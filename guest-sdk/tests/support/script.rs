@@ -2,6 +2,7 @@
 //! more.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pulsing_guest::__private::{Pull, Verdict};
@@ -37,6 +38,9 @@ pub struct Script {
     /// Waits that are over at once, and whose end has not been told.
     naps: Vec<u64>,
     pub naps_begun: u64,
+    counter: Option<&'static AtomicU32>,
+    /// What the actor had counted with each call of `next` and of `step`.
+    pub counted: Vec<u32>,
 }
 
 /// Naps have numbers of their own.
@@ -44,7 +48,11 @@ const FIRST_NAP: u64 = 1 << 40;
 
 impl Script {
     pub fn new(lists: &[&[Work<'_>]]) -> Self {
-        Self { lists: lists.iter().map(|works| pack(works).unwrap()).collect(), ..Self::default() }
+        Self::of_packed(lists.iter().map(|works| pack(works).unwrap()))
+    }
+
+    pub fn of_packed(lists: impl Iterator<Item = Vec<u8>>) -> Self {
+        Self { lists: lists.collect(), ..Self::default() }
     }
 
     /// What is said to steps; `go-on` after that.
@@ -60,6 +68,7 @@ impl Script {
             (outcome.call, came(outcome.end))
         }));
         self.handed_in.push(self.came.len() - before);
+        self.counted.extend(self.counter.map(|counter| counter.load(Ordering::Relaxed)));
     }
 }
 
@@ -73,6 +82,10 @@ impl Pull for Script {
     fn step(&mut self, done: &[u8]) -> Verdict {
         self.keep(done);
         self.verdicts.pop_front().unwrap_or(Verdict::GoOn)
+    }
+
+    fn count_in(&mut self, counter: &'static AtomicU32) {
+        self.counter = Some(counter);
     }
 
     fn nap(&mut self) -> u64 {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Encoding, Payload, VERSION};
 
-/// Entries, their count, a byte that is 0, and the version.
+/// Entries, their count, how many of them are a row, and the version.
 pub(crate) const TRAILER_BYTES: usize = 4 + 2 + 1 + 1;
 
 /// What is wrong with a list.
@@ -66,12 +66,17 @@ pub(crate) fn put_payload(entries: &mut Vec<u8>, encoding: Encoding, bytes: usiz
 
 /// Ends a list whose entries, so many, begin at `entries_at`.
 #[inline]
-pub(crate) fn put_trailer(list: &mut Vec<u8>, entries_at: usize, count: usize) -> Result<(), TooLong> {
+pub(crate) fn put_trailer(
+    list: &mut Vec<u8>,
+    entries_at: usize,
+    count: usize,
+    row: u8,
+) -> Result<(), TooLong> {
     let bytes = length(list.len() - entries_at)?;
     let count = u16::try_from(count).map_err(|_| TooLong)?;
     list.extend_from_slice(&bytes);
     list.extend_from_slice(&count.to_le_bytes());
-    list.extend_from_slice(&[0, VERSION]);
+    list.extend_from_slice(&[row, VERSION]);
     length(list.len()).map(drop)
 }
 
@@ -82,25 +87,30 @@ pub(crate) struct Reader<'a> {
     entries: &'a [u8],
     /// How many entries are left.
     left: usize,
+    /// How many of the first entries are a row.
+    pub(crate) row: u8,
 }
 
 impl<'a> Reader<'a> {
     /// An empty list has no entries.
     pub(crate) fn new(list: &'a [u8]) -> Result<Self, Malformed> {
         if list.is_empty() {
-            return Ok(Self { bodies: list, entries: list, left: 0 });
+            return Ok(Self { bodies: list, entries: list, left: 0, row: 0 });
         }
         let (rest, trailer) =
             list.split_last_chunk::<TRAILER_BYTES>().ok_or(Malformed("is shorter than its trailer"))?;
-        let [e0, e1, e2, e3, c0, c1, zero, version] = *trailer;
-        if version != VERSION || zero != 0 {
+        let [e0, e1, e2, e3, c0, c1, row, version] = *trailer;
+        if version != VERSION {
             return Err(Malformed("is of a version that is not known here"));
         }
         let entries = usize::try_from(u32::from_le_bytes([e0, e1, e2, e3])).unwrap_or(usize::MAX);
         let left = usize::from(u16::from_le_bytes([c0, c1]));
         let entries_at = rest.len().checked_sub(entries).ok_or(Malformed("is shorter than its entries"))?;
         let (bodies, entries) = rest.split_at(entries_at);
-        Ok(Self { bodies, entries, left })
+        if usize::from(row) > left {
+            return Err(Malformed("has a row of more entries than it has"));
+        }
+        Ok(Self { bodies, entries, left, row })
     }
 
     /// Goes on to the next entry, if there is one. After the last, nothing may be left.
@@ -194,6 +204,11 @@ impl<'a> Reader<'a> {
             self.payload()?;
         }
         let passed = |all: &'a [u8], rest: &[u8]| all.get(..all.len() - rest.len()).unwrap_or_default();
-        Ok(Self { bodies: passed(bodies, self.bodies), entries: passed(entries, self.entries), left: count })
+        Ok(Self {
+            bodies: passed(bodies, self.bodies),
+            entries: passed(entries, self.entries),
+            left: count,
+            row: 0,
+        })
     }
 }

@@ -204,7 +204,7 @@ impl OutcomeList {
                 self.bodies.reserve_exact(self.entries.len() + TRAILER_BYTES);
             }
             self.bodies.append(&mut self.entries);
-            put_trailer(&mut self.bodies, entries_at, self.count)?;
+            put_trailer(&mut self.bodies, entries_at, self.count, 0)?;
         }
         Ok(&self.bodies)
     }
@@ -252,7 +252,11 @@ pub struct Outcomes<'a> {
 ///
 /// [`Malformed`] where it has no trailer of this version. What is wrong with an entry comes out of the iterator.
 pub fn unpack(list: &[u8]) -> Result<Outcomes<'_>, Malformed> {
-    Ok(Outcomes { reader: Some(Reader::new(list)?) })
+    let reader = Reader::new(list)?;
+    if reader.row > 0 {
+        return Err(Malformed("is of a version that is not known here"));
+    }
+    Ok(Outcomes { reader: Some(reader) })
 }
 
 impl Outcomes<'_> {

@@ -99,7 +99,7 @@ pub fn pack(works: &[Work<'_>]) -> Result<Vec<u8>, TooLong> {
     messages().for_each(|message| list.extend_from_slice(message.args.body));
     let entries_at = list.len();
     works.iter().try_for_each(|work| put(&mut list, work))?;
-    put_trailer(&mut list, entries_at, works.len())?;
+    put_trailer(&mut list, entries_at, works.len(), 0)?;
     Ok(list)
 }
 
@@ -109,6 +109,7 @@ pub struct WorkList {
     bodies: Vec<u8>,
     entries: Vec<u8>,
     count: usize,
+    row: u8,
 }
 
 impl Default for WorkList {
@@ -116,7 +117,7 @@ impl Default for WorkList {
     fn default() -> Self {
         const ENTRIES: usize = 32;
         let entries = Vec::with_capacity(ENTRIES * ENTRY_BYTES);
-        Self { bodies: Vec::with_capacity(ENTRIES * ENTRY_BYTES), entries, count: 0 }
+        Self { bodies: Vec::with_capacity(ENTRIES * ENTRY_BYTES), entries, count: 0, row: 0 }
     }
 }
 
@@ -134,6 +135,11 @@ impl WorkList {
         put(&mut self.entries, work)
     }
 
+    /// Makes a row of so many tells, the first of the list: of those that there are.
+    pub fn begin_with_row(&mut self, tells: u8) {
+        self.row = tells;
+    }
+
     /// The list.
     ///
     /// # Errors
@@ -142,7 +148,7 @@ impl WorkList {
     pub fn finish(mut self) -> Result<Vec<u8>, TooLong> {
         let entries_at = self.bodies.len();
         self.bodies.append(&mut self.entries);
-        put_trailer(&mut self.bodies, entries_at, self.count)?;
+        put_trailer(&mut self.bodies, entries_at, self.count, self.row)?;
         Ok(self.bodies)
     }
 }
@@ -205,6 +211,12 @@ pub fn unpack(list: &[u8]) -> Result<Works<'_>, Malformed> {
 }
 
 impl Works<'_> {
+    /// How many tells at the beginning of the list are a row: each may be handled without a `step`.
+    #[must_use]
+    pub fn row(&self) -> usize {
+        self.reader.as_ref().map_or(0, |reader| usize::from(reader.row))
+    }
+
     /// How many pieces of work are left.
     #[must_use]
     pub fn left(&self) -> usize {

@@ -112,11 +112,20 @@ fn a_list_of_another_version_is_refused() {
             *other.last_mut().unwrap() = version;
             assert!(refused(&other, count).contains("of a version that is not known here"));
         }
-        for reserved in 1..=u8::MAX {
+    }
+}
+
+#[test]
+fn a_row_is_of_entries_that_there_are_and_no_outcomes_have_one() {
+    for (list, count) in small_lists() {
+        for row in 1..=u8::MAX {
             let mut other = list.clone();
             let at = other.len() - 2;
-            other[at] = reserved;
-            assert!(refused(&other, count).contains("of a version that is not known here"));
+            other[at] = row;
+            let entries = count(&list).unwrap();
+            let read = work::unpack(&other).map(|works| works.row()).ok();
+            assert_eq!(read, Some(usize::from(row)).filter(|row| *row <= entries));
+            assert!(outcome::unpack(&other).is_err());
         }
     }
 }

@@ -4,15 +4,18 @@
 //! |---|---|---|
 //! | `next` | takes what came of the work, and returns more | until there is work |
 //! | `step` | takes what came of the work, and begins the next message of the list | never |
+//! | `count-in` | takes note of where the guest counts tells that it handles without a `step` | never |
 //!
 //! The life's future is that one call: it is never dropped but with the whole store.
 
+mod counter;
 mod hand_in;
 mod hand_out;
 mod residence;
+mod rows;
 
 use wasmtime::component::{ComponentExportIndex, Instance, InstancePre, Linker, WasmList};
-use wasmtime::{Store, StoreContextMut};
+use wasmtime::{AsContextMut, Store, StoreContextMut};
 
 use self::hand_in::hand_in;
 pub(super) use self::residence::Residence;
@@ -77,9 +80,16 @@ pub(super) async fn live(
     context: LifeContext,
 ) -> ExitReason {
     let mut store = pre.new_store(household, context.clone());
+    if pre.lane == Lane::Serial {
+        counter::follow_always(&mut store);
+    }
     match work(household, pre, &mut store, birth, &context).await {
         Ok(exit) => exit,
-        Err(trap) => exit_reason(&trap, store.data()),
+        Err(trap) => {
+            // Whatever else it may have counted wrong: it is ended already.
+            let _is_right = counter::follow(&mut store.as_context_mut());
+            exit_reason(&trap, store.data())
+        }
     }
 }
 
@@ -140,7 +150,8 @@ async fn work(
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut work = linker.instance(WORK)?;
     work.func_wrap_async("next", |store, (done,): (WasmList<u8>,)| Box::new(next(store, done)))?;
-    work.func_wrap("step", |store, (done,): (WasmList<u8>,)| step(store, &done).map(|verdict| (verdict,)))
+    work.func_wrap("step", |store, (done,): (WasmList<u8>,)| step(store, &done).map(|verdict| (verdict,)))?;
+    work.func_wrap("count-in", |store, (counter,): (WasmList<u8>,)| counter::count_in(store, counter))
 }
 
 async fn next(mut store: StoreContextMut<'_, Guest>, done: WasmList<u8>) -> wasmtime::Result<(Vec<u8>,)> {

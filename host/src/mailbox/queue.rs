@@ -160,11 +160,7 @@ impl<T> Queue<T> {
         let (message, sender) = {
             let mut state = self.lock();
             let message = state.messages.pop_front_if(|oldest| wanted(oldest))?;
-            // The place goes to whoever has waited longest, in the same step: nobody who comes now can take it.
-            let sender = state.line.pop_front().map(|waiting| {
-                state.messages.push_back(waiting.message);
-                waiting.sender
-            });
+            let sender = state.admit();
             self.note_waiting(&state);
             (message, sender)
         };
@@ -173,6 +169,26 @@ impl<T> Queue<T> {
             drop(sender.send(Ok(())));
         }
         Some(message)
+    }
+
+    /// Takes the oldest message for each of `keys` that it fits, in their order; one that the oldest does not fit is passed
+    /// over. Whoever has waited longest for room has it.
+    pub(crate) fn pop_each<K>(&self, keys: impl Iterator<Item = K>, fits: impl Fn(&T, &K) -> bool) -> Vec<T> {
+        let mut admitted = Vec::new();
+        let mut state = self.lock();
+        let taken = keys.filter_map(|key| {
+            let message = state.messages.pop_front_if(|oldest| fits(oldest, &key))?;
+            admitted.extend(state.admit());
+            Some(message)
+        });
+        let taken = taken.collect();
+        self.note_waiting(&state);
+        drop(state);
+        for sender in admitted {
+            // It may have given up just now.
+            drop(sender.send(Ok(())));
+        }
+        taken
     }
 
     /// Looks at the messages, the oldest first, and takes none: at most at `max` of them, and at no other once `look`
@@ -197,10 +213,9 @@ impl<T> Queue<T> {
             }
         }
         while state.messages.len() < self.capacity.get()
-            && let Some(waiting) = state.line.pop_front()
+            && let Some(sender) = state.admit()
         {
-            state.messages.push_back(waiting.message);
-            admitted.push(waiting.sender);
+            admitted.push(sender);
         }
         self.note_waiting(&state);
         drop(state);
@@ -279,6 +294,13 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
+    /// Gives a place to whoever has waited longest, in the step that made it free: nobody who comes now can take it.
+    fn admit(&mut self) -> Option<oneshot::Sender<Result<(), T>>> {
+        let waiting = self.line.pop_front()?;
+        self.messages.push_back(waiting.message);
+        Some(waiting.sender)
+    }
+
     fn stand_in_line(&mut self, message: T) -> (u64, oneshot::Receiver<Result<(), T>>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;

@@ -36,6 +36,7 @@ mod program;
 mod projects;
 mod properties;
 mod readmes;
+mod rows;
 mod sabotage;
 mod semantics;
 mod servers;

@@ -34,6 +34,9 @@ fn poll_serial(guest: &mut Guest, context: &mut Context<'_>) -> Poll<wasmtime::R
     let mut list = List::One(&work);
     if is_message(&work) {
         let ahead = guest.context.ahead(|shown| list.push(&pack_shown(&shown)));
+        if matches!(work, Work::Tell(_)) {
+            list.begin_with_row(guest.residence.begin_row(&guest.context, &ahead));
+        }
         guest.residence.set_ahead(ahead);
     }
     Poll::Ready(list.finish())
@@ -106,6 +109,15 @@ enum List<'a> {
 }
 
 impl List<'_> {
+    /// Has the first of the list and so `more` tells behind it be a row.
+    fn begin_with_row(&mut self, more: usize) {
+        if more > 0
+            && let Self::Several(list, _) = self
+        {
+            list.begin_with_row(u8::try_from(more + 1).unwrap_or(0));
+        }
+    }
+
     fn push(&mut self, work: &Packed<'_>) {
         if let Self::One(first) = self {
             let mut list = WorkList::default();

@@ -9,6 +9,9 @@
 
 use std::collections::VecDeque;
 
+use wasmtime::component::WasmList;
+
+use super::rows::Rows;
 use crate::dispatch::{Ahead, LifeContext, WorkKind};
 use crate::id::CallId;
 use crate::wire::Lane;
@@ -29,11 +32,13 @@ pub(in crate::instance) struct Residence {
     in_hand: Option<(CallId, WorkKind)>,
     /// The messages of the list that have not begun.
     ahead: VecDeque<Ahead>,
+    /// In a serial actor.
+    rows: Rows,
 }
 
 impl Residence {
     pub(in crate::instance) const fn new(lane: Lane) -> Self {
-        Self { lane, stage: Stage::Starting, in_hand: None, ahead: VecDeque::new() }
+        Self { lane, stage: Stage::Starting, in_hand: None, ahead: VecDeque::new(), rows: Rows::new() }
     }
 
     pub(super) fn lane(&self) -> Lane {
@@ -104,6 +109,7 @@ impl Residence {
     /// Before `next`: nothing of a serial actor may be left undone.
     pub(super) fn check_next(&mut self) -> wasmtime::Result<()> {
         self.ahead.clear();
+        self.rows.end();
         if self.stage == Stage::Leaving {
             wasmtime::bail!("it called `next` where it was told to leave");
         }
@@ -112,9 +118,52 @@ impl Residence {
 
     /// The next message of the list.
     pub(super) fn take_ahead(&mut self) -> wasmtime::Result<Ahead> {
+        self.rows.end();
         self.check_done()?;
         let ahead = self.ahead.pop_front();
         ahead.ok_or_else(|| wasmtime::format_err!("it called `step` more often than it was given messages"))
+    }
+
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// As of [`Rows::count_in`].
+    pub(super) fn count_in(&mut self, counter: WasmList<u8>, counted: u32) -> wasmtime::Result<()> {
+        self.rows.count_in(counter, counted)
+    }
+
+    /// Makes a row of what is ahead of a tell that has begun. Returns how many tells of that it has.
+    pub(super) fn begin_row(&mut self, context: &LifeContext, ahead: &[Ahead]) -> usize {
+        if !context.may_have_rows() {
+            return 0;
+        }
+        let more = self.rows.begin(ahead);
+        context.begin_row(more);
+        more
+    }
+
+    /// The counter of the row says this now. Returns the call that is in hand since, or none of them; nothing where that is
+    /// the same as before.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Rows::ended`].
+    pub(super) fn counted(
+        &mut self,
+        context: &LifeContext,
+        counted: u32,
+    ) -> wasmtime::Result<Option<CallId>> {
+        let ended = self.rows.ended(counted)?;
+        let (Some(more), Some((in_hand, _))) = (ended.checked_sub(1), self.in_hand) else { return Ok(None) };
+        let more = more.min(self.ahead.len());
+        let begins = self.ahead.get(more).map(|ahead| ahead.call).filter(|_| self.rows.goes_on());
+        context.went_on(in_hand, self.ahead.drain(..more).map(|ahead| ahead.call), begins);
+        self.in_hand = begins.map(|call| (call, WorkKind::Tell));
+        if begins.is_some() {
+            self.ahead.pop_front();
+        }
+        Ok(Some(begins.unwrap_or(CallId::NONE)))
     }
 
     pub(super) fn set_ahead(&mut self, ahead: Vec<Ahead>) {

@@ -51,6 +51,18 @@ async fn a_message_that_is_taken_from_a_full_mailbox_leaves_as_many_where_somebo
     assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
 }
 
+#[tokio::test]
+async fn messages_are_taken_by_key_from_the_front_and_their_places_go_to_those_in_line() {
+    let queue = filled(4, Overflow::Wait);
+    let mut waiting = Box::pin(Queue::send(&queue, 10).done());
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let pop_each = |keys: &[u32]| queue.pop_each(keys.iter(), |message, key| message == *key);
+    assert_eq!((pop_each(&[1, 2]), queue.len()), (vec![], 4), "another is the oldest");
+    assert_eq!((pop_each(&[0, 9, 1]), queue.len()), (vec![0, 1], 3), "what is not there is passed over");
+    assert!(matches!(waiting.await, Ok(Sent::Queued { .. })));
+    assert_eq!((pop_each(&[2, 3, 10, 11]), queue.len()), (vec![2, 3, 10], 0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_reader_that_registers_before_it_looks_misses_no_message() {
     const EACH: u32 = 20_000;

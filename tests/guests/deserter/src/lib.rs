@@ -1,7 +1,7 @@
 //! A resident guest without the SDK that breaks a rule of `work`, by the method that it is sent.
 //!
 //! `note` is handled as it should be, and `noted` answers which arguments of it this life has had, in order. All other
-//! methods are faults, committed at once. `FAULT` is one of `start`. It writes how many messages it was shown to stderr,
+//! methods are faults, committed at once. What it may, it handles in rows. `FAULT` is one of `start`. It writes how many messages it was shown to stderr,
 //! before it does wrong: the report of its end has that.
 
 #![allow(unsafe_code, missing_docs, reason = "generated")]
@@ -10,6 +10,7 @@ mod nonsense;
 
 use std::cell::RefCell;
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pulsing_work::outcome::OutcomeList;
 use pulsing_work::work::{Message, Work, unpack};
@@ -20,7 +21,7 @@ wit_bindgen::generate!({ world: "resident", path: "../../../wit" });
 use exports::pulsing::actor::resident_actor::Guest;
 use pulsing::actor::system;
 use pulsing::actor::types::{ActorError, StartOptions};
-use pulsing::actor::work::{Verdict, next, step};
+use pulsing::actor::work::{Verdict, count_in, next, step};
 
 struct Deserter;
 
@@ -37,6 +38,23 @@ struct Letter<'a> {
     shown: usize,
     /// The call of the message after it.
     ahead: Option<u64>,
+    /// Whether it is of a row, so that its end is counted.
+    is_of_row: bool,
+}
+
+/// How many tells of rows have ended. It begins where it soon wraps around.
+static COUNTER: AtomicU32 = AtomicU32::new(u32::MAX - 20);
+
+/// Offers so many bytes of the counter.
+fn offer(bytes: usize) {
+    let at = COUNTER.as_ptr().cast::<u8>();
+    assert!(bytes <= size_of::<u32>());
+    // SAFETY: it has so many bytes, and nothing writes to them meanwhile.
+    count_in(unsafe { std::slice::from_raw_parts(at, bytes) });
+}
+
+fn count(tells: u32) {
+    COUNTER.fetch_add(tells, Ordering::Relaxed);
 }
 
 impl Guest for Deserter {
@@ -48,6 +66,7 @@ impl Guest for Deserter {
         match std::env::var("FAULT").as_deref() {
             Ok("next") => drop(next(&[])),
             Ok("step") => drop(step(&[])),
+            Ok("short-counter") => offer(3),
             Ok("hand-in") => {
                 let mut done = OutcomeList::new();
                 done.told(1);
@@ -60,6 +79,7 @@ impl Guest for Deserter {
 
     fn run() {
         let mut done = OutcomeList::new();
+        offer(4);
         loop {
             let list = hand_in(&mut done, next);
             if !serve(&list, &mut done) {
@@ -78,14 +98,22 @@ fn hand_in<T>(done: &mut OutcomeList, give: impl FnOnce(&[u8]) -> T) -> T {
 
 /// Does what a list says; whether `run` is to go on.
 fn serve(list: &[u8], done: &mut OutcomeList) -> bool {
-    let works: Vec<_> = unpack(list).and_then(Iterator::collect).expect("a list of the host's");
+    let list = unpack(list).expect("a list of the host's");
+    let row = list.row();
+    let works = list.collect::<Result<Vec<_>, _>>().expect("a list of the host's");
     for (at, work) in works.iter().enumerate() {
         match *work {
             Work::Ask(message) | Work::Tell(message) => {
-                let verdict = if at == 0 { Verdict::GoOn } else { hand_in(done, step) };
+                let is_of_row = at < row;
+                let verdict = if at == 0 || is_of_row { Verdict::GoOn } else { hand_in(done, step) };
                 let ahead = works.get(at + 1).and_then(call_of);
-                let letter =
-                    Letter { message, is_ask: matches!(work, Work::Ask(_)), shown: works.len(), ahead };
+                let letter = Letter {
+                    message,
+                    is_ask: matches!(work, Work::Ask(_)),
+                    shown: works.len(),
+                    ahead,
+                    is_of_row,
+                };
                 match verdict {
                     Verdict::GoOn if !handle(&letter, done) => return false,
                     Verdict::GoOn | Verdict::Skip => {}
@@ -140,12 +168,15 @@ fn handle(letter: &Letter<'_>, done: &mut OutcomeList) -> bool {
             return true;
         }
         fault => {
-            eprintln!("{fault} with {} messages shown", letter.shown);
+            let place = if letter.is_of_row { "in a row" } else { "alone" };
+            eprintln!("{fault} {place}, with {} messages shown", letter.shown);
             return fail(fault, letter, done);
         }
     }
     if letter.is_ask {
         done.value(call, Encoding::Json, b"null".to_vec()).expect("it is short");
+    } else if letter.is_of_row {
+        count(1);
     } else {
         done.told(call);
     }
@@ -163,6 +194,20 @@ fn fail(fault: &str, letter: &Letter<'_>, done: &mut OutcomeList) -> bool {
     }
     match fault {
         "next-in-hand" => drop(next(&[])),
+        "counted-too-much" => {
+            count(32);
+            drop(next(&[]));
+        }
+        "counted-back" => {
+            count(u32::MAX);
+            drop(next(&[]));
+        }
+        "another-counter" => offer(4),
+        "counted-and-told" => {
+            count(1);
+            done.told(call);
+            hand_in(done, next);
+        }
         "step-in-hand" => drop(step(&[])),
         "malformed-in-step" => drop(step(&[0])),
         "twice-later" => {

@@ -1,0 +1,49 @@
+//! Rows: tells that a life handles one after another, and tells of together.
+//!
+//! As every message ahead, a tell of a row stays in the mailbox until the life says that it has begun. Here it says so
+//! afterwards, of several at once. Nothing else takes a tell out of the mailbox meanwhile: nobody waits for it, so nobody
+//! gives it up, and a mailbox in which the oldest gives way has no rows.
+
+use super::life_context::LifeContext;
+use crate::call::{Answer, Deadline};
+use crate::id::CallId;
+use crate::limits::Overflow;
+use crate::mailbox::Fate;
+use crate::wire::Payload;
+
+impl LifeContext {
+    /// Whether the life may be shown rows.
+    pub(crate) fn may_have_rows(&self) -> bool {
+        self.limits().overflow != Overflow::DropOldest
+    }
+
+    /// Takes so many tells of a row off what may be begun in this turn.
+    pub(crate) fn begin_row(&self, tells: usize) {
+        (0..tells).for_each(|_| self.dispatch.execution.begin_work());
+    }
+
+    /// Says that the tell `in_hand` has ended well, that each of `ended` was begun after it and has ended well, and that
+    /// `begins` has begun.
+    pub(crate) fn went_on(
+        &self,
+        in_hand: CallId,
+        ended: impl Iterator<Item = CallId>,
+        begins: Option<CallId>,
+    ) {
+        let dispatch = &self.dispatch;
+        let mut in_flight = dispatch.in_flight();
+        let first = in_flight.end_handling(in_hand, true);
+        let mut taken = dispatch.mailbox.take_row(ended.chain(begins));
+        // What ran before it has ended.
+        dispatch.execution.broken();
+        if let Some(envelope) = taken.pop_if(|envelope| Some(envelope.call) == begins) {
+            let _time_left = dispatch.begin(&mut in_flight, envelope, Deadline::sent);
+        }
+        // Under the lock: one at a time.
+        taken.iter().for_each(|_| dispatch.counters.count_begun(false));
+        drop(in_flight);
+        for envelope in first.into_iter().chain(taken) {
+            dispatch.mailbox.settle(envelope, Fate::Answered(Ok(Answer::Value(Payload::none()))));
+        }
+    }
+}
