@@ -11,7 +11,6 @@
 mod call_once;
 mod control;
 mod local;
-mod pending;
 
 use std::sync::Arc;
 

@@ -16,6 +16,7 @@ mod port;
 mod reference;
 mod request;
 mod retry;
+mod sent;
 #[cfg(test)]
 pub(crate) mod slow;
 mod waiting;
@@ -23,7 +24,8 @@ mod waiting;
 pub(crate) use self::admission::{Peers, admit};
 pub(crate) use self::directory::{Directory, Lookup};
 pub use self::port::ActorSnapshot;
-pub(crate) use self::port::{Call, Command, Done, Port, Profile, Seen, Told, View};
+pub(crate) use self::port::{Call, Command, Done, PendingCall, Port, Profile, Seen, Told, View};
 pub use self::reference::{ActorRef, ControlError, SendOptions};
 pub use self::request::{Ask, Open, Request, Tell};
 pub use self::retry::{Retry, new_key};
+pub(crate) use self::sent::SentCall;

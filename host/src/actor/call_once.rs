@@ -10,7 +10,7 @@ use super::LocalPort;
 use super::local::sender;
 use crate::budget::Held;
 use crate::call::{Answer, CallContext, Deadline, Outcome};
-use crate::delivery::Call;
+use crate::delivery::{Call, PendingCall};
 use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::mailbox::{FirstTry, Key, Tried};
@@ -42,7 +42,9 @@ impl LocalPort {
         match self.tried(&keyed)? {
             Tried::Answered(answer) => Ok(Call::Ended(answer.map(Answer::Value))),
             Tried::Not(first_try) => self.send_first(keyed, first_try),
-            Tried::Running(earlier) => Ok(Call::Pending(self.wait_for_earlier(keyed, earlier).boxed())),
+            Tried::Running(earlier) => {
+                Ok(Call::Pending(PendingCall::Other(self.wait_for_earlier(keyed, earlier).boxed())))
+            }
         }
     }
 

@@ -7,9 +7,10 @@ use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::Rooms;
-use super::pending::PendingCall;
 use crate::call::{CallContext, Deadline, Outcome, WhenFull, WhenRestarting};
-use crate::delivery::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View, admit};
+use crate::delivery::{
+    ActorSnapshot, Call, Command, Done, PendingCall, Port, Profile, Seen, SentCall, Told, View, admit,
+};
 use crate::dispatch::Dispatch;
 use crate::execution::Inline;
 use crate::grants::{Caller, Callers};
@@ -165,30 +166,38 @@ impl LocalPort {
         }
         let is_alone = sent.map_err(|not_sent| self.not_sent(not_sent))?;
         // From here on the message is in the mailbox: whoever drops the call has to cancel it.
-        let pending = |outcome| PendingCall::new(call, self.shared(), outcome);
+        let sent = |outcome| PendingCall::Sent(SentCall::new(call, Arc::clone(&self.lifecycle), outcome));
         // What another actor waits for is left to its owner: it would be a part of that one's turn.
         if !path.is_outside() {
-            let pending = pending(outcome);
+            let sent = sent(outcome);
             self.wake_for(is_alone);
             // It may have begun to wait for this very call.
             self.dispatch.check_deadlock(&path)?;
-            return Ok(Call::Pending(pending.wait().boxed()));
+            return Ok(Call::Pending(sent));
         }
         if !is_near && self.dispatch.is_left_to_owner() {
-            let pending = pending(outcome);
+            let sent = sent(outcome);
             self.wake_for(is_alone);
-            return Ok(Call::AfterOthers(pending.wait().boxed()));
+            return Ok(Call::AfterOthers(sent));
         }
         let ran = if is_alone && !is_near { self.dispatch.run_inline() } else { Inline::None };
         Ok(match ran {
             Inline::Brief => match outcome.try_recv() {
                 Ok(outcome) => Call::Ended(outcome),
-                Err(_not_yet) => Call::Pending(pending(outcome).wait().boxed()),
+                Err(_not_yet) => Call::Pending(sent(outcome)),
             },
-            Inline::Long => Call::Pending(pending(outcome).wait_after_others().boxed()),
+            Inline::Long => {
+                let sent = sent(outcome);
+                let after_others = async {
+                    // The inline run took the time of other tasks on this thread.
+                    tokio::task::yield_now().await;
+                    sent.await
+                };
+                Call::Pending(PendingCall::Other(after_others.boxed()))
+            }
             Inline::None => {
                 self.wake_for(is_alone);
-                Call::Pending(pending(outcome).wait().boxed())
+                Call::Pending(sent(outcome))
             }
         })
     }
@@ -212,19 +221,20 @@ impl LocalPort {
         // It may have found room after all, between the look that found none and this one.
         self.dispatch.wake();
         let this = self.shared();
-        let pending = PendingCall::new(call, Arc::clone(&this), outcome);
+        let sent = SentCall::new(call, Arc::clone(&self.lifecycle), outcome);
         let answer = async move {
             if let Some(in_line) = in_line
                 && let Err(not_sent) = in_line.await
             {
-                return Err(pending.give_up().not_sent(not_sent).into());
+                sent.forget();
+                return Err(this.not_sent(not_sent).into());
             }
             this.dispatch.wake();
             // The actor may have begun to wait for this very call while its message waited for room.
             this.dispatch.check_deadlock(&path)?;
-            pending.wait().await
+            sent.await
         };
-        Ok(Call::Pending(answer.boxed()))
+        Ok(Call::Pending(PendingCall::Other(answer.boxed())))
     }
 
     /// Puts a tell into the mailbox, or into the line before it.

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use tokio::sync::oneshot;
 
-use super::port::{ActorSnapshot, Call, Command, Done, Port, Profile, Seen, Told, View};
+use super::port::{ActorSnapshot, Call, Command, Done, PendingCall, Port, Profile, Seen, Told, View};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Deadline};
 use crate::grants::Caller;
@@ -210,7 +210,7 @@ impl Port for LookupPort {
             drop(this.found().await);
             call.await.map_err(|_lost| lost())?.outcome().await
         };
-        Call::Pending(outcome.boxed())
+        Call::Pending(PendingCall::Other(outcome.boxed()))
     }
 
     fn tell(&self, caller: &Caller, message: Message, context: CallContext) -> Told {

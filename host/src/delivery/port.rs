@@ -1,9 +1,12 @@
 //! The way to one actor. [`actor`](crate::actor) has the one within this process.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 
+use super::sent::SentCall;
 use crate::budget::Budget;
 use crate::call::{CallContext, Outcome};
 use crate::dispatch::Description;
@@ -76,9 +79,28 @@ pub(crate) enum Call {
     /// It came to its end at once.
     Ended(Outcome),
     /// Dropping this cancels it.
-    Pending(BoxFuture<'static, Outcome>),
+    Pending(PendingCall),
     /// As [`Self::Pending`]; but most likely it comes to its end while the tasks of this thread that are ready have a turn.
-    AfterOthers(BoxFuture<'static, Outcome>),
+    AfterOthers(PendingCall),
+}
+
+/// A call until its outcome, as a future.
+pub(crate) enum PendingCall {
+    /// Its message is in the mailbox of an actor of this process: no allocation for the common case.
+    Sent(SentCall),
+    /// It is on its way, or waits for more than its outcome.
+    Other(BoxFuture<'static, Outcome>),
+}
+
+impl Future for PendingCall {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        match self.get_mut() {
+            Self::Sent(call) => Pin::new(call).poll(context),
+            Self::Other(call) => call.as_mut().poll(context),
+        }
+    }
 }
 
 /// A tell that was sent, or waits for room.

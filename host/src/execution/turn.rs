@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How many pieces of work are begun in a turn of their owner, before others get theirs.
-const PORTION: u32 = 32;
+const PORTION: u32 = 64;
 
 /// Who polls a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,6 @@ mod tests {
             turn.begin(polled_by);
             (0..).take_while(|_| turn.work_left()).inspect(|_| turn.begin_work()).count()
         };
-        assert_eq!([PolledBy::Owner, PolledBy::Caller].map(begun_by), [32, 1]);
+        assert_eq!([PolledBy::Owner, PolledBy::Caller].map(begun_by), [64, 1]);
     }
 }
