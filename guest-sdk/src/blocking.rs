@@ -10,12 +10,13 @@ use std::time::Duration;
 use crate::bindings::system;
 use crate::bindings::types::Payload;
 use crate::peer::{CallError, DRAW_ITEMS, IntoArgs, LifeEnd, Options, answer};
-use crate::{Call, FromPayload, Retry, wire};
+use crate::{Call, FromPayload, Retry, rows, wire};
 
 /// Waits, and the actor with it. Whole milliseconds, rounded up.
 ///
 /// Cut short when the call is told to stop: see [`Call::is_cancelled`].
 pub fn sleep(duration: Duration) {
+    rows::waits();
     system::sleep(wire::milliseconds(duration));
 }
 
@@ -65,6 +66,7 @@ impl ActorRef {
     pub fn ask<R: FromPayload>(&self, method: &str, args: impl IntoArgs) -> Result<R, CallError> {
         let (args, options) = (args.into_args()?, self.options.for_call());
         let ask = || {
+            rows::waits();
             let asked = system::ask(Call::current_id(), &self.name, method, &args, &options);
             answer(asked.map_err(wire::call_error)?)
         };
@@ -78,6 +80,7 @@ impl ActorRef {
     /// [`CallError::Runtime`] where that is not possible. What the handler says reaches nobody.
     pub fn tell(&self, method: &str, args: impl IntoArgs) -> Result<(), CallError> {
         let key = self.options.idempotency_key.as_deref();
+        rows::waits();
         system::tell(&self.name, method, &args.into_args()?, key).map_err(wire::runtime_error)
     }
 
@@ -120,6 +123,7 @@ impl ActorRef {
 
     fn open<T>(&self, method: &str, args: Payload, after: Option<u64>) -> Result<PeerStream<T>, CallError> {
         let options = self.options.for_call();
+        rows::waits();
         let opened = system::stream_open(Call::current_id(), &self.name, method, &args, after, &options);
         let id = opened.map_err(wire::call_error)?;
         Ok(PeerStream { ready: VecDeque::new(), open: Some(id), items: PhantomData })
@@ -143,6 +147,7 @@ impl<T: FromPayload> Iterator for PeerStream<T> {
             if let Some(item) = self.ready.pop_front() {
                 return Some(answer(item));
             }
+            rows::waits();
             match system::stream_next(self.open?, DRAW_ITEMS) {
                 Ok(batch) => {
                     self.ready.extend(batch.items);

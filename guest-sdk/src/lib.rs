@@ -180,6 +180,7 @@ mod payload;
 mod peer;
 mod pull;
 mod retry;
+mod rows;
 mod serial;
 mod stream;
 mod tasks;

@@ -5,7 +5,6 @@
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use pulsing_work::work::Work;
 
@@ -19,7 +18,7 @@ use crate::describe::describe;
 use crate::done::Done;
 use crate::pull::{Imports, Letter, Pull, entry, unpack};
 use crate::stream::{ReadyStream, Table};
-use crate::{Call, This};
+use crate::{Call, This, rows};
 
 /// What the component of actor `A` exports.
 pub struct Export<A>(PhantomData<A>);
@@ -29,10 +28,6 @@ static HOST: Host =
 
 thread_local! {
     static STREAMS: Table<ReadyStream> = const { Table::new() };
-    /// How many tells of rows have ended well. An atomic, so that it is written before the host is entered or the next
-    /// handler begins: the host reads it behind the compiler's back. One for the component, which has one thread; tests have
-    /// several.
-    static COUNTER: &'static AtomicU32 = Box::leak(Box::default());
 }
 
 impl<A: SerialActor> Guest for Export<A> {
@@ -60,9 +55,8 @@ impl<A: SerialActor> Guest for Export<A> {
 /// Where the actor was not started, and where work comes that no serial actor gets.
 pub fn serve<A: SerialActor>(host: &mut impl Pull) {
     let this = actor::this::<A>();
-    let counter = COUNTER.with(|counter| *counter);
-    host.count_in(counter);
-    let mut worker = Worker { this, done: Done::new(), method: String::new(), counter };
+    host.count_in(rows::counter());
+    let mut worker = Worker { this, done: Done::new(), method: String::new() };
     loop {
         let list = worker.done.hand_in(|done| host.next(done));
         if worker.list(list, host).is_break() {
@@ -76,7 +70,6 @@ struct Worker<A> {
     done: Done,
     /// The method of the message in hand.
     method: String,
-    counter: &'static AtomicU32,
 }
 
 impl<A: SerialActor> Worker<A> {
@@ -86,40 +79,46 @@ impl<A: SerialActor> Worker<A> {
             self.handle(letter, list, false);
             return ControlFlow::Continue(());
         }
-        let (mut works, mut is_first) = (unpack(&list), true);
-        // How many tells of the list's row are left.
-        let mut row = works.row();
+        let mut works = unpack(&list);
+        // How many tells of the list's row have not begun, and whether the next begins without a step. The first has begun.
+        let (mut row, mut goes_on, mut is_first) = (works.row(), false, true);
         while let Some(work) = entry(&mut works) {
             let (Work::Ask(message) | Work::Tell(message)) = work else { return self.other(&work) };
-            let is_tell = matches!(work, Work::Tell(_));
-            let has_begun = is_first || row > 0;
+            if goes_on {
+                rows::go_on();
+            }
+            let has_begun = is_first || goes_on;
             match if has_begun { Verdict::GoOn } else { self.done.hand_in(|done| host.step(done)) } {
                 Verdict::GoOn => {
+                    let is_tell = matches!(work, Work::Tell(_));
                     let letter = Letter::open(&message, is_tell, &HOST, &mut self.method);
-                    let counts = row > 0;
-                    row = if self.handle(letter, message.args.body.to_vec(), counts) { row - 1 } else { 0 };
+                    row = row.saturating_sub(1);
+                    goes_on = self.handle(letter, message.args.body.to_vec(), row > 0);
                 }
-                Verdict::Skip => {}
+                Verdict::Skip => goes_on = false,
                 Verdict::GiveBack => break,
+            }
+            if !goes_on {
+                row = 0;
             }
             is_first = false;
         }
         ControlFlow::Continue(())
     }
 
-    /// Runs a handler. Where it is that of a tell that `counts` and ends well, it is counted: returns whether it was.
-    fn handle(&mut self, letter: Letter, body: Vec<u8>, counts: bool) -> bool {
+    /// Runs a handler. Returns whether the actor goes on to the next tell without a step: it `may`, and this one was a tell
+    /// that has ended well and has not waited.
+    fn handle(&mut self, letter: Letter, body: Vec<u8>, may: bool) -> bool {
         let Letter { mut call, is_tell, encoding } = letter;
-        let Self { this, done, method, counter } = self;
+        let Self { this, done, method } = self;
         let handled = call.scope(|| A::handle(this, method, Payload { encoding, body }));
         let outcome = handled.unwrap_or_else(|| Err(actor::unknown_method::<A>(method)));
-        let is_counted = counts && is_tell && matches!(outcome, Ok(Outcome::Value(_)));
-        if is_counted {
-            counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        } else {
-            done.handled(call, is_tell, outcome, open_stream);
+        let has_waited = rows::has_waited();
+        if may && is_tell && !has_waited && matches!(outcome, Ok(Outcome::Value(_))) {
+            return true;
         }
-        is_counted
+        done.handled(call, is_tell, outcome, open_stream);
+        false
     }
 
     /// Work that is no message.

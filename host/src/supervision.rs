@@ -155,7 +155,8 @@ impl Drop for EndOnDrop {
     fn drop(&mut self) {
         self.lifecycle.abandon();
         self.mailbox.close();
-        // In this order: a life elsewhere may still be in its last slice, and what it takes up now is in flight.
+        // In this order: a life elsewhere may still be in its last slice, and what it takes up now is in flight. Of a row of
+        // tells, those are refused here that it has handled in that slice: they become dead letters once too often.
         self.mailbox.refuse_all(&self.lifecycle.stopped_error());
         self.dispatch.cut_off(&ExitReason::Killed, false);
         self.lifecycle.end();

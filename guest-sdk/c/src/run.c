@@ -6,6 +6,9 @@
 /* What came of the work, until it is handed in. */
 static done_list done;
 
+/* How many tells of rows have begun without a step. The host reads it where it stands, whenever it likes: so it is volatile. */
+static volatile uint32_t counter;
+
 static resident_list_u8_t finished(void) {
   pulsing_text list = pulsing_in_finish_done(&done);
   return (resident_list_u8_t){(uint8_t *)list.ptr, list.len};
@@ -106,7 +109,8 @@ static void ask(const work_entry *message) {
   pulsing_in_end_call(&call);
 }
 
-static void tell(const work_entry *message) {
+/* Returns whether the actor goes on to the next tell without a step: it `may`, and this one has ended well, without a wait. */
+static bool tell(const work_entry *message, bool may) {
   pulsing_call call = {0};
   pulsing_outcome outcome = handle(&call, message);
   if (call.stream) {
@@ -114,9 +118,11 @@ static void tell(const work_entry *message) {
     pulsing_in_end_stream(call.stream, true);
     if (outcome == PULSING_DONE) outcome = pulsing_unsupported(&call, "tell of a method that streams");
   }
-  if (outcome == PULSING_DONE) pulsing_in_done_told(&done, message->call);
-  else failed(message->call, &call);
+  bool goes_on = may && !pulsing_in_has_waited && outcome == PULSING_DONE;
+  if (!goes_on && outcome == PULSING_DONE) pulsing_in_done_told(&done, message->call);
+  if (outcome != PULSING_DONE) failed(message->call, &call);
   pulsing_in_end_call(&call);
+  return goes_on;
 }
 
 /* ---- Streams, and the end ---- */
@@ -148,7 +154,7 @@ static void stop(void) {
 static bool do_work(const work_entry *work) {
   switch (work->kind) {
     case WORK_ASK: ask(work); return true;
-    case WORK_TELL: tell(work); return true;
+    case WORK_TELL: tell(work, false); return true;
     case WORK_DRAW: draw(work); return true;
     case WORK_CLOSE:
       pulsing_in_end_stream(work->stream, true);
@@ -160,21 +166,31 @@ static bool do_work(const work_entry *work) {
   return false;
 }
 
-/* The same. A list has messages, of which the first has begun, or one entry of another kind. */
+/* The same. A list has messages, of which the first has begun, and those of its row; or one entry of another kind. */
 static bool do_list(work_list list) {
-  bool goes_on = true;
+  bool goes_on = true, has_begun = true;
+  size_t row = list.row;
   work_entry work;
   for (bool is_first = true; goes_on && pulsing_in_next_work(&list, &work); is_first = false) {
     bool is_message = work.kind == WORK_ASK || work.kind == WORK_TELL;
     if (!is_message && !(is_first && !list.count)) pulsing_in_die("a packed list has other work beside the first");
-    pulsing_actor_work_verdict_t verdict = is_first ? PULSING_ACTOR_WORK_VERDICT_GO_ON : step();
+    if (has_begun && !is_first) counter++;
+    pulsing_actor_work_verdict_t verdict = has_begun ? PULSING_ACTOR_WORK_VERDICT_GO_ON : step();
     if (verdict == PULSING_ACTOR_WORK_VERDICT_GIVE_BACK) break;
-    if (verdict == PULSING_ACTOR_WORK_VERDICT_GO_ON) goes_on = do_work(&work);
+    has_begun = false;
+    if (row) row--;
+    if (verdict != PULSING_ACTOR_WORK_VERDICT_GO_ON) continue;
+    pulsing_in_has_waited = false;
+    if (row && work.kind == WORK_TELL) has_begun = tell(&work, true);
+    else goes_on = do_work(&work);
+    if (!has_begun) row = 0;
   }
   return goes_on;
 }
 
 void exports_pulsing_actor_resident_actor_run(void) {
+  resident_list_u8_t counts_in = {(uint8_t *)(uintptr_t)&counter, sizeof counter};
+  pulsing_actor_work_count_in(&counts_in);
   bool goes_on = true;
   while (goes_on) {
     resident_list_u8_t list = next();

@@ -78,14 +78,15 @@ work_list pulsing_in_unpack(const uint8_t *list, size_t len) {
   if (len < WORK_TRAILER_BYTES) malformed("is shorter than its trailer");
   size_t rest = len - WORK_TRAILER_BYTES;
   const uint8_t *trailer = list + rest;
-  if (trailer[6] != 0 || trailer[7] != WORK_VERSION) malformed("is of a version that is not known here");
+  if (trailer[7] != WORK_VERSION) malformed("is of a version that is not known here");
   uint32_t bytes;
   uint16_t count;
   memcpy(&bytes, trailer, sizeof bytes);
   memcpy(&count, trailer + sizeof bytes, sizeof count);
   if (bytes > rest) malformed("is shorter than its entries");
   const char *from = (const char *)list;
-  work_list unpacked = {{from, rest - bytes}, {from + (rest - bytes), bytes}, count};
+  if (trailer[6] > count) malformed("has a row of more entries than it has");
+  work_list unpacked = {{from, rest - bytes}, {from + (rest - bytes), bytes}, count, trailer[6]};
   check_end(&unpacked);
   return unpacked;
 }

@@ -9,7 +9,7 @@
 
 /* The version of the layout, the last byte of every list. */
 #define WORK_VERSION 1
-/* How many bytes the entries have (4), how many entries there are (2), a 0, and the version. */
+/* How many bytes the entries have (4), how many entries there are (2), how many of these are a row (1), and the version. */
 #define WORK_TRAILER_BYTES 8
 
 /* ---- work.c: from the host ---- */
@@ -37,6 +37,8 @@ typedef struct {
 typedef struct {
   pulsing_text bodies, entries;
   size_t count;
+  /* How many tells at its beginning are a row. */
+  size_t row;
 } work_list;
 
 /* Reads a list. One that is not as it should be cannot come from a host: here, and in the next, it ends this life. */

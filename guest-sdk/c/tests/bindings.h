@@ -117,6 +117,7 @@ typedef uint8_t pulsing_actor_work_verdict_t;
 
 void pulsing_actor_work_next(resident_list_u8_t *done, resident_list_u8_t *ret);
 pulsing_actor_work_verdict_t pulsing_actor_work_step(resident_list_u8_t *done);
+void pulsing_actor_work_count_in(resident_list_u8_t *counter);
 
 bool pulsing_actor_system_is_cancelled(uint64_t call);
 /* What is written where it returns false is anything, and no text has a 0 at its end. */

@@ -33,13 +33,15 @@ static packed packed_after(const char *bodies) {
   return list;
 }
 
-static void put_end(packed *to, uint16_t count) {
+static void put_end_with_row(packed *to, uint16_t count, uint8_t row) {
   size_t entries = to->len - to->entries_at;
   put_number(to, entries, 4);
   put_number(to, count, 2);
-  put_number(to, 0, 1);
+  put_number(to, row, 1);
   put_number(to, WORK_VERSION, 1);
 }
+
+static void put_end(packed *to, uint16_t count) { put_end_with_row(to, count, 0); }
 
 /* Of an entry: its kind, and its call. */
 static void put_head(packed *to, uint8_t kind, uint64_t call) {

@@ -19,6 +19,8 @@
 /* What it is to do, and what it was given. */
 static packed lists[LISTS_MAX], handed_in[LISTS_MAX];
 static pulsing_actor_work_verdict_t verdicts[LISTS_MAX];
+/* Where the actor counts. */
+static resident_list_u8_t counter;
 static size_t lists_told, verdicts_told, lists_at, verdicts_at, handed_in_count, checked, held;
 
 static void take(const resident_list_u8_t *done) {
@@ -39,6 +41,16 @@ pulsing_actor_work_verdict_t pulsing_actor_work_step(resident_list_u8_t *done) {
   take(done);
   if (verdicts_at == verdicts_told) pulsing_in_die("the host was asked for a step too many");
   return verdicts[verdicts_at++];
+}
+
+void pulsing_actor_work_count_in(resident_list_u8_t *offered) { counter = *offered; }
+
+/* What the actor has counted. */
+static uint32_t counted(void) {
+  uint32_t number = 0;
+  CHECK(counter.len == sizeof number);
+  memcpy(&number, counter.ptr, sizeof number);
+  return number;
 }
 
 bool pulsing_actor_system_is_cancelled(uint64_t call) {
@@ -268,6 +280,25 @@ static void the_messages_of_a_list_are_handled_in_turn_and_a_step_lies_between_t
   came(value(7, 0, "321"));
 }
 
+static void an_actor_goes_on_within_a_row_of_tells_until_one_fails(void) {
+  begin();
+  packed *list = list_with("[1][2][4][8]");
+  put_message(list, WORK_TELL, 5, 0, "add", 3);
+  put_message(list, WORK_TELL, 6, 0, "add", 3);
+  put_message(list, WORK_TELL, 7, 0, "fail", 3);
+  put_message(list, WORK_TELL, 8, 0, "add", 3);
+  put_end_with_row(list, 4, 4);
+  says(PULSING_ACTOR_WORK_VERDICT_GO_ON);
+  other(WORK_STOP, 0, 0);
+  uint32_t before = counter.ptr ? counted() : 0;
+  runs();
+  CHECK(counted() == before + 2 && sum == 11);
+  // A business error.
+  CHECK(handed_in[1].len && handed_in[1].bytes[0] == 16);
+  checked++;
+  came(told(8));
+}
+
 static void a_message_may_be_skipped_and_the_rest_of_a_list_given_back(void) {
   begin();
   packed *list = list_with("[1][2][4][8][9]");
@@ -367,6 +398,7 @@ static void an_actor_leaves_and_goes_on_where_it_was(void) {
 int main(void) {
   work_is_done_as_it_comes();
   the_messages_of_a_list_are_handled_in_turn_and_a_step_lies_between_them();
+  an_actor_goes_on_within_a_row_of_tells_until_one_fails();
   a_message_may_be_skipped_and_the_rest_of_a_list_given_back();
   a_stream_is_drawn_until_its_end();
   streams_are_closed_by_their_reader_and_by_the_end();

@@ -106,8 +106,8 @@ static void a_list_that_is_not_as_it_should_be_is_refused_for_what_is_wrong(void
   list.bytes[list.len - 1] = 2;
   refuses_list(list, "a packed list is of a version that is not known here");
   list = good;
-  list.bytes[list.len - 2] = 1;
-  refuses_list(list, "a packed list is of a version that is not known here");
+  list.bytes[list.len - 2] = 3;
+  refuses_list(list, "a packed list has a row of more entries than it has");
   list = (packed){.len = WORK_TRAILER_BYTES - 1};
   refuses_list(list, "a packed list is shorter than its trailer");
   list = packed_after("");

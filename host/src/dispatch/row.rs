@@ -17,23 +17,14 @@ impl LifeContext {
         self.limits().overflow != Overflow::DropOldest
     }
 
-    /// Takes so many tells of a row off what may be begun in this turn.
-    pub(crate) fn begin_row(&self, tells: usize) {
-        (0..tells).for_each(|_| self.dispatch.execution.begin_work());
-    }
-
-    /// Says that the tell `in_hand` has ended well, that each of `ended` was begun after it and has ended well, and that
-    /// `begins` has begun.
-    pub(crate) fn went_on(
-        &self,
-        in_hand: CallId,
-        ended: impl Iterator<Item = CallId>,
-        begins: Option<CallId>,
-    ) {
-        let dispatch = &self.dispatch;
+    /// Says that each of `ended` has ended well, the tell in hand and those that were begun after it, and that `begins` has
+    /// begun.
+    pub(crate) fn went_on(&self, ended: impl Iterator<Item = CallId>, begins: Option<CallId>) {
+        let (dispatch, mut ended) = (&self.dispatch, ended);
         let mut in_flight = dispatch.in_flight();
-        let first = in_flight.end_handling(in_hand, true);
+        let first = ended.next().and_then(|in_hand| in_flight.end_handling(in_hand, true));
         let mut taken = dispatch.mailbox.take_row(ended.chain(begins));
+        taken.iter().for_each(|_| dispatch.execution.begin_work());
         // What ran before it has ended.
         dispatch.execution.broken();
         if let Some(envelope) = taken.pop_if(|envelope| Some(envelope.call) == begins) {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `next` | takes what came of the work, and returns more | until there is work |
 //! | `step` | takes what came of the work, and begins the next message of the list | never |
-//! | `count-in` | takes note of where the guest counts tells that it handles without a `step` | never |
+//! | `count-in` | takes note of where the guest counts tells that it begins without a `step` | never |
 //!
 //! The life's future is that one call: it is never dropped but with the whole store.
 
@@ -86,7 +86,7 @@ pub(super) async fn live(
     match work(household, pre, &mut store, birth, &context).await {
         Ok(exit) => exit,
         Err(trap) => {
-            // Whatever else it may have counted wrong: it is ended already.
+            // However it may have counted: it is ended already.
             let _is_right = counter::follow(&mut store.as_context_mut());
             exit_reason(&trap, store.data())
         }
@@ -160,6 +160,7 @@ async fn next(mut store: StoreContextMut<'_, Guest>, done: WasmList<u8>) -> wasm
     // Whatever was begun has ended, or waits for something in the guest: it is not to blame for what others do.
     store.data().context.awaits();
     let list = std::future::poll_fn(|context| hand_out::poll_list(store.data_mut(), context)).await?;
+    counter::begin(&mut store);
     if store.data().context.begins_turn() {
         store.set_epoch_deadline(SLICE_TICKS);
     }

@@ -1,4 +1,4 @@
-//! Tells that a resident guest handles in a row, and counts: whatever ends the row, the host knows how far it was.
+//! Tells that a resident guest handles in a row, and counts: whatever ends the row, the host knows how far it was. A guest that breaks the rules ends its own life.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn a_crash_in_the_midst_of_a_row_loses_the_message_that_was_in_hand_and_no
         ("next-in-hand", "it wants more work, and has not handed in what came of the last"),
         ("step-in-hand", "it wants more work, and has not handed in what came of the last"),
         ("short", "a packed list is shorter than its trailer"),
-        ("counted-too-much", "it counted 32 tells as done, and was given 7"),
+        ("counted-too-much", "it went on to 64 more tells of a row, and was given 6"),
         ("another-counter", "it offered another counter in the midst of a row"),
     ] {
         let (actor, report) = desert(&host, fault).await;
@@ -93,12 +93,13 @@ async fn a_crash_in_the_midst_of_a_row_loses_the_message_that_was_in_hand_and_no
 async fn a_row_that_is_counted_back_or_counted_and_told_ends_the_life() {
     let host = host().unwrap();
     for (fault, says) in [
-        ("counted-back", "tells as done, and was given"),
+        ("counted-back", "more tells of a row, and was given"),
         ("counted-and-told", "it handed in an outcome of what it was not given, or of another kind of work"),
     ] {
         let actor = warm(&host).await;
         note(&actor, 0..3).await;
         actor.tell(fault, &()).await.unwrap();
+        note(&actor, 4..10).await;
         let status = bounded(actor.wait_for(|status| status.generation.0 == 1)).await.unwrap();
         let report = status.last_exit.unwrap().report();
         assert!(report.contains(says), "{fault}: {report}");
@@ -141,13 +142,13 @@ async fn a_restart_in_the_midst_of_a_row_comes_after_it_and_no_message_is_lost()
     let told = actor.snapshot().await.unwrap().counted.tells;
     note(&actor, 0..3).await;
     actor.tell("dawdle", &()).await.unwrap();
-    note(&actor, 4..40).await;
-    eventually(|| async { actor.snapshot().await.unwrap().mailbox_depth }, |depth| *depth == 36).await;
+    note(&actor, 4..80).await;
+    eventually(|| async { actor.snapshot().await.unwrap().mailbox_depth }, |depth| *depth == 76).await;
     bounded(actor.restart()).await.unwrap();
-    // The row has at most 32 of the forty.
+    // The row has at most 64 of the eighty.
     let next = noted(&actor).await;
-    assert!(next.len() >= 8 && next == (40 - next.len() as u64..40).collect::<Vec<_>>(), "{next:?}");
-    assert_eq!(actor.snapshot().await.unwrap().counted.tells, told + 40, "each is begun once");
+    assert!(next.len() >= 16 && next == (80 - next.len() as u64..80).collect::<Vec<_>>(), "{next:?}");
+    assert_eq!(actor.snapshot().await.unwrap().counted.tells, told + 80, "each is begun once");
     assert!(buried(&actor).await.is_empty());
     host.shutdown().await;
 }

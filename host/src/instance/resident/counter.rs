@@ -1,4 +1,4 @@
-//! Where a guest counts the tells of its rows, in its memory.
+//! Where a guest counts the tells of its rows that it goes on to, in its memory.
 //!
 //! The counter is read whenever the guest enters the host: for a function of the host or of the engine, so also for whatever
 //! it waits for; when it is preempted; and after a trap. So the host knows which tell is in hand before anything can come of
@@ -21,15 +21,23 @@ pub(super) fn follow_always(store: &mut Store<Guest>) {
 ///
 /// # Errors
 ///
-/// A trap, where it has counted more than it was given.
+/// A trap, where it has gone on to more than it was given.
 pub(super) fn follow(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<()> {
     let counter = store.data().residence.rows().counter();
     let Some(counted) = counter.and_then(|counter| read(store, counter)) else { return Ok(()) };
     let Guest { residence, context, current, .. } = store.data_mut();
-    if let Some(call) = residence.counted(context, counted)? {
+    if let Some(call) = residence.gone_on(context, counted)? {
         *current = call;
     }
     Ok(())
+}
+
+/// Reads the counter before the guest is given a row, if it is.
+pub(super) fn begin(store: &mut StoreContextMut<'_, Guest>) {
+    let counter = store.data().residence.rows().counter();
+    if let Some(counted) = counter.and_then(|counter| read(store, counter)) {
+        store.data_mut().residence.count_from(counted);
+    }
 }
 
 /// Takes note of where the guest counts.

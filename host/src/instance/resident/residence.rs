@@ -135,35 +135,35 @@ impl Residence {
 
     /// Makes a row of what is ahead of a tell that has begun. Returns how many tells of that it has.
     pub(super) fn begin_row(&mut self, context: &LifeContext, ahead: &[Ahead]) -> usize {
-        if !context.may_have_rows() {
-            return 0;
-        }
-        let more = self.rows.begin(ahead);
-        context.begin_row(more);
-        more
+        if context.may_have_rows() { self.rows.begin(ahead) } else { 0 }
     }
 
-    /// The counter of the row says this now. Returns the call that is in hand since, or none of them; nothing where that is
-    /// the same as before.
+    /// As of [`Rows::count_from`].
+    pub(super) fn count_from(&mut self, counted: u32) {
+        self.rows.count_from(counted);
+    }
+
+    /// The counter of the row says this now. Returns the call that is in hand since; none where that is the same as before.
     ///
     /// # Errors
     ///
-    /// As of [`Rows::ended`].
-    pub(super) fn counted(
+    /// As of [`Rows::gone_on`].
+    pub(super) fn gone_on(
         &mut self,
         context: &LifeContext,
         counted: u32,
     ) -> wasmtime::Result<Option<CallId>> {
-        let ended = self.rows.ended(counted)?;
-        let (Some(more), Some((in_hand, _))) = (ended.checked_sub(1), self.in_hand) else { return Ok(None) };
-        let more = more.min(self.ahead.len());
-        let begins = self.ahead.get(more).map(|ahead| ahead.call).filter(|_| self.rows.goes_on());
-        context.went_on(in_hand, self.ahead.drain(..more).map(|ahead| ahead.call), begins);
-        self.in_hand = begins.map(|call| (call, WorkKind::Tell));
-        if begins.is_some() {
-            self.ahead.pop_front();
-        }
-        Ok(Some(begins.unwrap_or(CallId::NONE)))
+        let more = self.rows.gone_on(counted)?;
+        let Some(ended) = more.checked_sub(1) else { return Ok(None) };
+        let begins = self.ahead.get(ended).map(|ahead| ahead.call);
+        let in_hand = std::mem::replace(&mut self.in_hand, begins.map(|call| (call, WorkKind::Tell)));
+        let ended = in_hand
+            .map(|(call, _)| call)
+            .into_iter()
+            .chain(self.ahead.drain(..ended).map(|ahead| ahead.call));
+        context.went_on(ended, begins);
+        self.ahead.pop_front();
+        Ok(begins)
     }
 
     pub(super) fn set_ahead(&mut self, ahead: Vec<Ahead>) {

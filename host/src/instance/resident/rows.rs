@@ -1,9 +1,10 @@
-//! Tells that a guest handles one after another, without a call of the host between them: it counts them in its memory.
+//! Tells that a guest handles one after another, without a call of the host between them: it counts in its memory when it goes
+//! on to the next.
 //!
-//! What the guest may do wrong is to count more than it was given, which ends its life; to count what it has not done
+//! What the guest may do wrong is to go on to more than it was given, which ends its life; to go on from what it has not done
 //! concerns nobody else.
 //!
-//! Rows grow while they are short, and begin anew after a long one: what goes before messages (a stop, a stream) waits for
+//! Rows grow while they are short and whole, and begin anew after one that was not: what goes before messages (a stop, a stream) waits for
 //! the whole row.
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::dispatch::Ahead;
 const SHORT: Duration = Duration::from_micros(100);
 
 /// The most tells of a row beside the first: a portion.
-const MORE_MAX: usize = 31;
+const MORE_MAX: usize = 63;
 
 /// The rows of one life.
 pub(super) struct Rows {
@@ -25,7 +26,7 @@ pub(super) struct Rows {
     counter: Option<WasmList<u8>>,
     /// What the counter said when it was last read.
     counted: u32,
-    /// How many tells of the row have not ended, that in hand included. 0 while there is no row.
+    /// How many tells of the row have not begun. 0 also while there is no row.
     left: usize,
     /// How many tells the next row has beside the first.
     more_max: usize,
@@ -58,42 +59,42 @@ impl Rows {
         }
         let more = ahead.iter().take(self.more_max).take_while(|ahead| !ahead.is_ask).count();
         if more > 0 {
-            self.left = 1 + more;
+            self.left = more;
             self.since = Some(Instant::now());
         }
         more
     }
 
-    /// Where the guest counts, while there is a row.
+    /// Where the guest counts, while it may go on to another tell.
     pub(super) fn counter(&self) -> Option<&WasmList<u8>> {
         self.counter.as_ref().filter(|_| self.left > 0)
     }
 
-    /// The counter says this now. Returns how many tells have ended since it was last read.
+    /// The counter says this before the guest is given its row: what it has counted since the last one was nothing.
+    pub(super) fn count_from(&mut self, counted: u32) {
+        self.counted = counted;
+    }
+
+    /// The counter says this now. Returns how many tells the guest has gone on to since it was last read.
     ///
     /// # Errors
     ///
     /// A trap, where these are more than there were.
-    pub(super) fn ended(&mut self, counted: u32) -> wasmtime::Result<usize> {
-        let ended = counted.wrapping_sub(self.counted);
-        let left = usize::try_from(ended).ok().and_then(|ended| self.left.checked_sub(ended));
+    pub(super) fn gone_on(&mut self, counted: u32) -> wasmtime::Result<usize> {
+        let more = counted.wrapping_sub(self.counted);
+        let left = usize::try_from(more).ok().and_then(|more| self.left.checked_sub(more));
         let Some(left) = left else {
-            wasmtime::bail!("it counted {ended} tells as done, and was given {}", self.left);
+            wasmtime::bail!("it went on to {more} more tells of a row, and was given {}", self.left);
         };
         self.counted = counted;
         Ok(std::mem::replace(&mut self.left, left) - left)
     }
 
-    /// Whether a tell of the row is in hand.
-    pub(super) fn goes_on(&self) -> bool {
-        self.left > 0
-    }
-
     /// There is no row any more.
     pub(super) fn end(&mut self) {
-        self.left = 0;
+        let is_whole = std::mem::take(&mut self.left) == 0;
         if let Some(since) = self.since.take() {
-            let is_short = since.elapsed() <= SHORT;
+            let is_short = is_whole && since.elapsed() <= SHORT;
             self.more_max = if is_short { (2 * self.more_max).min(MORE_MAX) } else { 1 };
         }
     }

@@ -38,11 +38,12 @@ struct Letter<'a> {
     shown: usize,
     /// The call of the message after it.
     ahead: Option<u64>,
-    /// Whether it is of a row, so that its end is counted.
+    /// Whether it is of a row, and whether the next is, too.
     is_of_row: bool,
+    goes_on: bool,
 }
 
-/// How many tells of rows have ended. It begins where it soon wraps around.
+/// How many tells of rows were gone on to. It begins where it soon wraps around.
 static COUNTER: AtomicU32 = AtomicU32::new(u32::MAX - 20);
 
 /// Offers so many bytes of the counter.
@@ -105,6 +106,9 @@ fn serve(list: &[u8], done: &mut OutcomeList) -> bool {
         match *work {
             Work::Ask(message) | Work::Tell(message) => {
                 let is_of_row = at < row;
+                if at > 0 && is_of_row {
+                    count(1);
+                }
                 let verdict = if at == 0 || is_of_row { Verdict::GoOn } else { hand_in(done, step) };
                 let ahead = works.get(at + 1).and_then(call_of);
                 let letter = Letter {
@@ -113,6 +117,7 @@ fn serve(list: &[u8], done: &mut OutcomeList) -> bool {
                     shown: works.len(),
                     ahead,
                     is_of_row,
+                    goes_on: at + 1 < row,
                 };
                 match verdict {
                     Verdict::GoOn if !handle(&letter, done) => return false,
@@ -175,9 +180,7 @@ fn handle(letter: &Letter<'_>, done: &mut OutcomeList) -> bool {
     }
     if letter.is_ask {
         done.value(call, Encoding::Json, b"null".to_vec()).expect("it is short");
-    } else if letter.is_of_row {
-        count(1);
-    } else {
+    } else if !letter.goes_on {
         done.told(call);
     }
     true
@@ -195,7 +198,7 @@ fn fail(fault: &str, letter: &Letter<'_>, done: &mut OutcomeList) -> bool {
     match fault {
         "next-in-hand" => drop(next(&[])),
         "counted-too-much" => {
-            count(32);
+            count(64);
             drop(next(&[]));
         }
         "counted-back" => {
