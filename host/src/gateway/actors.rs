@@ -373,7 +373,7 @@ pub(super) async fn inspect(keeper: Keeper, Named(actor): Named) -> Result<Respo
 /// The messages that came to nothing, oldest first.
 pub(super) async fn dead_letters(keeper: Keeper, Named(actor): Named) -> Result<Response, Refusal> {
     // What is looked at is kept from then on, whether it gives way to other letters or not: by few at once.
-    let turn = keeper.turn_aside().await;
+    let turn = answers::turn_aside(&keeper).await?;
     let letters = actor.dead_letters().await?;
     let made = answers::aside(turn, move || {
         let views: Vec<_> = letters.into_iter().map(DeadLetterView::from).collect();

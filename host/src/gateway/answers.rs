@@ -15,7 +15,7 @@ use hyper::body::{Frame, SizeHint};
 use serde::Serialize;
 
 use super::problem::Refusal;
-use super::serve::room::{Aside, FREE_MAX_BYTES, Keeper, Kept, NoRoom};
+use super::serve::room::{Aside, FREE_MAX_BYTES, Keeper, Kept, NoRoom, WAIT_MAX};
 use crate::wire::{RuntimeError, RuntimeErrorKind};
 
 /// How many bytes of a guest's texts are made an answer of on a thread that serves others: about a millisecond's.
@@ -104,7 +104,12 @@ pub(super) async fn brief_or_aside<T: Send + 'static>(
     if bytes <= SMALL_MAX_BYTES {
         return Ok(work());
     }
-    aside(keeper.turn_aside().await, work).await
+    aside(turn_aside(keeper).await?, work).await
+}
+
+/// A turn at doing what takes long, where one comes within [`WAIT_MAX`].
+pub(super) async fn turn_aside(keeper: &Keeper) -> Result<Aside, Refusal> {
+    keeper.turn_aside(WAIT_MAX).await.ok_or_else(Refusal::busy)
 }
 
 /// Does what takes long, and holds up nobody else.

@@ -29,7 +29,7 @@ pub(super) async fn metrics(
     keeper: Keeper,
 ) -> Result<Response, Refusal> {
     // For each actor some KiB: by few at once.
-    let turn = keeper.turn_aside().await;
+    let turn = answers::turn_aside(&keeper).await?;
     let actors = actors::snapshots(&registry).await;
     let room = keeper.room();
     let kept = [room.used(), room.max()].map(length);

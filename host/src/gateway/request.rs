@@ -214,7 +214,12 @@ enum Collected {
     NoRoomForAny(NoRoom),
 }
 
+/// How much room a body takes at first that does not say how long it is; then twice as much each time.
+const STEP_BYTES: usize = 64 << 10;
+
 /// Collects a body of at most `max_bytes`, as far as `kept` and `keeper` allow. The rest of one that is refused is the server's.
+///
+/// One that says how long it is has all of its room before any of it is read, so that none keeps some and waits for more.
 async fn collect(
     body: Body,
     max_bytes: usize,
@@ -224,6 +229,9 @@ async fn collect(
     let length = usize::try_from(body.size_hint().lower()).unwrap_or(max_bytes).min(max_bytes);
     let mut chunks = body.into_data_stream();
     let (mut collected, mut held, mut room) = (BytesMut::new(), None, None);
+    if let Err(no_room) = keeper.keep_in_all(length, &mut room, WAIT_MAX).await {
+        return Ok(Collected::NoRoomForAny(no_room));
+    }
     while let Some(chunk) = chunks.try_next().await? {
         if chunk.len() > max_bytes.saturating_sub(collected.len()) {
             return Ok(Collected::TooLarge);
@@ -234,18 +242,29 @@ async fn collect(
             none => *none = Some(more),
         }
         let bytes = collected.len() + chunk.len();
-        if bytes > FREE_MAX_BYTES {
-            let before = room.as_ref().map_or(0, Kept::bytes);
-            match keeper.keep(bytes - before, WAIT_MAX).await {
-                Ok(more) => Kept::add(&mut room, more),
-                Err(no_room) => return Ok(Collected::NoRoomForAny(no_room)),
-            }
+        if let Err(no_room) = keep_step(keeper, bytes, max_bytes, &mut room).await {
+            return Ok(Collected::NoRoomForAny(no_room));
         }
         // Once, where it says how long it is: growing takes twice as much.
         collected.reserve(chunk.len().max(length.saturating_sub(collected.len())));
         collected.extend_from_slice(&chunk);
     }
     Ok(Collected::Whole(collected.freeze()))
+}
+
+/// Has room for so many bytes of a body, and for some that may follow.
+async fn keep_step(
+    keeper: &Keeper,
+    bytes: usize,
+    max_bytes: usize,
+    room: &mut Option<Kept>,
+) -> Result<(), NoRoom> {
+    let before = room.as_ref().map_or(FREE_MAX_BYTES, Kept::bytes);
+    if bytes <= before {
+        return Ok(());
+    }
+    let step = before.saturating_mul(2).max(STEP_BYTES).min(max_bytes).min(keeper.room().max_for_one());
+    keeper.keep_in_all(step.max(bytes), room, WAIT_MAX).await
 }
 
 fn no_room(actor: &ActorRef, kept: &Budget) -> Refusal {

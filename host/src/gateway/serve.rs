@@ -49,6 +49,7 @@ use self::watched::{Arriving, Leaving, Watched};
 use super::access::Sender;
 use super::keyring::Keyring;
 use super::tls::{HANDSHAKE_TIMEOUT, Tls};
+use crate::grants::Caller;
 
 /// How long a client has to send the head of its next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -271,7 +272,8 @@ async fn answer(
         Err(Unserved::Full) => (&served.busy, None),
         Err(Unserved::Gone) => return Err(Unserved::Gone),
     };
-    request.extensions_mut().insert(Keeper::new(Arc::clone(&served.room), Arc::clone(&seat)));
+    let sender = request.extensions().get().map_or(Caller::Http, Sender::caller);
+    request.extensions_mut().insert(Keeper::new(Arc::clone(&served.room), Arc::clone(&seat), sender));
     let request = request.map(|body| match has_body {
         true => Body::new(Arriving::new(body, Arc::clone(&seat))),
         false => Body::empty(),

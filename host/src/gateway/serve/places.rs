@@ -102,6 +102,8 @@ struct Place {
     /// As what it is counted; none where it carries no request, or one that everybody may make.
     share: Option<Share>,
     stage: Stage,
+    /// Whether its body cannot come on, since there is no room for it yet.
+    waits_for_room: bool,
     came: Instant,
     /// Since when it is in this stage.
     since: Instant,
@@ -214,6 +216,7 @@ impl Table {
         let place = Place {
             share: None,
             stage: Stage::Idle,
+            waits_for_room: false,
             came: now,
             since: now,
             unread: None,
@@ -266,7 +269,7 @@ impl Table {
         self.uncount(before);
         let share = self.share(purpose, now)?;
         let place = self.places.get_mut(&id).ok_or(Unserved::Gone)?;
-        (place.share, place.stage, place.since) = (share, stage, now);
+        (place.share, place.stage, place.since, place.waits_for_room) = (share, stage, now, false);
         match share {
             Some(Share::Request) => self.requests += 1,
             Some(Share::Operator) => self.operators += 1,
@@ -336,7 +339,7 @@ impl Table {
     /// Throws a request out whose body is coming; else says when that can be at the earliest.
     fn body_gives_way(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         self.give_way(now, |place| {
-            let is_body = place.share == Some(Share::Request) && place.stage == Stage::Body;
+            let is_body = place.share == Some(Share::Request) && place.is_coming();
             is_body.then_some(Idleness { since: place.since, yields_from: place.since + BODY_MIN })
         })
     }

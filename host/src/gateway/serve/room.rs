@@ -1,11 +1,14 @@
 //! Room for what the gateway keeps for clients: bodies that come, answers and events that leave, and what actors look like.
 //!
 //! One budget for all clients of a gateway. What is kept is counted with its bytes as they go over the wire, before it is
-//! made, until the last of it was written. A quarter is a reserve, for answers that are there already, and wait for room,
-//! and for operators. What finds no room has those give way that stand still, as `places` says.
+//! made, until the last of it was written. Who waits for room is served in the order of [`line`]: who keeps least first. An
+//! eighth is a reserve for answers that are there already, and wait for room; another for operators, so that neither takes
+//! what the other needs. What finds no room has those give way that stand still, as `places` says.
 //!
 //! Not counted: what a connection keeps whatever it does. That is its buffers, and [`FREE_MAX_BYTES`] of a body and of an
 //! answer; it is bounded by the number of connections.
+
+mod line;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,29 +19,29 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 
+use self::line::{Held, Line};
 use super::places::Seat;
-use crate::budget::{Budget, Held};
+use crate::grants::Caller;
 
 /// How many bytes go without room. Most messages have fewer: they are answered whatever others do.
 pub(in crate::gateway) const FREE_MAX_BYTES: usize = 4 << 10;
 /// How many bytes are kept for all clients together: a thousand answers of 64 KiB, and some of 4 MiB.
 pub(in crate::gateway) const ROOM_DEFAULT_BYTES: usize = 256 << 20;
 /// How long a request waits for room: longer than a client may stand still.
-pub(in crate::gateway) const WAIT_MAX: Duration = Duration::from_secs(2);
+pub(in crate::gateway) const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a stream does, and a list that has begun.
 pub(in crate::gateway) const STREAM_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How often somebody who waits looks again. To tell all of them of each answer that has left would wake thousands each time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How many threads do what takes long for one client.
 const ASIDE_MAX: usize = 2;
 
 /// What is kept for all clients of a gateway.
 #[derive(Debug)]
 pub(in crate::gateway) struct Room {
-    kept: Budget,
-    reserve: Budget,
+    all: Arc<Line>,
+    /// For answers that are there, and wait.
+    answers: Arc<Line>,
+    operators: Arc<Line>,
     aside: Arc<Semaphore>,
 }
 
@@ -59,22 +62,39 @@ impl NoRoom {
 
 impl Room {
     pub(in crate::gateway) fn new(max_bytes: usize) -> Arc<Self> {
-        let reserve_bytes = max_bytes / 4;
+        let reserve_bytes = max_bytes / 8;
         Arc::new(Self {
-            kept: Budget::new(max_bytes - reserve_bytes),
-            reserve: Budget::new(reserve_bytes),
+            all: Line::new(max_bytes - 2 * reserve_bytes),
+            answers: Line::new(reserve_bytes),
+            operators: Line::new(reserve_bytes),
             aside: Arc::new(Semaphore::new(ASIDE_MAX)),
         })
     }
 
     /// How many bytes are kept.
     pub(in crate::gateway) fn used(&self) -> usize {
-        self.kept.used() + self.reserve.used()
+        self.all.used() + self.answers.used() + self.operators.used()
     }
 
     /// How many may be.
     pub(in crate::gateway) fn max(&self) -> usize {
-        self.kept.max() + self.reserve.max()
+        self.all.max() + self.answers.max() + self.operators.max()
+    }
+
+    /// How many may be for one client: there never is room for more.
+    pub(in crate::gateway) fn max_for_one(&self) -> usize {
+        self.all.max()
+    }
+
+    /// # Errors
+    ///
+    /// Where there never is room for so many.
+    fn check(&self, bytes: usize) -> Result<(), NoRoom> {
+        if bytes > self.max_for_one() { Err(self.no_room(bytes)) } else { Ok(()) }
+    }
+
+    fn no_room(&self, bytes: usize) -> NoRoom {
+        NoRoom { bytes, max: self.max_for_one() }
     }
 }
 
@@ -82,6 +102,8 @@ impl Room {
 #[derive(Debug, Clone)]
 pub(in crate::gateway) struct Keeper {
     room: Arc<Room>,
+    /// Whose share it is.
+    sender: Caller,
     /// None where the request came over no connection.
     seat: Option<Arc<Seat>>,
 }
@@ -89,20 +111,19 @@ pub(in crate::gateway) struct Keeper {
 /// Bytes that are kept for a client. Gives them back when dropped.
 #[derive(Debug)]
 pub(in crate::gateway) struct Kept {
-    kept: Held,
-    /// Of the reserve.
-    reserved: Held,
+    /// Of each line one at most.
+    held: Vec<Held>,
     of_client: Option<Arc<AtomicUsize>>,
 }
 
 impl Keeper {
-    pub(super) fn new(room: Arc<Room>, seat: Arc<Seat>) -> Self {
-        Self { room, seat: Some(seat) }
+    pub(super) fn new(room: Arc<Room>, seat: Arc<Seat>, sender: Caller) -> Self {
+        Self { room, sender, seat: Some(seat) }
     }
 
     /// For a request over no connection: with a room of its own.
     pub(in crate::gateway) fn alone() -> Self {
-        Self { room: Room::new(ROOM_DEFAULT_BYTES), seat: None }
+        Self { room: Room::new(ROOM_DEFAULT_BYTES), sender: Caller::Http, seat: None }
     }
 
     /// The room for all clients.
@@ -110,53 +131,82 @@ impl Keeper {
         &self.room
     }
 
-    /// Room for so many bytes, which are not there yet. Waits for it.
+    /// Room for so many bytes, which are not there yet. Waits for it in line.
     ///
     /// # Errors
     ///
-    /// Where there is none for `limit`.
+    /// Where there is none within `limit`, or never; that is found at once, and takes nothing from others.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future keeps nothing.
+    /// Dropping the future keeps nothing, and gives up the place in line.
     pub(in crate::gateway) async fn keep(&self, bytes: usize, limit: Duration) -> Result<Kept, NoRoom> {
-        let (max, until) = (self.room.kept.max(), Instant::now() + limit);
-        loop {
-            if let Some(kept) = self.take(bytes) {
-                return Ok(kept);
-            }
-            if bytes > max || Instant::now() >= until {
-                return Err(NoRoom { bytes, max });
-            }
-            self.make_room(bytes);
-            tokio::time::sleep(LOOK_EVERY).await;
+        self.room.check(bytes)?;
+        if let Some(held) = self.room.all.take(&self.sender, bytes) {
+            return Ok(self.kept(held));
         }
+        let _is_no_idleness = self.seat.as_ref().map(Seat::wait_for_room);
+        let held = self.room.all.wait(&self.sender, bytes, limit, |lacking| self.make_room(lacking)).await;
+        held.map(|held| self.kept(held)).ok_or_else(|| self.room.no_room(bytes))
+    }
+
+    /// Has room for so many bytes in all, as [`Self::keep`] does. [`FREE_MAX_BYTES`] need none.
+    ///
+    /// # Errors
+    ///
+    /// As there. What was kept before stays.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub(in crate::gateway) async fn keep_in_all(
+        &self,
+        bytes: usize,
+        kept: &mut Option<Kept>,
+        limit: Duration,
+    ) -> Result<(), NoRoom> {
+        let before = kept.as_ref().map_or(0, Kept::bytes);
+        if bytes <= FREE_MAX_BYTES || bytes <= before {
+            return Ok(());
+        }
+        // Before the rest of it takes what there is.
+        self.room.check(bytes)?;
+        Kept::add(kept, self.keep(bytes - before, limit).await?);
+        Ok(())
     }
 
     /// Room for so many bytes, which are there already. Waits for it as far as the reserve has room meanwhile.
     ///
     /// # Errors
     ///
-    /// Where there is none for [`WAIT_MAX`], or none in the reserve.
+    /// Where there is none for [`WAIT_MAX`], none in the reserve, or never.
     ///
     /// # Cancel safety
     ///
     /// As of [`Self::keep`].
     pub(in crate::gateway) async fn keep_made(&self, bytes: usize) -> Result<Kept, NoRoom> {
-        if let Some(kept) = self.take(bytes) {
-            return Ok(kept);
+        self.room.check(bytes)?;
+        if let Some(held) = self.room.all.take(&self.sender, bytes) {
+            return Ok(self.kept(held));
         }
-        let _meanwhile = self.reserve(bytes)?;
+        let meanwhile = self.room.answers.take_a_share(&self.sender, bytes);
+        let _meanwhile = self.kept(meanwhile.ok_or_else(|| self.room.no_room(bytes))?);
         self.keep(bytes, WAIT_MAX).await
     }
 
-    /// Room for so many bytes, also of the reserve: for operators. Does not wait.
+    /// Room for so many bytes, also of the reserve for operators. Does not wait.
     ///
     /// # Errors
     ///
     /// Where there is none.
     pub(in crate::gateway) fn keep_now(&self, bytes: usize) -> Result<Kept, NoRoom> {
-        self.take(bytes).map_or_else(|| self.reserve(bytes), Ok)
+        self.room.check(bytes)?;
+        let [all, operators] = [&self.room.all, &self.room.operators];
+        let held = all.take(&self.sender, bytes).or_else(|| operators.take(&self.sender, bytes));
+        held.map(|held| self.kept(held)).ok_or_else(|| {
+            self.make_room(bytes);
+            self.room.no_room(bytes)
+        })
     }
 
     /// Has room for so many bytes in all, as [`Self::keep_now`] does. [`FREE_MAX_BYTES`] need none.
@@ -173,38 +223,24 @@ impl Keeper {
         Ok(())
     }
 
-    /// What is free of the room beside the reserve.
-    fn take(&self, bytes: usize) -> Option<Kept> {
-        let held = self.room.kept.take(bytes)?;
-        Some(self.kept(held, self.room.reserve.nothing()))
-    }
-
-    fn reserve(&self, bytes: usize) -> Result<Kept, NoRoom> {
-        match self.room.reserve.take(bytes) {
-            Some(held) => Ok(self.kept(self.room.kept.nothing(), held)),
-            None => {
-                self.make_room(bytes);
-                Err(NoRoom { bytes, max: self.room.kept.max() })
-            }
-        }
-    }
-
-    /// A turn at doing what takes long, one of [`ASIDE_MAX`]. Waits for it, in the order in which clients came.
+    /// A turn at doing what takes long, one of [`ASIDE_MAX`]. Waits for it, in the order in which clients came; none within
+    /// `limit`.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future gives up the place in line.
-    pub(in crate::gateway) async fn turn_aside(&self) -> Aside {
+    pub(in crate::gateway) async fn turn_aside(&self, limit: Duration) -> Option<Aside> {
+        let turn = tokio::time::timeout(limit, Arc::clone(&self.room.aside).acquire_owned());
         // It is never closed.
-        Aside { _permit: Arc::clone(&self.room.aside).acquire_owned().await.ok() }
+        Some(Aside { _permit: turn.await.ok()?.ok()? })
     }
 
-    fn kept(&self, kept: Held, reserved: Held) -> Kept {
+    fn kept(&self, held: Held) -> Kept {
         let of_client = self.seat.as_ref().map(|seat| Arc::clone(seat.kept()));
         if let Some(of_client) = &of_client {
-            of_client.fetch_add(kept.bytes() + reserved.bytes(), Ordering::Relaxed);
+            of_client.fetch_add(held.bytes(), Ordering::Relaxed);
         }
-        Kept { kept, reserved, of_client }
+        Kept { held: vec![held], of_client }
     }
 
     fn make_room(&self, bytes: usize) {
@@ -227,7 +263,7 @@ impl<S: Sync> FromRequestParts<S> for Keeper {
 impl Kept {
     /// How many bytes are kept.
     pub(in crate::gateway) fn bytes(&self) -> usize {
-        self.kept.bytes() + self.reserved.bytes()
+        self.held.iter().map(Held::bytes).sum()
     }
 
     /// Keeps more, of the same client.
@@ -239,11 +275,12 @@ impl Kept {
     }
 
     fn merge(&mut self, mut other: Self) {
-        let (kept, reserved) = (other.kept.bytes(), other.reserved.bytes());
-        self.kept.merge(other.kept.split(kept));
-        self.reserved.merge(other.reserved.split(reserved));
         // The client's count has them already.
         other.of_client = None;
+        for more in std::mem::take(&mut other.held) {
+            let unlike = self.held.iter_mut().try_fold(more, |more, held| held.merge(more).ok_or(()));
+            self.held.extend(unlike.ok());
+        }
     }
 }
 
@@ -258,7 +295,7 @@ impl Drop for Kept {
 /// A turn at doing what takes long.
 #[derive(Debug)]
 pub(in crate::gateway) struct Aside {
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Aside {

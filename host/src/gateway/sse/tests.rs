@@ -39,6 +39,7 @@ async fn items_are_events_with_their_numbers_and_the_end_is_one_too() {
     writer.push([Payload::json("{\n\"a\":1}"), Payload::bytes(vec![0xff, 0]), Payload::none()]);
     writer.end(Ok(()));
     assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
     assert_eq!(
         text(response).await,
         "id: 42\ndata: { \"a\":1}\n\n\

@@ -22,9 +22,13 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::start_with(anywhere()).await
+    }
+
+    async fn start_with(options: Options) -> Self {
         let double = Double::spawn();
         double.actor.ready().await.unwrap();
-        let gateway = Gateway::bind(anywhere(), double.registry()).await.unwrap();
+        let gateway = Gateway::bind(options, double.registry()).await.unwrap();
         let (address, (shutdown, asked)) = (gateway.local_addr(), oneshot::channel());
         let task = tokio::spawn(gateway.serve(async move { drop(asked.await) }));
         Self { double, address, shutdown, task }
@@ -140,4 +144,35 @@ async fn an_address_that_cannot_be_had_says_why() {
     let tokens = Some(Keyring::new(Keys::default()));
     let options = Options { tokens, ..Options::new("0.0.0.0:0".parse().unwrap()) };
     assert!(Gateway::bind(options, Arc::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_body_that_never_has_room_is_refused_before_it_is_read() {
+    let server = Server::start_with(Options { memory_max: ByteSize::kib(64), ..anywhere() }).await;
+    let head = "POST /v1/actors/double/ask/echo HTTP/1.1\r\nHost: x.localhost\r\n";
+    // Neither is sent to its end.
+    let declared = format!("{head}Content-Length: 100000\r\n\r\n");
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\nea60\r\n{}\r\n", " ".repeat(60_000));
+    for sent in [declared, chunked] {
+        let mut connection = server.connect(&sent).await;
+        let mut status = [0; 12];
+        tokio::time::timeout(BOUND, connection.read_exact(&mut status)).await.unwrap().unwrap();
+        assert_eq!(&status, b"HTTP/1.1 413");
+    }
+}
+
+#[tokio::test]
+async fn health_is_served_without_room_and_places_and_without_a_host() {
+    let connections_max = NonZeroUsize::MIN;
+    let options = Options { memory_max: ByteSize::b(0), connections_max, ..anywhere() };
+    let server = Server::start_with(options).await;
+    let _takes_the_place = server.connect(&post("ask/wait", "")).await;
+    server.until(|seen| seen.in_flight == 1).await;
+    let mut refused = [0; 12];
+    server.connect(&post("ask/wait", "")).await.read_exact(&mut refused).await.unwrap();
+    assert_eq!(&refused, b"HTTP/1.1 503");
+    for head in ["HTTP/1.0\r\n\r\n", "HTTP/1.1\r\nHost: x.localhost\r\nConnection: close\r\n\r\n"] {
+        let answer = rest(server.connect(&format!("GET /healthz {head}")).await).await;
+        assert!(answer.contains(" 200 OK\r\n") && answer.ends_with(r#"{"status":"ok"}"#), "{answer}");
+    }
 }
