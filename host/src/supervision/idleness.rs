@@ -43,9 +43,11 @@ impl Idleness {
             return false;
         }
         self.look_later(now);
+        // Before it is asked what has begun: one that begins and ends between the two is not to be missed.
+        let is_idle = dispatch.is_idle();
         let begun = dispatch.messages_begun();
         let has_begun_more = std::mem::replace(&mut self.begun, begun) != begun;
-        if !dispatch.is_idle() {
+        if !is_idle {
             self.since = None;
             return false;
         }
