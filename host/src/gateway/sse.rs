@@ -44,6 +44,9 @@ const BATCH_ITEMS: usize = 16;
 /// How many bytes of items go into one write at most, unless there is one item.
 const CHUNK_MAX_BYTES: usize = 256 << 10;
 
+/// The event that is the end of a stream.
+const DONE_EVENT: &[u8] = b"event: done\ndata: {}\n\n";
+
 /// Bytes to send, what they take of the room, and what their items take of their actor's budget.
 type Chunk = Piece<Vec<u8>, (Option<Kept>, Option<Held>)>;
 
@@ -91,7 +94,7 @@ async fn next_chunk(
     let goes_on = match ended {
         Ended::No => true,
         Ended::Done => {
-            write_event(&mut data, Some("done"), None, b"{}");
+            data.extend_from_slice(DONE_EVENT);
             false
         }
         Ended::Failed(refusal) => {
@@ -124,7 +127,8 @@ impl Written {
 
 /// Writes items, once there is room for what they become.
 async fn write_batch(batch: Batch, keeper: &Keeper) -> Result<Written, Refusal> {
-    let bytes = batch.items.iter().map(written_max_bytes).sum();
+    let end_bytes = if batch.done { DONE_EVENT.len() } else { 0 };
+    let bytes = batch.items.iter().map(written_max_bytes).sum::<usize>() + end_bytes;
     let kept = match bytes <= FREE_MAX_BYTES {
         true => None,
         false => Some(keeper.keep(bytes, STREAM_WAIT_MAX).await.map_err(Refusal::no_room)?),
@@ -156,8 +160,14 @@ fn write_item(chunk: &mut Vec<u8>, item: &Item) -> Result<(), CallError> {
     let number = Some(item.number);
     match item.payload.encoding {
         Encoding::Bytes => {
-            let text = STANDARD.encode(&item.payload.body);
-            write_event(chunk, Some("bytes"), number, text.as_bytes());
+            write_head(chunk, Some("bytes"), number);
+            // Into what was counted, and not into a text of its own first.
+            let start = chunk.len();
+            let body = &item.payload.body;
+            chunk.resize(start + base64::encoded_len(body.len(), true).unwrap_or(0), 0);
+            let written = chunk.get_mut(start..).map(|room| STANDARD.encode_slice(body, room));
+            written.and_then(Result::ok).expect("there is room for as many bytes as it becomes");
+            chunk.extend_from_slice(b"\n\n");
         }
         Encoding::Json => {
             let payload = json::check_answer(item.payload.clone()).map_err(|error| ActorError::System {
@@ -172,6 +182,13 @@ fn write_item(chunk: &mut Vec<u8>, item: &Item) -> Result<(), CallError> {
 }
 
 fn write_event(chunk: &mut Vec<u8>, event: Option<&str>, id: Option<u64>, data: &[u8]) {
+    write_head(chunk, event, id);
+    let is_break = |byte| matches!(byte, b'\n' | b'\r');
+    chunk.extend(data.iter().map(|byte| if is_break(*byte) { b' ' } else { *byte }));
+    chunk.extend_from_slice(b"\n\n");
+}
+
+fn write_head(chunk: &mut Vec<u8>, event: Option<&str>, id: Option<u64>) {
     if let Some(id) = id {
         chunk.extend_from_slice(format!("id: {id}\n").as_bytes());
     }
@@ -179,9 +196,6 @@ fn write_event(chunk: &mut Vec<u8>, event: Option<&str>, id: Option<u64>, data: 
         chunk.extend_from_slice(format!("event: {event}\n").as_bytes());
     }
     chunk.extend_from_slice(b"data: ");
-    let is_break = |byte| matches!(byte, b'\n' | b'\r');
-    chunk.extend(data.iter().map(|byte| if is_break(*byte) { b' ' } else { *byte }));
-    chunk.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]
