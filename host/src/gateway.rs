@@ -37,6 +37,7 @@
 //! ```
 
 pub mod actors;
+pub mod front;
 pub mod json;
 pub mod keyring;
 pub mod keys;
@@ -76,6 +77,7 @@ use tokio::net::TcpListener;
 use tracing::{Instrument, Span};
 
 use self::access::{Need, PATH_SHOWN_MAX_CHARS, Sender};
+use self::front::Front;
 use self::keyring::Keyring;
 use self::origin::{Names, Pages};
 use self::problem::Refusal;
@@ -162,6 +164,7 @@ pub struct Gateway {
     listener: TcpListener,
     local_addr: SocketAddr,
     served: Served,
+    front: Option<Front>,
 }
 
 impl Gateway {
@@ -184,7 +187,17 @@ impl Gateway {
         let router = only_from(pages, answering(registry, tokens.clone()));
         let room = Room::new(usize::try_from(memory_max.as_u64()).unwrap_or(usize::MAX));
         let served = Served { router, busy, tokens, tls, requests_max: connections_max.get(), room, purpose };
-        Ok(Self { listener, local_addr, served })
+        Ok(Self { listener, local_addr, served, front: None })
+    }
+
+    /// Accepts connections and tells the host's health on a thread where nothing polls a guest. All other requests are
+    /// served where [`Self::serve`] is awaited, by a runtime that must outlive it.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not let the socket change its thread.
+    pub fn with_front(self, front: Front) -> io::Result<Self> {
+        Ok(Self { listener: front.adopt(self.listener)?, front: Some(front), ..self })
     }
 
     /// Where it listens.
@@ -199,9 +212,10 @@ impl Gateway {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the socket and all connections at once.
+    /// Dropping the future closes the socket and all connections: at once, or, with a [`Front`], as soon as its thread
+    /// has time.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        serve::serve(self.listener, self.served, shutdown).await;
+        serve::serve(self.listener, self.served, self.front, shutdown).await;
     }
 }
 

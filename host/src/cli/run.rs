@@ -26,6 +26,7 @@ use super::failure::Failure;
 use super::{CacheArgs, log, output};
 use crate::engine::LoadError;
 use crate::files::HostFile;
+use crate::gateway::front::Front;
 use crate::gateway::{BindError, Gateway};
 use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant, PageOrigin};
@@ -156,6 +157,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         }
         BindError::Refused { .. } => Failure::usage(error),
     })?;
+    let front = Front::new().and_then(|front| gateway.with_front(front));
+    let gateway = front.map_err(|error| Failure::system(format!("cannot start: {error}")))?;
     let address = gateway.local_addr();
     if tls.is_none() && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(

@@ -11,9 +11,13 @@
 //! | for the rest of a body that nobody wants | in [`watched`] |
 //! | for open connections at the end | whoever calls [`serve`] drops its future |
 //!
+//! With a [`Front`], connections come and are served until their first request on its threads, and all of those that ask
+//! for the host's health: see [`first`].
+//!
 //! A connection that fails ends alone. HTTP/1.1 only: the server library's detection of HTTP/2 waits for a
 //! client's first bytes without a bound.
 
+mod first;
 mod places;
 pub(super) mod room;
 mod watched;
@@ -32,21 +36,25 @@ use axum::http::{HeaderValue, Method, Request};
 use axum::response::Response;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
+use self::first::Portable;
 pub(super) use self::places::Purpose;
 use self::places::{Places, Seat, Unserved};
 use self::room::{Keeper, ROOM_DEFAULT_BYTES, Room};
 use self::watched::{Arriving, Leaving, Watched};
 use super::access::Sender;
+use super::front::Front;
 use super::keyring::Keyring;
 use super::tls::{HANDSHAKE_TIMEOUT, Tls};
 use crate::grants::Caller;
@@ -102,8 +110,32 @@ pub(super) struct Served {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes all connections at once.
-pub(super) async fn serve(listener: TcpListener, served: Served, shutdown: impl Future<Output = ()>) {
+/// Dropping the future closes all connections: at once, or, with a front, as soon as its thread has time.
+pub(super) async fn serve(
+    listener: TcpListener,
+    served: Served,
+    front: Option<Front>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let Some(front) = front else { return accept_all(listener, served, None, shutdown).await };
+    let home = Handle::current();
+    let _nudging = front.nudge(home.clone());
+    let ending = CancellationToken::new();
+    let accepting = accept_all(listener, served, Some(home), ending.clone().cancelled_owned());
+    let accepting = AbortOnDropHandle::new(front.spawn(accepting));
+    shutdown.await;
+    ending.cancel();
+    // A panic of a connection ends that alone, and there is none elsewhere.
+    drop(accepting.await);
+}
+
+/// Accepts connections until `shutdown`, and serves each, all but health at `home`, if that is elsewhere.
+async fn accept_all(
+    listener: TcpListener,
+    served: Served,
+    home: Option<Handle>,
+    shutdown: impl Future<Output = ()>,
+) {
     let mut shutdown = pin!(shutdown);
     let mut connections = JoinSet::new();
     let places = Places::new(served.requests_max);
@@ -119,7 +151,7 @@ pub(super) async fn serve(listener: TcpListener, served: Served, shutdown: impl 
             () = &mut shutdown => break,
             seat = places.take() => seat,
         };
-        connections.spawn(accepted(stream, Arc::clone(&served), closing.clone(), seat));
+        connections.spawn(accepted(stream, Arc::clone(&served), closing.clone(), seat, home.clone()));
     }
     drop(listener);
     closing.cancel();
@@ -151,10 +183,16 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn accepted(stream: TcpStream, served: Arc<Served>, closing: CancellationToken, seat: Seat) {
+async fn accepted(
+    stream: TcpStream,
+    served: Arc<Served>,
+    closing: CancellationToken,
+    seat: Seat,
+    home: Option<Handle>,
+) {
     // An item of a stream is not to wait for the next.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = served.tls.clone() else { return seated(stream, served, closing, seat).await };
+    let Some(tls) = served.tls.clone() else { return received(stream, served, closing, seat, home).await };
     // Apart: connections without it are not to take its room.
     Box::pin(async move {
         let stream = tokio::select! {
@@ -165,10 +203,24 @@ async fn accepted(stream: TcpStream, served: Arc<Served>, closing: CancellationT
             }
         };
         if let Some(stream) = stream {
-            seated(stream, served, closing, seat).await;
+            received(stream, served, closing, seat, home).await;
         }
     })
     .await;
+}
+
+/// Serves a connection here, or, once it has asked for something else than health, at `home`.
+async fn received(
+    stream: impl Portable,
+    served: Arc<Served>,
+    closing: CancellationToken,
+    seat: Seat,
+    home: Option<Handle>,
+) {
+    match home {
+        None => seated(stream, served, closing, seat).await,
+        Some(home) => Box::pin(first::received(stream, served, closing, seat, home)).await,
+    }
 }
 
 /// The encrypted connection, if its client does its part in time, and before the end, which nobody waits for it with.
@@ -192,9 +244,9 @@ async fn seated(
     stream: impl AsyncRead + AsyncWrite + 'static,
     served: Arc<Served>,
     closing: CancellationToken,
-    seat: Seat,
+    seat: impl Into<Arc<Seat>>,
 ) {
-    let seat = Arc::new(seat);
+    let seat = seat.into();
     tokio::select! {
         () = converse(stream, served, closing, Arc::clone(&seat)) => {}
         () = seat.given_away() => tracing::debug!("a connection gave way to another"),
@@ -227,11 +279,22 @@ async fn converse(
     closing: CancellationToken,
     seat: Arc<Seat>,
 ) {
+    let answering = Arc::clone(&seat);
+    let service = service_fn(move |request| answer(request, Arc::clone(&served), Arc::clone(&answering)));
+    converse_with(service, stream, closing, seat).await;
+}
+
+async fn converse_with<S>(
+    service: S,
+    stream: impl AsyncRead + AsyncWrite + 'static,
+    closing: CancellationToken,
+    seat: Arc<Seat>,
+) where
+    S: HttpService<Incoming, ResBody = Leaving, Error = Unserved>,
+{
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stream = Watched::new(stream, Arc::clone(&seat));
-    let answering = Arc::clone(&seat);
-    let service = service_fn(move |request| answer(request, Arc::clone(&served), Arc::clone(&answering)));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

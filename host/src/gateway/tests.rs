@@ -1,7 +1,8 @@
-//! The whole surface, against actors without WebAssembly; `wire` over real sockets, the others without.
+//! The whole surface, against actors without WebAssembly; `wire` and `front` over real sockets, the others without.
 
 mod calls;
 mod double;
+mod front;
 mod routes;
 mod wire;
 

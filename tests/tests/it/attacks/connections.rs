@@ -229,19 +229,19 @@ fn a_page_reads_that_the_host_is_busy_only_if_it_was_granted() {
 #[test]
 fn connections_that_wait_between_two_requests_give_way() {
     let host = host(1);
-    let whole = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", address(&host));
+    let whole = format!("GET /v1/actors/nobody HTTP/1.1\r\nHost: {}\r\n\r\n", address(&host));
     let mut kept: Vec<_> = (0..1 + RESERVE)
         .map(|_| {
             let mut connection = BufReader::new(send(&host, &whole));
-            let mut line = String::new();
-            while !line.ends_with('}') {
+            let (mut line, mut length) = (String::new(), 0);
+            while line != "\r\n" {
                 line.clear();
-                let mut bytes = [0];
-                while !line.ends_with('\n') && !line.ends_with('}') {
-                    connection.read_exact(&mut bytes).unwrap();
-                    line.push(char::from(bytes[0]));
+                connection.read_line(&mut line).unwrap();
+                if let Some(bytes) = line.strip_prefix("content-length: ") {
+                    length = bytes.trim().parse().unwrap();
                 }
             }
+            connection.read_exact(&mut vec![0; length]).unwrap();
             connection.into_inner()
         })
         .collect();
