@@ -1,7 +1,10 @@
 //! How much a healthy actor notices of neighbours that loop, grow and crash, and how exactly loops are ended.
 //!
 //! The healthy actor is asked by a thread outside the host, once a millisecond, so that every ask wakes whoever
-//! sleeps, as one over a network would. Rounds alone and rounds beside the neighbours take turns.
+//! sleeps, as one over a network would. Rounds alone and rounds beside the neighbours take turns. What comes over HTTP,
+//! beside single attacks, is in [`attacks`].
+
+mod attacks;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +49,9 @@ pub(crate) struct Options {
     /// How long a neighbour that failed waits before its next life, in milliseconds.
     #[arg(long, default_value_t = 100)]
     backoff_ms: u64,
+    /// How many guests attack at once, of each kind of attack.
+    #[arg(long, default_value_t = 2)]
+    attackers: usize,
     /// How many neighbours crash, again and again.
     #[arg(long, default_value_t = 2)]
     crashing: usize,
@@ -69,52 +75,9 @@ pub(crate) async fn run(bench: &Bench, options: &Options) -> Result<Vec<Row>> {
         Row::beside("ask beside neighbours, p50", "us", "alone", &p50, None),
         Row::beside("ask beside neighbours, p99", "us", "alone", &p99, Some(Goal::AtMost(1.5))),
     ];
-    for attack in ATTACKS {
-        rows.extend(beside(bench, options, &healthy, attack).await?);
-    }
+    rows.extend(attacks::rows(bench, options).await?);
     rows.extend(overshoot(bench, options).await?);
     Ok(rows)
-}
-
-/// Calls of the host that are as large as a guest can make them: what it does, its method, and the arguments.
-const ATTACKS: [(&str, &str, &str); 3] = [
-    ("one that writes 110 MiB to its log at once", "shout", "[115343360, true]"),
-    ("one that wants 64 MiB of random bytes at once", "dice", "[67108864, true]"),
-    ("one that waits for 4 Mi things at once", "stare", "[4194304]"),
-];
-
-/// Asks of the healthy actor beside one that makes such calls again and again.
-async fn beside(
-    bench: &Bench,
-    options: &Options,
-    healthy: &ActorRef,
-    (what, method, args): (&str, &'static str, &'static str),
-) -> Result<Vec<Row>> {
-    /// What an ask may take beside the half more of what it takes alone.
-    const SLACK_US: f64 = 1000.0;
-    let (mut p99, mut longest) = (Vec::new(), Vec::new());
-    for _ in 0..options.rounds {
-        let alone = round(healthy, Duration::from_secs(options.round_secs)).await?;
-        let mut neighbours = Neighbours { actors: Vec::new(), provoking: JoinSet::new() };
-        let mut spec = bench.spec("glutton", "glutton")?;
-        spec.limits.memory_max = ByteSize::mib(256);
-        let glutton = neighbours.add(bench, options, spec).await?;
-        neighbours.provoke(glutton, method, Payload::json(args));
-        let beside = round(healthy, Duration::from_secs(options.round_secs)).await?;
-        neighbours.end().await;
-        p99.push((micros(&beside, 0.99), 1.5 * micros(&alone, 0.99) + SLACK_US));
-        longest.push((micros(&beside, 1.0), micros(&alone, 1.0)));
-    }
-    Ok(vec![
-        Row::beside(
-            &format!("ask beside {what}, p99"),
-            "us",
-            "1.5 × alone + 1 ms",
-            &p99,
-            Some(Goal::AtMost(1.0)),
-        ),
-        Row::beside(&format!("ask beside {what}, longest"), "us", "alone", &longest, None),
-    ])
 }
 
 async fn start(bench: &Bench, spec: ActorSpec) -> Result<ActorRef> {
