@@ -56,8 +56,11 @@ enum Verb {
         #[arg(long, value_enum, value_name = "LANGUAGE")]
         without: Vec<languages::Language>,
     },
-    /// Read an endless stream at full speed, and fail where the host's or the guest's memory grows.
+    /// Read an endless stream at full speed, or do all kinds of work at once, and fail where memory grows.
     Soak {
+        /// Asks, tells, streams, crashes, passivation, and clients that come, go and do not read.
+        #[arg(long)]
+        mixed: bool,
         /// For how long.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: u32,
@@ -124,7 +127,8 @@ fn run(verb: Verb) -> Result<()> {
         Verb::Build => build::build(&tree),
         Verb::Demo => demo::run(&tree),
         Verb::Test { filter, without } => suite::run(&tree, &filter, &without),
-        Verb::Soak { minutes, debug } => soak::run(&tree, minutes, debug),
+        Verb::Soak { mixed: true, minutes, debug } => soak::mixed::run(&tree, minutes, debug),
+        Verb::Soak { minutes, debug, .. } => soak::run(&tree, minutes, debug),
         Verb::Fuzz { secs, target, seed } => fuzz::run(&tree, secs, target, seed),
         Verb::Model => model::run(&tree),
         Verb::Chaos { seed, secs } => chaos::run(&tree, seed, secs),

@@ -4,6 +4,8 @@
 //! margin. Bounds: the minutes asked for, and for each question to the host [`ASK_BOUND`]. The host ends with the
 //! task, and the reader with the host.
 
+pub(crate) mod mixed;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -105,13 +107,18 @@ fn measure(host: &RunningHost, binary: &Path, read_bytes: &AtomicU64) -> Result<
     let inspected =
         process::answer(Command::new(binary).args(["inspect", GUEST, "--host", host.url()]), ASK_BOUND)?;
     let inspection: Inspection = serde_json::from_str(&inspected).context("cannot read an inspection")?;
-    let status = format!("/proc/{}/status", host.id());
-    let status = std::fs::read_to_string(&status).with_context(|| format!("cannot read {status}"))?;
     Ok(Sample {
-        host_bytes: resident_bytes(&status).context("the system does not say what the host holds")?,
+        host_bytes: held_bytes(host)?,
         guest_bytes: inspection.memory_bytes,
         read_bytes: read_bytes.load(Ordering::Relaxed),
     })
+}
+
+/// The resident memory of a host.
+fn held_bytes(host: &RunningHost) -> Result<u64> {
+    let status = format!("/proc/{}/status", host.id());
+    let status = std::fs::read_to_string(&status).with_context(|| format!("cannot read {status}"))?;
+    resident_bytes(&status).context("the system does not say what the host holds")
 }
 
 /// The resident memory, in Linux' words about a process.

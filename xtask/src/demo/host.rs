@@ -4,6 +4,7 @@
 //! on Ctrl-C. Its log goes to a file, of which a failed start shows the last lines.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -53,8 +54,23 @@ pub(crate) struct RunningHost {
 impl RunningHost {
     /// Starts the host `binary` on a free port, and waits until it listens and every actor is ready.
     pub(crate) fn start(tree: &Tree, binary: &Path, actors: &[&str]) -> Result<Self> {
+        let guests: Vec<_> = actors.iter().map(|actor| guest(tree, actor)).collect();
+        Self::run(tree, binary, guests.iter().map(|guest| tree.shown(guest)), actors)
+    }
+
+    /// The same, with the actors of a configuration file.
+    pub(crate) fn configured(tree: &Tree, binary: &Path, config: &Path, actors: &[&str]) -> Result<Self> {
+        Self::run(tree, binary, ["--config".as_ref(), tree.shown(config)], actors)
+    }
+
+    fn run<I: AsRef<OsStr>>(
+        tree: &Tree,
+        binary: &Path,
+        args: impl IntoIterator<Item = I>,
+        actors: &[&str],
+    ) -> Result<Self> {
         let log = tree.target.join("demo-host.log");
-        let mut command = command(tree, binary, actors, &log)?;
+        let mut command = command(tree, binary, args, &log)?;
         println!("$ {} &", process::shown(&command));
         let mut process = Owned::start(&mut command)?;
         let lines = lines(&mut process)?;
@@ -76,13 +92,19 @@ impl RunningHost {
     }
 }
 
-fn command(tree: &Tree, binary: &Path, actors: &[&str], log: &Path) -> Result<Command> {
+/// The file of a guest.
+pub(crate) fn guest(tree: &Tree, actor: &str) -> PathBuf {
+    tree.guests_dir().join(format!("{actor}.wasm"))
+}
+
+fn command<I: AsRef<OsStr>>(
+    tree: &Tree,
+    binary: &Path,
+    args: impl IntoIterator<Item = I>,
+    log: &Path,
+) -> Result<Command> {
     let mut command = Command::new(tree.shown(binary));
-    command.current_dir(&tree.root).arg("run");
-    for actor in actors {
-        let guest: PathBuf = tree.guests_dir().join(format!("{actor}.wasm"));
-        command.arg(tree.shown(&guest));
-    }
+    command.current_dir(&tree.root).arg("run").args(args);
     command.args(["--listen", "127.0.0.1:0"]);
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
