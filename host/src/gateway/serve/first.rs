@@ -3,11 +3,11 @@
 //! | the first request is | it is answered | then |
 //! |---|---|---|
 //! | for the host's health | here | the connection is closed: what would come next may be for others |
-//! | anything else | at home | the connection is served there to its end |
+//! | anything else, or longer than [`HEAD_MAX_BYTES`] | at home | the connection is served there to its end |
 //! | not whole, or none that can be read | here | as by the server of all others |
 //!
 //! The server library reads the head here, so that there is one reader of heads. It cannot give a request back, so what
-//! was read is kept, 64 KiB at most, and read again at home. Whether a connection changes its threads is decided once:
+//! was read is kept until then, and read again at home. Whether a connection changes its threads is decided once:
 //! a change for each request would cost each two wakes.
 
 use std::io;
@@ -30,6 +30,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::places::{Purpose, Seat};
 use super::{Served, answer, converse_with, seated};
+
+/// How much of a connection is read here: a question about health is shorter. Many clients may send half a head, of which
+/// there would be two copies otherwise.
+const HEAD_MAX_BYTES: usize = 8 << 10;
 
 /// A connection whose events can come on other threads from now on.
 pub(super) trait Portable: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -88,7 +92,8 @@ async fn first_request<S: Portable>(
     closing: &CancellationToken,
     seat: &Arc<Seat>,
 ) -> Option<Begun<S>> {
-    let (lent, others) = (Lent::new(stream), Arc::new(Notify::new()));
+    let others = Arc::new(Notify::new());
+    let lent = Lent::new(stream, Arc::clone(&others));
     let service = {
         let (served, seat, others) = (Arc::clone(served), Arc::clone(seat), Arc::clone(&others));
         service_fn(move |request: Request<Incoming>| {
@@ -117,11 +122,15 @@ async fn first_request<S: Portable>(
 }
 
 /// A connection that the server library has until it is taken back, with what was read of it.
-struct Lent<S>(Arc<Mutex<Option<Begun<S>>>>);
+struct Lent<S> {
+    begun: Arc<Mutex<Option<Begun<S>>>>,
+    /// Told once it has to be taken back.
+    others: Arc<Notify>,
+}
 
 impl<S> Lent<S> {
-    fn new(stream: S) -> Self {
-        Self(Arc::new(Mutex::new(Some(Begun { read: Vec::new(), again: 0, stream }))))
+    fn new(stream: S, others: Arc<Notify>) -> Self {
+        Self { begun: Arc::new(Mutex::new(Some(Begun { read: Vec::new(), again: 0, stream }))), others }
     }
 
     fn take_back(&self) -> Option<Begun<S>> {
@@ -130,7 +139,7 @@ impl<S> Lent<S> {
 
     fn lock(&self) -> MutexGuard<'_, Option<Begun<S>>> {
         // Whoever panics with it has its connection ended.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Begun<S>) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -141,7 +150,7 @@ impl<S> Lent<S> {
 
 impl<S> Clone for Lent<S> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { begun: Arc::clone(&self.begun), others: Arc::clone(&self.others) }
     }
 }
 
@@ -152,6 +161,10 @@ impl<S: Portable> AsyncRead for Lent<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.with(|begun| {
+            if begun.read.len() > HEAD_MAX_BYTES {
+                self.others.notify_one();
+                return Poll::Pending;
+            }
             let before = buffer.filled().len();
             ready!(Pin::new(&mut begun.stream).poll_read(context, buffer))?;
             begun.read.extend_from_slice(buffer.filled().get(before..).unwrap_or_default());
