@@ -2,6 +2,7 @@
 //! mechanism stands in `docs/security.md`.
 
 mod browsers;
+mod budgets;
 mod compile_bombs;
 mod connections;
 mod disk;

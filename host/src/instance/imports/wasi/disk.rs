@@ -8,7 +8,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
 use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    ErrorCode, Filesize, HostDescriptor as _, OpenFlags, PathFlags,
+    DescriptorType, ErrorCode, Filesize, HostDescriptor as _, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::runtime::spawn_blocking;
 
@@ -93,6 +93,29 @@ impl Guest {
         match self.count(ENTRY_BYTES) {
             Err(_) if self.is_there(folder, PathFlags::empty(), path).await => Err(ErrorCode::Exist.into()),
             counted => counted,
+        }
+    }
+
+    /// A pipe is opened when somebody opens its other end: a thread of the host would wait for that, longer than the life
+    /// lasts. A guest makes none, but the operator's folder may have some.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NotPermitted`], for a pipe or a socket.
+    pub(super) async fn check_is_no_pipe(
+        &mut self,
+        folder: &Resource<Descriptor>,
+        follow: PathFlags,
+        path: &str,
+    ) -> FsResult<()> {
+        let found = self.filesystem().stat_at(again(folder), follow, path.to_owned()).await;
+        match found.map(|found| found.type_) {
+            // The library has no word for others than these.
+            Ok(DescriptorType::Unknown | DescriptorType::Fifo | DescriptorType::Socket) => {
+                Err(ErrorCode::NotPermitted.into())
+            }
+            // Where there is nothing, opening it says so, or makes it.
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

@@ -240,6 +240,7 @@ impl HostDescriptor for Guest {
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
         check_path(&path)?;
+        self.check_is_no_pipe(&folder, follow, &path).await?;
         let place = self.files.usage.place().map_err(over_quota)?;
         let counted = self.count_made(&folder, follow, &path, how).await?;
         let opened = self.filesystem().open_at(folder, follow, path, how, flags).await;
