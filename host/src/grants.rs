@@ -63,6 +63,17 @@ pub enum Caller {
     Actor(ActorId),
 }
 
+impl Caller {
+    /// The actor, if it is one.
+    #[must_use]
+    pub fn actor(&self) -> Option<&ActorId> {
+        match self {
+            Self::Actor(id) => Some(id),
+            Self::Program | Self::Http | Self::Client(_) => None,
+        }
+    }
+}
+
 /// What no actor can be called.
 const HTTP_CALLER: &str = "@http";
 

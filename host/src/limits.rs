@@ -6,16 +6,18 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-/// What happens to a message that comes while the mailbox is full.
+/// What happens to a message that comes while the mailbox is full, or while its sender has its share of the mailbox: three
+/// quarters, where the sender is alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overflow {
-    /// Its sender waits for room, in the order in which senders came.
+    /// Its sender waits for room. Whoever has fewest messages in the mailbox gets it first; of several, whoever came first.
     #[default]
     Wait,
     /// Its sender gets `mailbox-full` at once.
     Reject,
-    /// The message that waits longest gives way, and its sender gets `mailbox-full`.
+    /// Of its sender's messages, the one that waits longest gives way, and fails with `mailbox-full`. Where the sender has none,
+    /// it is the one that waits longest of all; where none is among the 64 that wait longest, the new message.
     DropOldest,
     /// The new message is dropped: an ask gets `mailbox-full`, a tell is taken as sent.
     DropNewest,

@@ -30,6 +30,7 @@ pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
 use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Outcome, WhenFull};
 use crate::exit::ExitReason;
+use crate::grants::Caller;
 use crate::id::{ActorId, CallId};
 use crate::journal::{Entry, Journal};
 use crate::limits::{Limits, Overflow};
@@ -126,18 +127,18 @@ impl Mailbox {
         &self,
         message: Arc<Message>,
         held: Held,
-        caller: Option<ActorId>,
+        sender: Caller,
         context: CallContext,
         first_try: Option<FirstTry>,
     ) -> (Box<Envelope>, oneshot::Receiver<Outcome>) {
-        let (unsettled, outcome) = Unsettled::ask(message, caller, held, first_try);
+        let (unsettled, outcome) = Unsettled::ask(message, sender, held, first_try);
         let CallContext { deadline, path, .. } = context;
         (Box::new(Envelope { call: self.next_call(), unsettled, deadline, path }), outcome)
     }
 
     /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
-    pub(crate) fn tell(&self, message: Message, held: Held, caller: Option<ActorId>) -> Box<Envelope> {
-        let unsettled = Unsettled::tell(message, caller, held);
+    pub(crate) fn tell(&self, message: Message, held: Held, sender: Caller) -> Box<Envelope> {
+        let unsettled = Unsettled::tell(message, sender, held);
         Box::new(Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() })
     }
 
@@ -270,25 +271,25 @@ impl Mailbox {
         self.quarantine.is_in_use()
     }
 
-    /// Why a message is in quarantine, if it is: in the host's words, for its sender.
-    pub(crate) fn quarantined(&self, message: &Message) -> Option<String> {
+    /// Why a message is in quarantine, if it is for its sender: in the host's words, for that one.
+    pub(crate) fn quarantined(&self, message: &Message, sender: &Caller) -> Option<String> {
         if !self.has_quarantine() {
             return None;
         }
         let now = Instant::now().into_std();
-        self.quarantine.with(|quarantine| Some(quarantine.kept_out(message, now)?.reason(message)))
+        self.quarantine.with(|quarantine| Some(quarantine.kept_out(message, sender, now)?.reason(message)))
     }
 
     /// Notes that a message ended a life, and keeps it in the dead letters where it is in quarantine from now on.
-    pub(crate) fn blame(&self, message: &Arc<Message>, caller: Option<&ActorId>, exit: &ExitReason) {
+    pub(crate) fn blame(&self, message: &Arc<Message>, sender: &Caller, exit: &ExitReason) {
         let now = Instant::now().into_std();
         let reason = self.quarantine.with(|quarantine| {
-            quarantine.note(message, exit, now);
-            let kept_out = quarantine.kept_out(message, now);
+            quarantine.note(message, sender, exit, now);
+            let kept_out = quarantine.kept_out(message, sender, now);
             kept_out.map(|kept_out| kept_out.reason_with(message, &exit.report()))
         });
         if let Some(reason) = reason {
-            self.bury(Arc::clone(message), caller, reason);
+            self.bury(Arc::clone(message), sender.actor(), reason);
         }
     }
 
@@ -314,7 +315,8 @@ impl Mailbox {
         let kept = self.keep(&message).map_err(NotSent::Full);
         let sent = kept.and_then(|held| {
             let message = Arc::unwrap_or_clone(message);
-            self.try_send(self.tell(message, held, letter.caller.clone()), WhenFull::Reject)
+            let sender = letter.caller.clone().map_or(Caller::Program, Caller::Actor);
+            self.try_send(self.tell(message, held, sender), WhenFull::Reject)
         });
         match sent {
             Ok(_is_alone) => Ok(true),
@@ -375,7 +377,7 @@ mod tests {
         args.map(|args| {
             let message = Message::new("m", Payload::json(args));
             let held = mailbox.keep(&message).unwrap();
-            let envelope = mailbox.tell(message, held, None);
+            let envelope = mailbox.tell(message, held, Caller::Program);
             let call = envelope.call;
             assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
             call
@@ -401,12 +403,14 @@ mod tests {
     fn there_is_a_quarantine_from_a_blamed_message_until_it_is_forgiven() {
         let mailbox = mailbox();
         let message = Arc::new(Message::new("m", Payload::none()));
-        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message).is_none());
-        mailbox.blame(&message, None, &ExitReason::Killed);
-        assert!(mailbox.has_quarantine() && mailbox.quarantined(&message).is_some());
+        let (us, other) = (Caller::Program, Caller::Http);
+        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message, &us).is_none());
+        mailbox.blame(&message, &us, &ExitReason::Killed);
+        assert!(mailbox.has_quarantine() && mailbox.quarantined(&message, &us).is_some());
+        assert!(mailbox.quarantined(&message, &other).is_none(), "it is its sender's");
         mailbox.forgive_all();
-        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message).is_none());
-        mailbox.blame(&message, None, &ExitReason::Killed);
+        assert!(!mailbox.has_quarantine() && mailbox.quarantined(&message, &us).is_none());
+        mailbox.blame(&message, &us, &ExitReason::Killed);
         assert!(mailbox.requeue_dead_letter().is_ok_and(|requeued| requeued));
         assert!(!mailbox.has_quarantine(), "who tells it again lets it out");
     }

@@ -7,12 +7,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::LocalPort;
-use super::local::sender;
 use crate::budget::Held;
 use crate::call::{Answer, CallContext, Deadline, Outcome};
 use crate::delivery::{Call, PendingCall};
 use crate::grants::Caller;
-use crate::id::ActorId;
 use crate::mailbox::{FirstTry, Key, Tried};
 use crate::wire::{CallError, Message};
 
@@ -20,7 +18,6 @@ use crate::wire::{CallError, Message};
 struct Keyed {
     key: Key,
     arguments_hash: u64,
-    caller: Option<ActorId>,
     message: Arc<Message>,
     context: CallContext,
     held: Held,
@@ -38,7 +35,7 @@ impl LocalPort {
         let key = message.idempotency_key.as_deref().unwrap_or_default();
         let key = Key::new(caller.clone(), &message.method, key);
         let arguments_hash = self.mailbox.replies().arguments_hash(&message);
-        let keyed = Keyed { key, arguments_hash, caller: sender(caller), message, context, held };
+        let keyed = Keyed { key, arguments_hash, message, context, held };
         match self.tried(&keyed)? {
             Tried::Answered(answer) => Ok(Call::Ended(answer.map(Answer::Value))),
             Tried::Not(first_try) => self.send_first(keyed, first_try),
@@ -59,9 +56,10 @@ impl LocalPort {
     }
 
     fn send_first(self: Arc<Self>, keyed: Keyed, first_try: FirstTry) -> Result<Call, CallError> {
-        let Keyed { caller, message, context, held, .. } = keyed;
+        let Keyed { key, message, context, held, .. } = keyed;
         let when_full = context.when_full;
-        let (envelope, outcome) = self.mailbox.ask(message, held, caller, context, Some(first_try));
+        let (envelope, outcome) =
+            self.mailbox.ask(message, held, key.into_sender(), context, Some(first_try));
         self.send(envelope, outcome, when_full)
     }
 

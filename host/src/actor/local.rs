@@ -123,14 +123,6 @@ impl Port for LocalPort {
     }
 }
 
-/// The actor that sends, if it is one.
-pub(super) fn sender(caller: &Caller) -> Option<ActorId> {
-    match caller {
-        Caller::Actor(id) => Some(id.clone()),
-        Caller::Program | Caller::Http | Caller::Client(_) => None,
-    }
-}
-
 impl LocalPort {
     fn begin_call(
         &self,
@@ -147,7 +139,7 @@ impl LocalPort {
         self.check_restarting(context.when_restarting)?;
         self.dispatch.check_deadlock(&context.path)?;
         let when_full = context.when_full;
-        let (envelope, outcome) = self.mailbox.ask(message, held, sender(caller), context, None);
+        let (envelope, outcome) = self.mailbox.ask(message, held, caller.clone(), context, None);
         self.send(envelope, outcome, when_full)
     }
 
@@ -248,7 +240,7 @@ impl LocalPort {
         self.mailbox.check_size(&message)?;
         self.check_restarting(context.when_restarting)?;
         let held = self.mailbox.keep(&message)?;
-        let envelope = self.mailbox.tell(message, held, sender(caller));
+        let envelope = self.mailbox.tell(message, held, caller.clone());
         match self.mailbox.try_send(envelope, context.when_full) {
             Ok(is_alone) => self.wake_for(is_alone),
             Err(NotSent::MayWait(envelope)) => {

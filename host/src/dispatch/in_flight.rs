@@ -20,7 +20,8 @@ use super::behavior::Work;
 use super::calls::Calls;
 use super::refusals::{Before, Refusals};
 use super::stream_shares::Open;
-use crate::id::{ActorId, CallId, StreamId};
+use crate::grants::Caller;
+use crate::id::{CallId, StreamId};
 use crate::mailbox::{Envelope, ReplyTo, Unsettled};
 use crate::stream::StreamWriter;
 use crate::wait_graph::CallPath;
@@ -72,16 +73,16 @@ pub(super) struct InFlight {
     refusals: Refusals,
 }
 
-/// A message that ended its life, and the actor that sent it.
+/// A message that ended its life, and who sent it.
 #[derive(Clone)]
 pub(crate) struct Culprit {
     pub(crate) message: Arc<Message>,
-    pub(crate) caller: Option<ActorId>,
+    pub(crate) sender: Caller,
 }
 
 impl Culprit {
     pub(super) fn of(unsettled: &Unsettled) -> Self {
-        Self { message: unsettled.share_message(), caller: unsettled.caller().cloned() }
+        Self { message: unsettled.share_message(), sender: unsettled.sender().clone() }
     }
 }
 
@@ -410,7 +411,7 @@ impl InFlight {
     pub(super) fn shared_streams(&self, now: Instant) -> Vec<Open<'_>> {
         let open = self.calls.iter().filter_map(|(call, running)| match &running.stage {
             Stage::Streaming(stream) if stream.closing == Closing::No => {
-                let sender = running.envelope.unsettled.caller();
+                let sender = running.envelope.unsettled.sender();
                 Some(Open { call, sender, idle: stream.writer.idle_for(now) })
             }
             Stage::Streaming(_) | Stage::Handling => None,
@@ -535,9 +536,17 @@ impl InFlight {
         self.calls.get(call).map(Running::message)
     }
 
-    /// The actor that sent a call's message.
-    pub(super) fn caller(&self, call: CallId) -> Option<&ActorId> {
-        self.calls.get(call)?.envelope.unsettled.caller()
+    /// Who sent a call's message.
+    pub(super) fn sender(&self, call: CallId) -> Option<&Caller> {
+        self.calls.get(call).map(|running| running.envelope.unsettled.sender())
+    }
+
+    /// Who sent a call's message, if its handler runs and somebody still waits for what it returns.
+    pub(super) fn waiting_sender(&self, call: CallId) -> Option<&Caller> {
+        let is_gone =
+            |running: &Running| running.cancellation.requested || running.envelope.unsettled.is_abandoned();
+        let running = self.calls.get(call).filter(|running| !is_gone(running))?;
+        matches!(running.stage, Stage::Handling).then(|| running.envelope.unsettled.sender())
     }
 
     /// Whether a call's handler runs.

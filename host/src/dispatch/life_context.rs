@@ -117,7 +117,7 @@ impl LifeContext {
     /// The actor that sent the message of a call; none from outside, and for a call that has ended.
     #[must_use]
     pub fn caller(&self, call: CallId) -> Option<ActorId> {
-        self.dispatch.in_flight().caller(call).cloned()
+        self.dispatch.in_flight().sender(call)?.actor().cloned()
     }
 
     /// Whether a call is told to stop. True too for one that has ended.

@@ -140,8 +140,9 @@ impl Dispatch {
         if may_exceed && streams.len() < max {
             return Ok(());
         }
-        let other = may_exceed.then(|| stream_shares::gives_way(&streams, in_flight.caller(call)));
-        let Some(other) = other.flatten() else {
+        // For a caller that is gone, and a call that was answered before, nobody gives way.
+        let sender = in_flight.waiting_sender(call).filter(|_| may_exceed);
+        let Some(other) = sender.and_then(|sender| stream_shares::gives_way(&streams, sender)) else {
             let text = format!("`{}` has {open} streams open, and may have no more", self.id());
             return Err(ActorError::system(text).into());
         };

@@ -1,35 +1,35 @@
 //! Which stream gives way where an actor has as many open as it may, and somebody wants one more.
 //!
-//! Streams are shared by sender: each actor is one, and all that comes from outside together is one. Whoever is alone may have
-//! all. Where another comes that has fewer, one of those that has most gives way, as long as the two do not change places by
-//! that. Of its streams it is the one that has waited longest for its reader.
+//! Streams are shared by sender, as [`Caller`] tells them apart. Whoever is alone may have all. Where another comes that has
+//! fewer, one of those that has most gives way, as long as the two do not change places by that. Of its streams it is the one
+//! that has waited longest for its reader.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
-use crate::id::{ActorId, CallId};
+use crate::grants::Caller;
+use crate::id::CallId;
 
 /// A stream that is open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open<'a> {
     /// The call that it came of.
     pub(super) call: CallId,
-    /// The actor that opened it; none from outside.
-    pub(super) sender: Option<&'a ActorId>,
+    /// Who opened it.
+    pub(super) sender: &'a Caller,
     /// For how long it has waited for its reader; none while the reader waits.
     pub(super) idle: Option<Duration>,
 }
 
 /// The stream of those `open` that gives way to one more of `sender`; none where no other sender has at least two more.
-pub(super) fn gives_way(open: &[Open<'_>], sender: Option<&ActorId>) -> Option<CallId> {
-    let mut counts: FxHashMap<Option<&ActorId>, usize> = FxHashMap::default();
+pub(super) fn gives_way(open: &[Open<'_>], sender: &Caller) -> Option<CallId> {
+    let mut counts: HashMap<&Caller, usize> = HashMap::new();
     for stream in open {
         *counts.entry(stream.sender).or_default() += 1;
     }
-    let own = counts.get(&sender).copied().unwrap_or_default();
+    let own = counts.get(sender).copied().unwrap_or_default();
     let most = counts.values().copied().max().filter(|most| *most >= own + 2)?;
-    let of_who_has_most = open.iter().filter(|stream| counts.get(&stream.sender) == Some(&most));
+    let of_who_has_most = open.iter().filter(|stream| counts.get(stream.sender) == Some(&most));
     of_who_has_most.max_by_key(|stream| stream.idle).map(|stream| stream.call)
 }
 
@@ -42,21 +42,26 @@ mod tests {
 
     /// The stream that gives way where `streams` are open, by sender and idle time, numbered as they stand there.
     fn way(streams: &[(&str, usize)], sender: &str) -> Option<u64> {
-        let ids: Vec<Option<ActorId>> = streams.iter().map(|(sender, _)| sender.parse().ok()).collect();
-        let open = (0..).zip(streams.iter().zip(&ids)).map(|(call, ((_, idle), sender))| Open {
+        let caller = |sender: &str| sender.parse().unwrap_or_else(|_| Caller::Client(sender.into()));
+        let senders: Vec<Caller> = streams.iter().map(|(sender, _)| caller(sender)).collect();
+        let open = (0..).zip(streams.iter().zip(&senders)).map(|(call, ((_, idle), sender))| Open {
             call: CallId(call),
-            sender: sender.as_ref(),
+            sender,
             idle: SECS[*idle],
         });
-        let sender: Option<ActorId> = sender.parse().ok();
-        gives_way(&open.collect::<Vec<_>>(), sender.as_ref()).map(|call| call.0)
+        gives_way(&open.collect::<Vec<_>>(), &caller(sender)).map(|call| call.0)
     }
 
     #[test]
     fn the_stream_of_who_has_most_that_waits_longest_for_its_reader_gives_way() {
-        assert_eq!(way(&[("a", 1), ("a", 3), ("a", 2), ("", 3)], "b"), Some(1));
-        assert_eq!(way(&[("", 0), ("", 1), ("", 0)], "b"), Some(1), "one that is read goes last");
-        assert!(way(&[("", 0), ("", 0)], "b").is_some(), "but it goes, too");
+        assert_eq!(way(&[("a", 1), ("a", 3), ("a", 2), ("@http", 3)], "b"), Some(1));
+        assert_eq!(
+            way(&[("@http", 0), ("@http", 1), ("@http", 0)], "b"),
+            Some(1),
+            "one that is read goes last"
+        );
+        assert!(way(&[("@http", 0), ("@http", 0)], "b").is_some(), "but it goes, too");
+        assert_eq!(way(&[("@one", 1), ("@one", 1)], "@other"), Some(1), "each token is a client");
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Dispatch {
             // Finding what was meant takes a while.
             drop(in_flight);
             unsupported(&methods, &message.method)
-        } else if let Some(message) = self.mailbox.quarantined(message) {
+        } else if let Some(message) = self.mailbox.quarantined(message, envelope.unsettled.sender()) {
             drop(in_flight);
             ActorError::System { message, recoverable: false, restart: false }
         } else {

@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::queue::FromSender;
 use super::reply_cache::FirstTry;
 use crate::budget::Held;
 use crate::call::{Deadline, Outcome};
-use crate::id::{ActorId, CallId};
+use crate::grants::Caller;
+use crate::id::CallId;
 use crate::wait_graph::CallPath;
 use crate::wire::Message;
 
@@ -21,14 +23,19 @@ pub(crate) struct Envelope {
     pub(crate) path: CallPath,
 }
 
+impl FromSender for Box<Envelope> {
+    fn sender(&self) -> &Caller {
+        self.unsettled.sender()
+    }
+}
+
 /// A message whose fate is open, with everybody who is to know it. Ends by
 /// [`Mailbox::settle`](super::Mailbox::settle).
 ///
 /// Dropped unsettled, it tells its caller nothing (whose own clock does), and lets the next try of the same call begin.
 pub(crate) struct Unsettled {
     content: Content,
-    /// The actor that sent it.
-    caller: Option<ActorId>,
+    sender: Caller,
     reply: ReplyTo,
     /// In a box: few messages have one.
     first_try: Option<Box<FirstTry>>,
@@ -79,21 +86,21 @@ impl Unsettled {
     #[inline]
     pub(super) fn ask(
         message: Arc<Message>,
-        caller: Option<ActorId>,
+        sender: Caller,
         held: Held,
         first_try: Option<FirstTry>,
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
         let first_try = first_try.map(Box::new);
         let content = Content::Shared(message);
-        (Self { content, caller, reply: ReplyTo(Some(reply)), first_try, held }, outcome)
+        (Self { content, sender, reply: ReplyTo(Some(reply)), first_try, held }, outcome)
     }
 
     /// A message that nobody waits for.
     #[inline]
-    pub(super) fn tell(message: Message, caller: Option<ActorId>, held: Held) -> Self {
+    pub(super) fn tell(message: Message, sender: Caller, held: Held) -> Self {
         let content = Content::Own(message, OnceLock::new());
-        Self { content, caller, reply: ReplyTo(None), first_try: None, held }
+        Self { content, sender, reply: ReplyTo(None), first_try: None, held }
     }
 
     /// What its sender wrote.
@@ -106,9 +113,9 @@ impl Unsettled {
         self.content.share()
     }
 
-    /// The actor that sent it; none from outside.
-    pub(crate) fn caller(&self) -> Option<&ActorId> {
-        self.caller.as_ref()
+    /// Who sent it.
+    pub(crate) fn sender(&self) -> &Caller {
+        &self.sender
     }
 
     /// Whether somebody waits for its outcome, or did.

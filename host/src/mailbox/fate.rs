@@ -86,6 +86,6 @@ impl Mailbox {
             Fate::Dropped => "the mailbox was full".to_owned(),
             Fate::CutOff { exit, .. } => format!("cut off: the actor {}", exit.report()),
         };
-        self.bury(unsettled.share_message(), unsettled.caller(), reason);
+        self.bury(unsettled.share_message(), unsettled.sender().actor(), reason);
     }
 }

@@ -1,8 +1,18 @@
 //! Messages that end lives, so that one of them does not take the actor's restarts with it.
 //!
-//! [`Quarantine`] is pure: time is an argument. [`SharedQuarantine`] shares it. One for each actor; it outlives the actor's lives. A message that has ended as many
-//! lives within the window as the actor's limits say is kept out, until the window has passed since the last. What
-//! counts as the same message is the [`Fingerprint`]'s to say. Bounded: it keeps the newest `KEPT_MAX`.
+//! [`Quarantine`] is pure: time is an argument. [`SharedQuarantine`] shares it. One for each actor; it outlives the actor's
+//! lives. A message that has ended as many lives within the window as the actor's limits say is kept out, until the window has
+//! passed since the last. What counts as the same message is the [`Fingerprint`]'s to say.
+//!
+//! What a sender's messages did is held against that sender, so that nobody closes a method to others:
+//!
+//! | lives were ended by | it is kept out of |
+//! |---|---|
+//! | one sender's | that sender's |
+//! | two senders' or more, together often enough | all senders', so that each need not end as many lives |
+//! | several senders', each with the same idempotency key | each that did it often enough: a key says nothing of another's |
+//!
+//! Bounded: it keeps the newest `KEPT_MAX`.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -11,12 +21,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::exit::ExitReason;
+use crate::grants::Caller;
 use crate::wire::{Encoding, Message};
 
 /// How many messages are kept in mind.
 const KEPT_MAX: usize = 64;
 
-/// What one message is known by: its method with its idempotency key or, where it has none, with its arguments.
+/// What one message is known by, beside its sender: its method with its idempotency key or, where it has none, with its
+/// arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint(u64);
 
@@ -63,10 +75,11 @@ impl SharedQuarantine {
     }
 }
 
-/// A message that ended lives.
+/// A message of one sender that ended lives.
 #[derive(Debug)]
 pub(super) struct Offender {
     fingerprint: Fingerprint,
+    sender: Caller,
     lives: u32,
     last: Instant,
     /// How the last of the lives ended, in the host's words.
@@ -103,32 +116,38 @@ impl Quarantine {
         self.offenders.is_empty()
     }
 
-    /// Notes that `message` ended a life. Returns whether it is kept out from now on.
-    pub(super) fn note(&mut self, message: &Message, exit: &ExitReason, now: Instant) -> bool {
+    /// Notes that `message` of `sender` ended a life.
+    pub(super) fn note(&mut self, message: &Message, sender: &Caller, exit: &ExitReason, now: Instant) {
         if self.after == 0 {
-            return false;
+            return;
         }
         self.forget_old(now);
         let fingerprint = self.fingerprint(message);
-        let known = self.offenders.iter().position(|offender| offender.fingerprint == fingerprint);
+        let is_it = |offender: &Offender| offender.fingerprint == fingerprint && offender.sender == *sender;
+        let known = self.offenders.iter().position(is_it);
         let lives = known.and_then(|at| self.offenders.remove(at)).map_or(0, |offender| offender.lives);
-        let lives = lives.saturating_add(1);
-        self.offenders.push_back(Offender { fingerprint, lives, last: now, exit: exit.to_string() });
+        let (lives, sender) = (lives.saturating_add(1), sender.clone());
+        self.offenders.push_back(Offender { fingerprint, sender, lives, last: now, exit: exit.to_string() });
         if self.offenders.len() > KEPT_MAX {
             self.offenders.pop_front();
         }
-        lives >= self.after
     }
 
-    /// What is known of `message`, where it is kept out.
-    pub(super) fn kept_out(&mut self, message: &Message, now: Instant) -> Option<&Offender> {
+    /// What is known of `message`, where it is kept out of what `sender` sends.
+    pub(super) fn kept_out(&mut self, message: &Message, sender: &Caller, now: Instant) -> Option<&Offender> {
         self.forget_old(now);
         let fingerprint = self.fingerprint(message);
-        let offender = self.offenders.iter().find(|offender| offender.fingerprint == fingerprint)?;
-        (offender.lives >= self.after).then_some(offender)
+        let mut same = self.offenders.iter().filter(|offender| offender.fingerprint == fingerprint);
+        let own = same.clone().find(|offender| offender.sender == *sender);
+        if let Some(own) = own.filter(|own| own.lives >= self.after) {
+            return Some(own);
+        }
+        let lives = same.clone().map(|offender| offender.lives).fold(0, u32::saturating_add);
+        let is_all_senders = message.idempotency_key.is_none() && same.clone().nth(1).is_some();
+        if is_all_senders && lives >= self.after { same.next_back() } else { None }
     }
 
-    /// Lets `message` in again.
+    /// Lets `message` in again, whoever sends it.
     pub(super) fn release(&mut self, message: &Message) {
         let fingerprint = self.fingerprint(message);
         self.offenders.retain(|offender| offender.fingerprint != fingerprint);
@@ -154,6 +173,7 @@ mod tests {
     use crate::wire::Payload;
 
     const WINDOW: Duration = Duration::from_secs(60);
+    const US: Caller = Caller::Http;
 
     fn message(n: usize) -> Message {
         Message::new("m", Payload::json(n.to_string()))
@@ -163,14 +183,14 @@ mod tests {
     fn a_message_is_kept_out_from_its_second_life_on_until_the_window_has_passed() {
         let now = Instant::now();
         let mut quarantine = Quarantine::new(2, WINDOW);
-        assert!(!quarantine.note(&message(1), &ExitReason::Exited { code: 1 }, now));
-        assert!(quarantine.kept_out(&message(1), now).is_none());
-        assert!(quarantine.note(&message(1), &ExitReason::Exited { code: 1 }, now));
-        let offender = quarantine.kept_out(&message(1), now).unwrap();
+        quarantine.note(&message(1), &US, &ExitReason::Exited { code: 1 }, now);
+        assert!(quarantine.kept_out(&message(1), &US, now).is_none());
+        quarantine.note(&message(1), &US, &ExitReason::Exited { code: 1 }, now);
+        let offender = quarantine.kept_out(&message(1), &US, now).unwrap();
         let reason = offender.reason(&message(1));
         assert_eq!(reason, "`m` is in quarantine: it ended 2 lives, the last: exited with code 1");
-        assert!(quarantine.kept_out(&message(2), now).is_none());
-        assert!(quarantine.kept_out(&message(1), now + WINDOW).is_none());
+        assert!(quarantine.kept_out(&message(2), &US, now).is_none());
+        assert!(quarantine.kept_out(&message(1), &US, now + WINDOW).is_none());
         assert!(quarantine.is_empty());
     }
 
@@ -185,16 +205,41 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_kept_out_of_others_only_where_it_ended_lives_for_several() {
+        let now = Instant::now();
+        let [first, second, third] = ["1", "2", "3"].map(|name| Caller::Client(name.into()));
+        let mut quarantine = Quarantine::new(2, WINDOW);
+        let kept_out = |quarantine: &mut Quarantine, message: &Message| {
+            [&first, &second, &third].map(|sender| quarantine.kept_out(message, sender, now).is_some())
+        };
+        let keyed = Message { idempotency_key: Some("k".to_owned()), ..message(1) };
+        for message in [&message(1), &keyed] {
+            for _ in 0..2 {
+                quarantine.note(message, &first, &ExitReason::Killed, now);
+            }
+            assert_eq!(kept_out(&mut quarantine, message), [true, false, false]);
+            quarantine.note(message, &second, &ExitReason::Killed, now);
+        }
+        assert_eq!(kept_out(&mut quarantine, &message(1)), [true; 3], "it ended lives of two senders");
+        assert_eq!(kept_out(&mut quarantine, &keyed), [true, false, false], "a key is its sender's own");
+        quarantine.note(&keyed, &second, &ExitReason::Killed, now);
+        assert_eq!(kept_out(&mut quarantine, &keyed), [true, true, false]);
+        quarantine.release(&keyed);
+        assert_eq!(kept_out(&mut quarantine, &keyed), [false; 3]);
+        assert_eq!(kept_out(&mut quarantine, &message(1)), [true; 3]);
+    }
+
+    #[test]
     fn a_released_message_begins_anew_and_the_oldest_offender_gives_way() {
         let now = Instant::now();
         let mut quarantine = Quarantine::new(1, WINDOW);
         for n in 0..=KEPT_MAX {
-            assert!(quarantine.note(&message(n), &ExitReason::Killed, now));
+            quarantine.note(&message(n), &US, &ExitReason::Killed, now);
         }
-        assert!(quarantine.kept_out(&message(0), now).is_none());
-        assert!(quarantine.kept_out(&message(1), now).is_some());
+        assert!(quarantine.kept_out(&message(0), &US, now).is_none());
+        assert!(quarantine.kept_out(&message(1), &US, now).is_some());
         quarantine.release(&message(1));
-        assert!(quarantine.kept_out(&message(1), now).is_none());
+        assert!(quarantine.kept_out(&message(1), &US, now).is_none());
         quarantine.release_all();
         assert!(quarantine.is_empty());
     }
@@ -204,11 +249,11 @@ mod tests {
         let now = Instant::now();
         let shared = SharedQuarantine::new(Quarantine::new(2, WINDOW));
         assert!(!shared.is_in_use());
-        shared.with(|quarantine| quarantine.note(&message(1), &ExitReason::Killed, now));
+        shared.with(|quarantine| quarantine.note(&message(1), &US, &ExitReason::Killed, now));
         assert!(shared.is_in_use(), "also before it is kept out");
-        assert!(shared.with(|quarantine| quarantine.kept_out(&message(1), now + WINDOW).is_none()));
+        assert!(shared.with(|quarantine| quarantine.kept_out(&message(1), &US, now + WINDOW).is_none()));
         assert!(!shared.is_in_use(), "it is forgotten");
-        shared.with(|quarantine| quarantine.note(&message(1), &ExitReason::Killed, now));
+        shared.with(|quarantine| quarantine.note(&message(1), &US, &ExitReason::Killed, now));
         shared.with(Quarantine::release_all);
         assert!(!shared.is_in_use());
     }
@@ -216,7 +261,7 @@ mod tests {
     #[test]
     fn a_quarantine_after_no_number_of_lives_keeps_nothing_out() {
         let mut quarantine = Quarantine::new(0, WINDOW);
-        assert!(!quarantine.note(&message(1), &ExitReason::Killed, Instant::now()));
+        quarantine.note(&message(1), &US, &ExitReason::Killed, Instant::now());
         assert!(quarantine.is_empty());
     }
 }

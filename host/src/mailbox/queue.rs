@@ -1,9 +1,9 @@
 //! A bounded queue that can be closed and opened again.
 //!
-//! Senders are many, the reader is the actor's life, whoever polls it. Bounded by its capacity; a sender that finds it full
-//! waits, is refused, or displaces a message, as [`Overflow`] says. Closing and opening it again keeps the
-//! capacity; what was in it when it closed stays for [`Queue::pop`]. Generic over the message: nothing here knows what
-//! one is.
+//! Senders are many, the reader is the actor's life, whoever polls it. Bounded by its capacity; a sender that finds it full,
+//! or has more than its [share](Shares) of it, waits, is refused, or displaces a message, as [`Overflow`] says. Closing and
+//! opening it again keeps the capacity; what was in it when it closed stays for [`Queue::pop`]. Generic over the message:
+//! nothing here knows more of one than who sent it.
 //!
 //! How many messages wait is also kept outside the lock, so that a reader that finds none takes no lock:
 //!
@@ -20,6 +20,8 @@
 //! waker. Whoever looks without having registered may see what was true a moment ago, as it would on having let go of the
 //! lock.
 
+mod shares;
+
 use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -29,7 +31,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+pub(crate) use self::shares::FromSender;
+use self::shares::{Shares, Waiting};
+use crate::grants::Caller;
 use crate::limits::Overflow;
+
+/// At how many messages, the oldest first, [`Overflow::DropOldest`] looks for one of a sender's own.
+const OWN_LOOK_MAX: usize = 64;
 
 /// A bounded queue that can be closed and opened again.
 #[derive(Debug)]
@@ -38,33 +46,28 @@ pub(crate) struct Queue<T> {
     /// How many messages `state` has. Stored under its lock.
     waiting: AtomicUsize,
     capacity: NonZeroUsize,
+    /// With fewer messages, everybody has room.
+    shared_at: usize,
     overflow: Overflow,
 }
 
 #[derive(Debug)]
 struct State<T> {
     messages: VecDeque<T>,
-    /// Those who wait for room, in the order in which they asked. Empty while there is room.
-    line: VecDeque<Waiting<T>>,
+    /// Who has how many of them and who waits for room; none where nobody can be over its share, and so nobody waits.
+    shares: Option<Box<Shares<T>>>,
+    /// Grows also from one count to the next: whoever looks late for what became of its message gives up no other.
     next_ticket: u64,
     open: bool,
 }
 
-/// A message that waits for room. It goes on into the queue also while nobody looks at its sender, so that no
-/// sender, however slow, is overtaken or holds up others.
-#[derive(Debug)]
-struct Waiting<T> {
-    /// Grows along the line.
-    ticket: u64,
-    message: T,
-    /// Told that the message is in the queue, or given it back where the queue closes.
-    sender: oneshot::Sender<Result<(), T>>,
-}
+/// Tells a sender that its message has got room, or gives it back.
+type Told<T> = oneshot::Sender<Result<(), T>>;
 
 /// A message that was not taken, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SendError<T> {
-    /// The queue is full, and its overflow policy does not let senders wait.
+    /// The queue is full or its sender has its share, and its overflow policy does not let senders wait.
     Full(T),
     /// The queue is closed.
     Closed(T),
@@ -85,17 +88,13 @@ pub(crate) enum Sent<T> {
     Dropped(T),
 }
 
-impl<T> Queue<T> {
+impl<T: FromSender> Queue<T> {
     /// An open, empty queue for `capacity` messages.
     pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow) -> Self {
         Self {
-            state: Mutex::new(State {
-                messages: VecDeque::new(),
-                line: VecDeque::new(),
-                next_ticket: 0,
-                open: true,
-            }),
+            state: Mutex::new(State { messages: VecDeque::new(), shares: None, next_ticket: 0, open: true }),
             waiting: AtomicUsize::new(0),
+            shared_at: Shares::<T>::begin_at(capacity.get()),
             capacity,
             overflow,
         }
@@ -112,8 +111,8 @@ impl<T> Queue<T> {
 
     /// Sends, waiting for room where the queue is full and its policy is to wait.
     ///
-    /// The message takes its place when this is called, not when the future is first polled. Room is granted in the order
-    /// of places.
+    /// The message takes its place when this is called, not when the future is first polled. Whoever has fewest messages in
+    /// the queue gets room first; of several, the one that has waited longest.
     ///
     /// # Errors
     ///
@@ -126,18 +125,15 @@ impl<T> Queue<T> {
     pub(crate) fn send<Q: Borrow<Self>>(queue: Q, message: T) -> Sending<Q, T> {
         match queue.borrow().enter(message) {
             Err(done) => Sending::Done(done),
-            Ok((ticket, answer)) => {
-                Sending::InLine(InLine { _place: Place { queue, ticket, message: PhantomData }, answer })
-            }
+            Ok(Entered { sender, ticket, answer }) => Sending::InLine(InLine {
+                _place: Place { queue, sender, ticket, message: PhantomData },
+                answer,
+            }),
         }
     }
 
     /// Takes a place in line, where the sender has to wait; or returns what became of the message.
-    #[expect(clippy::type_complexity, reason = "a place in line is used in one place")]
-    fn enter(
-        &self,
-        message: T,
-    ) -> Result<(u64, oneshot::Receiver<Result<(), T>>), Result<Sent<T>, SendError<T>>> {
+    fn enter(&self, message: T) -> Result<Entered<T>, Result<Sent<T>, SendError<T>>> {
         let mut state = self.lock();
         match self.push(&mut state, message) {
             Err(SendError::Full(message)) if self.overflow == Overflow::Wait => {
@@ -147,7 +143,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the oldest message. Whoever has waited longest for room has it.
+    /// Takes the oldest message. Its place goes on to whoever is first in line.
     pub(crate) fn pop(&self) -> Option<T> {
         self.pop_if(|_oldest| true)
     }
@@ -157,16 +153,18 @@ impl<T> Queue<T> {
         if self.is_empty() {
             return None;
         }
-        let (message, sender) = {
+        let (message, admitted) = {
             let mut state = self.lock();
             let message = state.messages.pop_front_if(|oldest| wanted(oldest))?;
-            let sender = state.admit();
+            // In the same step: nobody who comes now can take the place.
+            state.note_taken(message.sender());
+            let admitted = state.admit(self.capacity);
             self.note_waiting(&state);
-            (message, sender)
+            (message, admitted)
         };
-        if let Some(sender) = sender {
+        if let Some(told) = admitted {
             // It may have given up just now.
-            drop(sender.send(Ok(())));
+            drop(told.send(Ok(())));
         }
         Some(message)
     }
@@ -178,7 +176,9 @@ impl<T> Queue<T> {
         let mut state = self.lock();
         let taken = keys.filter_map(|key| {
             let message = state.messages.pop_front_if(|oldest| fits(oldest, &key))?;
-            admitted.extend(state.admit());
+            // In the same step: nobody who comes now can take the place.
+            state.note_taken(message.sender());
+            admitted.extend(state.admit(self.capacity));
             Some(message)
         });
         let taken = taken.collect();
@@ -212,16 +212,15 @@ impl<T> Queue<T> {
                 state.messages.push_back(message);
             }
         }
-        while state.messages.len() < self.capacity.get()
-            && let Some(sender) = state.admit()
-        {
-            admitted.push(sender);
+        taken.iter().for_each(|message| state.note_taken(message.sender()));
+        while let Some(told) = state.admit(self.capacity) {
+            admitted.push(told);
         }
         self.note_waiting(&state);
         drop(state);
-        for sender in admitted {
+        for told in admitted {
             // It may have given up just now.
-            drop(sender.send(Ok(())));
+            drop(told.send(Ok(())));
         }
         taken
     }
@@ -231,11 +230,11 @@ impl<T> Queue<T> {
         let refused = {
             let mut state = self.lock();
             state.open = false;
-            std::mem::take(&mut state.line)
+            state.shares.as_mut().map(|shares| shares.take_line())
         };
-        for waiting in refused {
+        for waiting in refused.into_iter().flatten() {
             // It may have given up just now.
-            drop(waiting.sender.send(Err(waiting.message)));
+            drop(waiting.told.send(Err(waiting.message)));
         }
     }
 
@@ -263,22 +262,16 @@ impl<T> Queue<T> {
         if !state.open {
             return Err(SendError::Closed(message));
         }
-        if state.messages.len() < self.capacity.get() {
+        if state.messages.len() < self.shared_at || state.has_room_for(&message, self.capacity) {
             let alone = state.messages.is_empty();
-            state.messages.push_back(message);
+            state.push(message);
             self.note_waiting(state);
             return Ok(Sent::Queued { alone });
         }
         match self.overflow {
             Overflow::Wait | Overflow::Reject => Err(SendError::Full(message)),
             Overflow::DropNewest => Ok(Sent::Dropped(message)),
-            Overflow::DropOldest => match state.messages.pop_front() {
-                Some(oldest) => {
-                    state.messages.push_back(message);
-                    Ok(Sent::Displaced(oldest))
-                }
-                None => Err(SendError::Full(message)),
-            },
+            Overflow::DropOldest => Ok(state.displace(message)),
         }
     }
 
@@ -286,28 +279,84 @@ impl<T> Queue<T> {
     fn note_waiting(&self, state: &State<T>) {
         self.waiting.store(state.messages.len(), Ordering::Release);
     }
+}
 
+impl<T> Queue<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         // Nothing in here panics while it holds the lock, and a queue is whole between any two statements.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
-    /// Gives a place to whoever has waited longest, in the step that made it free: nobody who comes now can take it.
-    fn admit(&mut self) -> Option<oneshot::Sender<Result<(), T>>> {
-        let waiting = self.line.pop_front()?;
-        self.messages.push_back(waiting.message);
-        Some(waiting.sender)
+impl<T: FromSender> State<T> {
+    /// Who has how many messages: counted now, where that was not known.
+    fn shares(&mut self) -> &mut Shares<T> {
+        self.shares.get_or_insert_with(|| Box::new(Shares::of(&self.messages)))
     }
 
-    fn stand_in_line(&mut self, message: T) -> (u64, oneshot::Receiver<Result<(), T>>) {
+    /// Whether a message may have one of the last places.
+    fn has_room_for(&mut self, message: &T, capacity: NonZeroUsize) -> bool {
+        let free = capacity.get().saturating_sub(self.messages.len());
+        self.shares().admit(message.sender(), free)
+    }
+
+    fn stand_in_line(&mut self, message: T) -> Entered<T> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let (sender, answer) = oneshot::channel();
-        self.line.push_back(Waiting { ticket, message, sender });
-        (ticket, answer)
+        let sender = message.sender().clone();
+        let (told, answer) = oneshot::channel();
+        self.shares().stand_in_line(&sender, Waiting { ticket, message, told });
+        Entered { sender, ticket, answer }
     }
+
+    fn push(&mut self, message: T) {
+        if let Some(shares) = &mut self.shares {
+            shares.entered(message.sender());
+        }
+        self.messages.push_back(message);
+    }
+
+    /// A message of `sender` was taken. Its place is for [`Self::admit`] to give away.
+    fn note_taken(&mut self, sender: &Caller) {
+        if let Some(shares) = &mut self.shares {
+            shares.left(sender);
+        }
+    }
+
+    /// Gives a place that was left to whoever is first in line, if that one may have it. Returns whom to tell.
+    fn admit(&mut self, capacity: NonZeroUsize) -> Option<Told<T>> {
+        let shares = self.shares.as_mut()?;
+        let free = capacity.get().saturating_sub(self.messages.len());
+        if let Some(waiting) = shares.next(free) {
+            self.messages.push_back(waiting.message);
+            return Some(waiting.told);
+        }
+        if Shares::<T>::end_at(self.messages.len(), capacity.get()) {
+            self.shares = None;
+        }
+        None
+    }
+
+    /// Puts a message in the place of its sender's oldest one. Where it has none in the queue, in that of the oldest of all;
+    /// where all of its own are far behind, nowhere.
+    fn displace(&mut self, message: T) -> Sent<T> {
+        let sender = message.sender();
+        let own = self.messages.iter().take(OWN_LOOK_MAX).position(|older| older.sender() == sender);
+        let place = own.or_else(|| (self.shares().queued(message.sender()) == 0).then_some(0));
+        let Some(older) = place.and_then(|place| self.messages.remove(place)) else {
+            return Sent::Dropped(message);
+        };
+        self.shares().left(older.sender());
+        self.push(message);
+        Sent::Displaced(older)
+    }
+}
+
+/// A place in line that was taken.
+struct Entered<T> {
+    sender: Caller,
+    ticket: u64,
+    answer: oneshot::Receiver<Result<(), T>>,
 }
 
 /// A message that is sent and may have to wait for room.
@@ -352,6 +401,7 @@ impl<Q: Borrow<Queue<T>>, T> Sending<Q, T> {
 /// A place in the line for room, given up when it is dropped.
 struct Place<Q: Borrow<Queue<T>>, T> {
     queue: Q,
+    sender: Caller,
     ticket: u64,
     message: PhantomData<fn() -> T>,
 }
@@ -359,8 +409,7 @@ struct Place<Q: Borrow<Queue<T>>, T> {
 impl<Q: Borrow<Queue<T>>, T> Drop for Place<Q, T> {
     fn drop(&mut self) {
         let mut state = self.queue.borrow().lock();
-        let found = state.line.binary_search_by_key(&self.ticket, |waiting| waiting.ticket);
-        let given_up = found.ok().and_then(|place| state.line.remove(place));
+        let given_up = state.shares.as_mut().and_then(|shares| shares.give_up(&self.sender, self.ticket));
         // The message may have a destructor of its own.
         drop(state);
         drop(given_up);

@@ -129,6 +129,11 @@ impl Key {
     pub(crate) fn new(sender: Caller, method: &str, key: &str) -> Self {
         Self { sender, method: method.to_owned(), key: key.to_owned() }
     }
+
+    /// Who sends it.
+    pub(crate) fn into_sender(self) -> Caller {
+        self.sender
+    }
 }
 
 /// What is known of a call.

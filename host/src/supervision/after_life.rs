@@ -35,9 +35,9 @@ impl Supervisor {
     ) -> Next {
         if !restart_requested
             && blames_its_message(&exit)
-            && let Some(Culprit { message, caller }) = self.dispatch.culprit()
+            && let Some(Culprit { message, sender }) = self.dispatch.culprit()
         {
-            self.mailbox.blame(&message, caller.as_ref(), &exit);
+            self.mailbox.blame(&message, &sender, &exit);
         }
         let then = self.what_follows(&exit, lived, restart_requested);
         self.log_end(&exit, then);

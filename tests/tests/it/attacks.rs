@@ -14,6 +14,7 @@ mod logs;
 mod lookups;
 mod raw;
 mod reply_caches;
+mod shares;
 mod starts;
 mod tls;
 mod tokens;

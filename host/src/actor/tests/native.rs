@@ -207,7 +207,7 @@ impl Behavior for Native {
     }
 }
 
-const METHODS: [(&str, MethodKind); 19] = [
+const METHODS: [(&str, MethodKind); 20] = [
     ("seen", MethodKind::Ask),
     ("seen_before", MethodKind::Ask),
     ("echo", MethodKind::Ask),
@@ -223,6 +223,7 @@ const METHODS: [(&str, MethodKind); 19] = [
     ("fail_after", MethodKind::Ask),
     ("count", MethodKind::Stream),
     ("count_and_fail", MethodKind::Stream),
+    ("count_late", MethodKind::Stream),
     ("count_slowly", MethodKind::Stream),
     ("count_wrongly", MethodKind::Stream),
     ("seen_in_draws", MethodKind::Stream),
@@ -343,6 +344,11 @@ impl NativeLife<'_> {
             "refuse" => Err(ActorError::Business { code: 409, message: "no".to_owned(), details: None }),
             "count" => self.open(job, number, Plan::Plain),
             "count_and_fail" => self.open(job, number, Plan::FailsAtEnd),
+            // Also where its caller has gone away meanwhile.
+            "count_late" => {
+                tokio::time::sleep(pause).await;
+                self.open(job, u64::MAX, Plan::Plain)
+            }
             "count_slowly" => self.open(job, u64::MAX, Plan::Waits(pause)),
             "count_wrongly" if number == 0 => self.open(job, u64::MAX, Plan::Nothing),
             "count_wrongly" => self.open(job, u64::MAX, Plan::TooMany),

@@ -9,6 +9,7 @@ use super::native::{Fixture, Setup, settle};
 use crate::actor::{Kind, Rooms};
 use crate::call::WhenFull;
 use crate::exit::ExitReason;
+use crate::grants::Caller;
 use crate::lifecycle::{Event, State};
 use crate::limits::Limits;
 use crate::policy::RestartSettings;
@@ -185,7 +186,7 @@ fn a_message_that_came_since_an_actor_was_found_idle_keeps_its_life() {
     assert!(dispatch.is_idle());
     let message = Message::new("m", Payload::none());
     let held = mailbox.keep(&message).unwrap();
-    let envelope = mailbox.tell(message, held, None);
+    let envelope = mailbox.tell(message, held, Caller::Program);
     assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
     assert!(!dispatch.drain_if_idle(), "it waits");
     drop(mailbox.pop());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::native::{Fixture, Setup, settle};
+use crate::delivery::ActorRef;
 use crate::grants::Caller;
 use crate::id::ActorId;
 use crate::policy::RestartSettings;
@@ -44,6 +45,33 @@ async fn a_message_that_ends_two_lives_is_kept_out_and_the_actor_goes_on() {
     tokio::time::advance(RestartSettings::default().window).await;
     assert_eq!(kept_out(&fixture, "crash", json!(1)).await, None);
     assert_eq!(fixture.journal.of("crash 1").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_of_one_sender_closes_no_method_to_another() {
+    let fixture = Setup::default().spawn();
+    let [hostile, honest, third] =
+        ["hostile", "honest", "third"].map(|name| fixture.actor.on_behalf_of(Caller::Client(name.into())));
+    let crash = async |sender: &ActorRef, key: Option<&str>, args: u64| {
+        let request = sender.ask::<Value>("crash", &args);
+        let request = if let Some(key) = key { request.idempotency_key(key) } else { request };
+        request.await.unwrap_err().to_string().contains("in quarantine")
+    };
+    // By a key, which a client may guess: its arguments are not another's.
+    for kept_out in [false, false, true] {
+        assert_eq!(crash(&hostile, Some("order-1"), 1).await, kept_out);
+    }
+    assert!(!crash(&honest, Some("order-1"), 2).await, "it is another message");
+    // By its arguments: whoever sends it as well ends a life as well, and then it is known as what it is.
+    tokio::time::advance(RestartSettings::default().window).await;
+    for kept_out in [false, false, true] {
+        assert_eq!(crash(&hostile, None, 1).await, kept_out);
+    }
+    for kept_out in [false, true] {
+        assert_eq!(crash(&honest, None, 1).await, kept_out);
+    }
+    assert!(crash(&third, None, 1).await, "it is kept out of all");
+    assert_eq!(fixture.actor.status().await.unwrap().generation.0, 6);
 }
 
 #[tokio::test(start_paused = true)]

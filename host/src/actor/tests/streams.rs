@@ -225,6 +225,39 @@ async fn a_stream_of_the_sender_that_has_most_gives_way_to_one_that_has_fewer() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_stream_gives_way_to_one_whose_caller_is_gone() {
+    let limits = Limits { open_streams: NonZeroUsize::new(2).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::overlapping() }.spawn();
+    let mut ours = Vec::new();
+    for _ in 0..2 {
+        ours.push(fixture.actor.stream("count", &100_000).await.unwrap());
+    }
+    let other = fixture.actor.on_behalf_of(Caller::Actor("other".parse().unwrap()));
+    let late = other.stream("count_late", &500).into_future();
+    assert!(tokio::time::timeout(Duration::from_millis(100), late).await.is_err(), "its caller goes away");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(fixture.journal.of("close").len(), 1, "it was opened all the same");
+    for stream in &mut ours {
+        assert_eq!(numbers(stream, 100).await.len(), 100);
+    }
+    assert!(other.stream("count_late", &500).await.is_ok(), "who waits for it gets a place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_client_with_a_token_is_a_sender_of_streams_of_its_own() {
+    let limits = Limits { open_streams: NonZeroUsize::new(2).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let [loud, quiet] = ["loud", "quiet"].map(|name| fixture.actor.on_behalf_of(Caller::Client(name.into())));
+    let mut of_loud = Vec::new();
+    for _ in 0..2 {
+        of_loud.push(loud.stream("count", &100_000).await.unwrap());
+    }
+    assert!(loud.stream("count", &100_000).await.is_err(), "it gives way to nobody of its own");
+    let mut of_quiet = quiet.stream("count", &100_000).await.unwrap();
+    assert_eq!(numbers(&mut of_quiet, 100).await.len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_holds_up_no_other_reader() {
     let fixture = Setup::default().spawn();
     let mut slow = fixture.actor.stream("count", &100_000).await.unwrap();

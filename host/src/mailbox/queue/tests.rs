@@ -1,3 +1,5 @@
+mod shares;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -7,6 +9,13 @@ use futures::FutureExt;
 use futures::task::AtomicWaker;
 
 use super::*;
+
+/// Of the program, which has no share to keep to.
+impl FromSender for u32 {
+    fn sender(&self) -> &Caller {
+        &Caller::Program
+    }
+}
 
 fn queue(capacity: usize, overflow: Overflow) -> Queue<u32> {
     Queue::new(NonZeroUsize::new(capacity).unwrap(), overflow)
