@@ -1,13 +1,14 @@
 //! What waits for one actor, and what becomes of each message.
 //!
 //! One mailbox for an actor; it outlives the actor's lives. Senders put messages in, whoever polls the life takes them
-//! out, and each ends by one [`Fate`]. Knows nothing of handlers. Bounds: `mailbox_messages` messages of `message_max`
-//! bytes, `kept_max` bytes together with those in flight, `dead_letters`, `reply_cache`, and 64 messages in
+//! out, and each ends by one [`Fate`]. Knows nothing of handlers. Bounds, of which no sender has all: `mailbox_messages`
+//! messages of `message_max` bytes, `kept_max` bytes together with those in flight. More bounds: `dead_letters`, `reply_cache`, and 64 messages in
 //! quarantine.
 
 mod dead_letters;
 mod envelope;
 mod fate;
+mod message_budget;
 mod quarantine;
 mod queue;
 mod reply_cache;
@@ -24,10 +25,11 @@ pub use self::dead_letters::DeadLetter;
 use self::dead_letters::DeadLetters;
 pub(crate) use self::envelope::{Envelope, ReplyTo, Unsettled};
 pub(crate) use self::fate::{Fate, cut_off_error};
+pub(crate) use self::message_budget::HeldMessage;
+use self::message_budget::MessageBudget;
 use self::quarantine::{Quarantine, SharedQuarantine};
 use self::queue::{Queue, SendError, Sending, Sent};
 pub(crate) use self::reply_cache::{FirstTry, Key, ReplyCache, Tried};
-use crate::budget::{Budget, Held};
 use crate::call::{CallContext, Outcome, WhenFull};
 use crate::exit::ExitReason;
 use crate::grants::Caller;
@@ -49,7 +51,7 @@ pub(crate) struct Mailbox {
     overflow: Overflow,
     message_max: ByteSize,
     /// For messages that wait or are in flight.
-    kept: Budget,
+    kept: MessageBudget,
     dead_letters: DeadLetters,
     replies: ReplyCache,
     quarantine: SharedQuarantine,
@@ -82,7 +84,7 @@ impl Mailbox {
             queue: Arc::new(Queue::new(limits.mailbox_messages, limits.overflow)),
             overflow: limits.overflow,
             message_max: limits.message_max,
-            kept: Budget::new(limits.kept_max_bytes()),
+            kept: MessageBudget::new(limits.kept_max_bytes()),
             dead_letters: DeadLetters::new(limits.dead_letters),
             replies: ReplyCache::new(limits),
             quarantine: SharedQuarantine::new(Quarantine::new(restart.quarantine_after, restart.window)),
@@ -108,13 +110,13 @@ impl Mailbox {
         Err(RuntimeError::new(RuntimeErrorKind::MessageTooLarge, text))
     }
 
-    /// Takes what the host needs to keep a message.
+    /// Takes what the host needs to keep a message of `sender`.
     ///
     /// # Errors
     ///
     /// `mailbox-full`, also where the policy is to wait: large messages are no reason to keep more of them.
-    pub(crate) fn keep(&self, message: &Message) -> Result<Held, RuntimeError> {
-        self.kept.take(message.kept_bytes()).ok_or_else(|| self.full_error())
+    pub(crate) fn keep(&self, message: &Message, sender: &Caller) -> Result<HeldMessage, RuntimeError> {
+        self.kept.take(message.kept_bytes(), sender).ok_or_else(|| self.full_error())
     }
 
     /// How many bytes of messages are kept.
@@ -126,7 +128,7 @@ impl Mailbox {
     pub(crate) fn ask(
         &self,
         message: Arc<Message>,
-        held: Held,
+        held: HeldMessage,
         sender: Caller,
         context: CallContext,
         first_try: Option<FirstTry>,
@@ -137,7 +139,7 @@ impl Mailbox {
     }
 
     /// An envelope for a message that nobody waits for. It is part of no other call: whoever told it goes on.
-    pub(crate) fn tell(&self, message: Message, held: Held, sender: Caller) -> Box<Envelope> {
+    pub(crate) fn tell(&self, message: Message, held: HeldMessage, sender: Caller) -> Box<Envelope> {
         let unsettled = Unsettled::tell(message, sender, held);
         Box::new(Envelope { call: self.next_call(), unsettled, deadline: None, path: Default::default() })
     }
@@ -312,10 +314,10 @@ impl Mailbox {
         let Some(letter) = self.dead_letters.take_oldest() else { return Ok(false) };
         self.quarantine.with(|quarantine| quarantine.release(&letter.message));
         let message = Arc::clone(&letter.message);
-        let kept = self.keep(&message).map_err(NotSent::Full);
+        let sender = letter.caller.clone().map_or(Caller::Program, Caller::Actor);
+        let kept = self.keep(&message, &sender).map_err(NotSent::Full);
         let sent = kept.and_then(|held| {
             let message = Arc::unwrap_or_clone(message);
-            let sender = letter.caller.clone().map_or(Caller::Program, Caller::Actor);
             self.try_send(self.tell(message, held, sender), WhenFull::Reject)
         });
         match sent {
@@ -376,7 +378,7 @@ mod tests {
     fn send<const N: usize>(mailbox: &Mailbox, args: [&'static str; N]) -> [CallId; N] {
         args.map(|args| {
             let message = Message::new("m", Payload::json(args));
-            let held = mailbox.keep(&message).unwrap();
+            let held = mailbox.keep(&message, &Caller::Program).unwrap();
             let envelope = mailbox.tell(message, held, Caller::Program);
             let call = envelope.call;
             assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());

@@ -7,11 +7,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::LocalPort;
-use crate::budget::Held;
 use crate::call::{Answer, CallContext, Deadline, Outcome};
 use crate::delivery::{Call, PendingCall};
 use crate::grants::Caller;
-use crate::mailbox::{FirstTry, Key, Tried};
+use crate::mailbox::{FirstTry, HeldMessage, Key, Tried};
 use crate::wire::{CallError, Message};
 
 /// A call with a key, on its way to being the first of its key, or to the answer of the first.
@@ -20,7 +19,7 @@ struct Keyed {
     arguments_hash: u64,
     message: Arc<Message>,
     context: CallContext,
-    held: Held,
+    held: HeldMessage,
 }
 
 impl LocalPort {
@@ -30,7 +29,7 @@ impl LocalPort {
         caller: &Caller,
         message: Arc<Message>,
         context: CallContext,
-        held: Held,
+        held: HeldMessage,
     ) -> Result<Call, CallError> {
         let key = message.idempotency_key.as_deref().unwrap_or_default();
         let key = Key::new(caller.clone(), &message.method, key);

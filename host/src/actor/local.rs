@@ -132,7 +132,7 @@ impl LocalPort {
     ) -> Result<Call, CallError> {
         self.admit(caller)?;
         self.mailbox.check_size(&message)?;
-        let held = self.mailbox.keep(&message)?;
+        let held = self.mailbox.keep(&message, caller)?;
         if self.mailbox.replies().keeps(&message) {
             return self.shared().call_once(caller, message, context, held);
         }
@@ -239,7 +239,7 @@ impl LocalPort {
         self.admit(caller)?;
         self.mailbox.check_size(&message)?;
         self.check_restarting(context.when_restarting)?;
-        let held = self.mailbox.keep(&message)?;
+        let held = self.mailbox.keep(&message, caller)?;
         let envelope = self.mailbox.tell(message, held, caller.clone());
         match self.mailbox.try_send(envelope, context.when_full) {
             Ok(is_alone) => self.wake_for(is_alone),

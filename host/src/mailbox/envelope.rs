@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
+use super::message_budget::HeldMessage;
 use super::queue::FromSender;
 use super::reply_cache::FirstTry;
-use crate::budget::Held;
 use crate::call::{Deadline, Outcome};
 use crate::grants::Caller;
 use crate::id::CallId;
@@ -40,7 +40,7 @@ pub(crate) struct Unsettled {
     /// In a box: few messages have one.
     first_try: Option<Box<FirstTry>>,
     /// What it takes of the actor's budget.
-    held: Held,
+    held: HeldMessage,
 }
 
 /// What a sender wrote.
@@ -87,7 +87,7 @@ impl Unsettled {
     pub(super) fn ask(
         message: Arc<Message>,
         sender: Caller,
-        held: Held,
+        held: HeldMessage,
         first_try: Option<FirstTry>,
     ) -> (Self, oneshot::Receiver<Outcome>) {
         let (reply, outcome) = oneshot::channel();
@@ -98,7 +98,7 @@ impl Unsettled {
 
     /// A message that nobody waits for.
     #[inline]
-    pub(super) fn tell(message: Message, sender: Caller, held: Held) -> Self {
+    pub(super) fn tell(message: Message, sender: Caller, held: HeldMessage) -> Self {
         let content = Content::Own(message, OnceLock::new());
         Self { content, sender, reply: ReplyTo(None), first_try: None, held }
     }
@@ -137,7 +137,7 @@ impl Unsettled {
 
     /// Gives back what it takes of the actor's budget: whoever hears of its end may send the next one.
     pub(super) fn give_back(&mut self) {
-        self.held.give_back(self.held.bytes());
+        self.held.give_back();
     }
 
     /// Where its outcome goes, for who settles it.

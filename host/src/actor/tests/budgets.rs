@@ -5,6 +5,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::native::{Setup, settle};
+use crate::grants::Caller;
 use crate::limits::Limits;
 use crate::wire::{ActorError, CallError, RuntimeErrorKind};
 
@@ -30,6 +31,31 @@ async fn an_actor_keeps_no_more_bytes_of_messages_than_its_limit() {
     sleeper.abort();
     settle().await;
     assert_eq!(fixture.ask("echo", json!(text)).await, Ok(json!(text)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_of_large_messages_leaves_bytes_to_others() {
+    let fixture = Setup { limits: kept(ByteSize::kib(100)), ..Setup::default() }.spawn();
+    let sleeper = fixture.ask_in_background("sleep", json!(3_600_000));
+    settle().await;
+    let [loud, quiet] = ["loud", "quiet"].map(|name| fixture.actor.on_behalf_of(Caller::Client(name.into())));
+    let text = "x".repeat(5 << 10);
+    let refused = loop {
+        if let Err(refused) = loud.tell("log", &text).await {
+            break refused;
+        }
+    };
+    assert_eq!(refused.kind, RuntimeErrorKind::MailboxFull);
+    let accepted = fixture.actor.snapshot().await.unwrap().mailbox_depth;
+    assert!((10..19).contains(&accepted), "{accepted} of nineteen that fit");
+    for _ in 0..2 {
+        quiet.tell("log", &text).await.unwrap();
+    }
+    sleeper.abort();
+    settle().await;
+    assert_eq!(fixture.ask("echo", json!(1)).await, Ok(json!(1)));
+    assert_eq!(fixture.journal.of("log").len(), accepted + 2);
+    loud.tell("log", &text).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -185,7 +185,7 @@ fn a_message_that_came_since_an_actor_was_found_idle_keeps_its_life() {
     lifecycle.apply(Event::Ready);
     assert!(dispatch.is_idle());
     let message = Message::new("m", Payload::none());
-    let held = mailbox.keep(&message).unwrap();
+    let held = mailbox.keep(&message, &Caller::Program).unwrap();
     let envelope = mailbox.tell(message, held, Caller::Program);
     assert!(mailbox.try_send(envelope, WhenFull::Reject).is_ok());
     assert!(!dispatch.drain_if_idle(), "it waits");
