@@ -201,8 +201,7 @@ pub(super) fn supports(methods: &Methods, envelope: &Envelope) -> bool {
 /// Why it cannot.
 fn unsupported(methods: &Methods, method: &str) -> ActorError {
     if methods.contains_key(method) {
-        let nearest = Some(format!("tell {method}"));
-        return ActorError::Unsupported { operation: format!("ask {method}"), nearest };
+        return ActorError::tell_only(method);
     }
     let nearest = nearest(method, methods.keys().map(String::as_str)).map(str::to_owned);
     ActorError::Unsupported { operation: method.to_owned(), nearest }

@@ -176,8 +176,9 @@ fn row(refusal: &Refusal) -> Row {
             }
             ActorError::System { .. } => ("system", Kind::System, 500, "the actor failed"),
             ActorError::Timeout { .. } => ("timeout", Kind::Timeout, 504, "it took too long"),
+            // As a path that is not there. Not 501, which is about the server, and which clients send again.
             ActorError::Unsupported { .. } => {
-                ("unsupported", Kind::Unsupported, 501, "the actor does not have this")
+                ("unsupported", Kind::Unsupported, 404, "the actor does not have this")
             }
             // No standard status says it; 499 is what nginx made customary.
             ActorError::Cancelled => ("cancelled", Kind::Cancelled, 499, "the call was cancelled"),

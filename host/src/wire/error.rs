@@ -57,7 +57,7 @@ pub enum ActorError {
         duration: Duration,
     },
     /// The actor does not have the method or the operation.
-    #[error("`{}` is not supported{}", printable(.operation, WORD_MAX_CHARS), did_you_mean(.nearest.as_deref()))]
+    #[error("{}", unsupported(.operation, .nearest.as_deref()))]
     Unsupported {
         /// The method or operation.
         operation: String,
@@ -67,6 +67,24 @@ pub enum ActorError {
     /// The call was told to stop, and did.
     #[error("the call was cancelled")]
     Cancelled,
+}
+
+/// How the operation of an [`ActorError::tell_only`] begins, and its nearest.
+const ASK: &str = "ask ";
+const TELL: &str = "tell ";
+
+fn unsupported(operation: &str, nearest: Option<&str>) -> String {
+    if let Some(method) = tell_only(operation, nearest) {
+        let method = printable(method, WORD_MAX_CHARS);
+        return format!("`{method}` returns nothing: send it as a tell, not as an ask or a stream");
+    }
+    format!("`{}` is not supported{}", printable(operation, WORD_MAX_CHARS), did_you_mean(nearest))
+}
+
+/// The method of an [`ActorError::tell_only`].
+fn tell_only<'a>(operation: &'a str, nearest: Option<&str>) -> Option<&'a str> {
+    let asked = operation.strip_prefix(ASK)?;
+    (nearest?.strip_prefix(TELL)? == asked).then_some(asked)
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
@@ -87,6 +105,12 @@ impl ActorError {
             Self::Cancelled => (0, None),
         };
         text.saturating_add(more.map_or(0, String::len))
+    }
+
+    /// A method that can only be told was asked, or streamed.
+    #[must_use]
+    pub(crate) fn tell_only(method: &str) -> Self {
+        Self::Unsupported { operation: format!("{ASK}{method}"), nearest: Some(format!("{TELL}{method}")) }
     }
 
     /// The actor's own fault, after which another try may succeed.
@@ -294,8 +318,14 @@ mod tests {
     #[test]
     fn a_method_that_no_actor_has_is_shown_on_one_line() {
         let (operation, nearest) = ("coun\nt".to_owned(), Some("count\u{1b}".to_owned()));
-        let unsupported = ActorError::Unsupported { operation: operation.clone(), nearest }.to_string();
+        let unsupported = ActorError::Unsupported { operation, nearest }.to_string();
         assert_eq!(unsupported, "`coun\\u{a}t` is not supported; did you mean `count\\u{1b}`?");
+        let tell_only = ActorError::tell_only("lo\ng").to_string();
+        assert_eq!(tell_only, "`lo\\u{a}g` returns nothing: send it as a tell, not as an ask or a stream");
+        let (operation, nearest) = ("ask log".to_owned(), Some("tell load".to_owned()));
+        let other = ActorError::Unsupported { operation, nearest }.to_string();
+        assert_eq!(other, "`ask log` is not supported; did you mean `tell load`?");
+        let operation = "coun\nt".to_owned();
         let timeout = ActorError::Timeout { operation, duration: Duration::from_secs(1) }.to_string();
         assert_eq!(timeout, "coun\\u{a}t took longer than 1s");
     }

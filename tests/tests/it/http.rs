@@ -37,7 +37,7 @@ async fn an_error_is_a_problem_with_its_class() {
         ("business", 422, "business"),
         ("system", 500, "system"),
         ("timeout", 504, "timeout"),
-        ("unsupported", 501, "unsupported"),
+        ("unsupported", 404, "unsupported"),
         ("cancelled", 499, "cancelled"),
     ] {
         let response = post(&host, "rogue/ask/fail", json!([class])).await;

@@ -175,7 +175,7 @@ async fn an_unknown_method_is_unsupported_and_the_nearest_is_named() {
 async fn a_method_that_answers_nothing_cannot_be_asked() {
     let fixture = Setup::default().spawn();
     let error = fixture.ask("log", json!(1)).await.unwrap_err();
-    assert!(matches!(error, CallError::Actor(ActorError::Unsupported { .. })), "{error:?}");
+    assert_eq!(error, ActorError::tell_only("log").into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,9 +47,18 @@ fn every_error_survives_the_way_there_and_back() {
 #[test]
 fn every_class_has_its_status() {
     let statuses: Vec<_> = one_of_each().into_iter().map(status_of).collect();
-    let actor = [422, 422, 500, 500, 504, 501, 501, 499];
+    let actor = [422, 422, 500, 500, 504, 404, 404, 499];
     let runtime = [404, 410, 503, 429, 508, 403, 413, 502, 500];
     assert_eq!(statuses, [actor.as_slice(), runtime.as_slice()].concat());
+}
+
+#[test]
+fn what_no_other_try_helps_has_a_status_that_clients_repeat_only_where_the_actor_or_its_host_failed() {
+    let repeated = |status: u16| [408, 425, 429].contains(&status) || status >= 500;
+    let in_vain =
+        one_of_each().into_iter().filter(|error| !error.is_retryable() && repeated(status_of(error.clone())));
+    let in_vain: Vec<_> = in_vain.map(|error| Problem::from(Refusal::from(error)).type_uri).collect();
+    assert_eq!(in_vain, ["system", "deadlock", "internal"].map(|word| format!("urn:pulsing:error:{word}")));
 }
 
 #[test]

@@ -48,7 +48,7 @@ async fn bytes_go_both_ways_as_they_are() {
 async fn every_class_of_an_actors_error_reaches_the_client() {
     let fixture = fixture().await;
     let statuses =
-        [("business", 422), ("system", 500), ("timeout", 504), ("unsupported", 501), ("cancelled", 499)];
+        [("business", 422), ("system", 500), ("timeout", 504), ("unsupported", 404), ("cancelled", 499)];
     for (class, status) in statuses {
         let answer = fixture.post("/v1/actors/double/ask/fail", &format!("[\"{class}\"]")).await;
         let kind = serde_json::to_value(answer.refused(status).kind).unwrap();
@@ -62,8 +62,21 @@ async fn an_unknown_actor_or_method_names_the_nearest() {
     let problem = fixture.post("/v1/actors/doubel/ask/echo", "").await.refused(404);
     assert_eq!(problem.detail, "no actor is called `doubel`; did you mean `double`?");
     assert_eq!(runtime_kind(problem.into_refusal()), RuntimeErrorKind::ActorNotFound);
-    let problem = fixture.post("/v1/actors/double/ask/ehco", "").await.refused(501);
-    assert_eq!(problem.nearest.as_deref(), Some("echo"));
+    let problem = fixture.post("/v1/actors/double/ask/ehco", "").await.refused(404);
+    assert_eq!(problem.detail, "`ehco` is not supported; did you mean `echo`?");
+    assert_eq!((problem.operation.as_deref(), problem.nearest.as_deref()), (Some("ehco"), Some("echo")));
+    assert_eq!(problem.type_uri, "urn:pulsing:error:unsupported", "not that of an unknown actor");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_can_only_be_told_says_so() {
+    let fixture = fixture().await;
+    for verb in ["ask", "stream"] {
+        let problem = fixture.post(&format!("/v1/actors/double/{verb}/log"), "").await.refused(404);
+        assert_eq!(problem.detail, "`log` returns nothing: send it as a tell, not as an ask or a stream");
+        assert_eq!(problem.nearest.as_deref(), Some("tell log"));
+    }
+    assert_eq!(fixture.post("/v1/actors/double/tell/log", "").await.status, 202);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +192,7 @@ async fn a_stream_that_fails_before_its_first_item_tells_why_in_an_event() {
 async fn a_stream_that_does_not_begin_is_a_problem() {
     let fixture = fixture().await;
     fixture.post("/v1/actors/double/stream/fail", "[\"business\"]").await.refused(422);
-    fixture.post("/v1/actors/double/stream/cuont", "").await.refused(501);
+    fixture.post("/v1/actors/double/stream/cuont", "").await.refused(404);
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,7 +150,7 @@ fn a_browser_lets_a_page_do_what_was_granted_and_no_other_page_anything() {
     assert_eq!(pages["foreign"], nothing);
     let all = json!({
         "asked": [200, 5],
-        "error": [501, "unsupported"],
+        "error": [404, "unsupported"],
         "refused": [405, "POST"],
         "stream": [200, "text/event-stream", "id: 1\ndata: 5\n\nevent: done\ndata: {}\n\n"],
     });
