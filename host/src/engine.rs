@@ -27,7 +27,7 @@ pub(crate) use self::compiler::{
     Compiler, Stop, StopOnDrop, VERB as COMPILER_VERB, serve as compile_for_parent,
 };
 pub use self::component::{CodeOrigin, ComponentSource, load};
-pub(crate) use self::component::{Digest, Loaded, compile};
+pub(crate) use self::component::{Content, Digest, Loaded, compile};
 pub use self::error::{BuildError, CompilerEnd, LoadError};
 pub(crate) use self::preview::world;
 pub use self::world::World;

@@ -7,6 +7,7 @@
 //! A path is a promise of whoever may write to the folders on its way. [`Reach`] knows them all: those of the host's own
 //! files, those of granted folders, and where actors may write. It lets no actor write on the way to anything.
 
+mod as_read;
 mod mounts;
 mod reach;
 mod way;
@@ -19,6 +20,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use thiserror::Error;
 
+pub(crate) use self::as_read::{AsRead, FileState, Stamp};
 pub use self::reach::HostFile;
 pub(crate) use self::reach::{Claim, Conflict, Folders, OpenFolder, Reach};
 

@@ -22,7 +22,7 @@ use crate::engine::{
     BuildError, CodeOrigin, Compiler, ComponentSource, Engines, LoadError, Stop, StopOnDrop,
 };
 use crate::execution::BackgroundPool;
-use crate::files::{Conflict, Folders, HostFile, Reach};
+use crate::files::{AsRead, Conflict, Folders, HostFile, Reach};
 use crate::grants::{Grants, Need};
 use crate::id::{ActorId, ActorName};
 use crate::instance::{FileGrant, FileQuota, Program, Programs, Resolver, WasmBehavior, need};
@@ -362,7 +362,7 @@ impl Host {
         // Before the component is read: from here on, nobody is granted to put another one there.
         let folders = self.claim(&spec).await?;
         let claim = folders.claim.clone();
-        let program = self.load(spec.component).await?;
+        let (program, file) = self.load(spec.component).await?;
         let counters = Arc::<Counters>::default();
         let quota = FileQuota::new(&spec.limits, self.open_files.clone(), Arc::clone(&counters));
         let callers = spec.grants.from.clone();
@@ -389,7 +389,7 @@ impl Host {
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.report_on(self.registry.journal());
-        let added = self.registry.add(spawn, self.actors_max);
+        let added = self.registry.add_of_file(spawn, file, self.actors_max);
         let (actor, run, gave_way) = added.map_err(|no_place| match no_place {
             NoPlace::NameTaken => SpawnError::NameTaken { name: id.clone() },
             NoPlace::Full => SpawnError::TooMany { max: self.actors_max },
@@ -425,14 +425,17 @@ impl Host {
         }
     }
 
-    async fn load(&self, source: ComponentSource) -> Result<Arc<Program>, LoadError> {
+    /// The program of a component, and the file that it was read from, if any.
+    async fn load(&self, source: ComponentSource) -> Result<(Arc<Program>, Option<AsRead>), LoadError> {
         let programs = Arc::clone(&self.programs);
         let permit = Arc::clone(&self.compiling).acquire_owned().await;
         let stop = Stop::default();
         let _with_this_future = StopOnDrop(stop.clone());
         let load = move || {
             let _permit = permit;
-            programs.load_until(&source, &stop)
+            let content = source.read()?;
+            let file = content.file.clone();
+            Ok((programs.load_until(content, &stop)?, file))
         };
         match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded,
@@ -455,7 +458,7 @@ impl Host {
         let id = ActorName::new("check").map_err(|error| unfit(error.to_string()))?;
         let spec = ActorSpec::new(id, component);
         let claimed = self.claim(&spec).await.map_err(|conflict| unfit(conflict.to_string()))?;
-        let program = self.load(spec.component).await?;
+        let (program, _file) = self.load(spec.component).await?;
         drop(claimed);
         let origin = program.origin;
         let import = |name: &String| Import { name: name.clone(), need: need(name) };

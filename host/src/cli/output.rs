@@ -16,6 +16,15 @@ pub(super) fn line(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
+/// How much of a notice is shown.
+const NOTICE_MAX_CHARS: usize = 1000;
+
+/// Tells a person on stderr what went well and is perhaps not what was meant.
+pub(super) fn notice(text: &str) {
+    // Whoever does not read it has the result.
+    drop(writeln!(io::stderr(), "notice: {}", printable(text, NOTICE_MAX_CHARS)));
+}
+
 /// Writes bytes as they are.
 pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();

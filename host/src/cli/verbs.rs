@@ -235,5 +235,9 @@ async fn change(args: &ActorArgs, verb: &str) -> Result<(), Failure> {
     let actor = json(&args.host, Method::POST, &[&args.actor, verb]).await?;
     let fields = ["name", "state", "generation"];
     let brief = fields.map(|field| (field.to_owned(), actor.get(field).cloned().unwrap_or_default()));
-    output::json(&Value::Object(brief.into_iter().collect()).to_string())
+    output::json(&Value::Object(brief.into_iter().collect()).to_string())?;
+    if let Some(notice) = actor.get("notice").and_then(Value::as_str) {
+        output::notice(notice);
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use super::error::{CompilerEnd, LoadError};
 use super::preview::{Preview, preview};
 use super::progress::telling;
 use super::world::World;
-use crate::files::{self, ReadError};
+use crate::files::{self, AsRead, ReadError, Stamp};
 
 /// How often people are told that a component is still being compiled. Small ones are done before the first time.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -51,6 +51,11 @@ impl ComponentSource {
     /// Reads the file.
     pub fn read(&self) -> Result<Content, LoadError> {
         let name = self.name();
+        let path = match self {
+            Self::File(path) => Some(path),
+            Self::Bytes(_) => None,
+        };
+        let stamp = path.and_then(|path| Stamp::of(path));
         let bytes = match self {
             Self::File(path) => Bytes::from(read(&name, path)?),
             Self::Bytes(bytes) => Bytes::from_owner(Arc::clone(bytes)),
@@ -63,9 +68,17 @@ impl ComponentSource {
             Self::File(path) => path.extension().is_some_and(|ending| ending == COMPILED_ENDING),
             Self::Bytes(_) => true,
         };
-        let digest = if is_compiled(&bytes) { ahead::digest(&bytes) } else { Digest::of(&bytes) };
-        Ok(Content { digest, name, bytes, may_be_compiled })
+        let digest = digest_of(&bytes);
+        let file = path.cloned().map(|path| {
+            let take_fingerprint = |bytes: &[u8]| digest_of(bytes).0;
+            AsRead { path, stamp, bytes: length, fingerprint: digest.0, take_fingerprint }
+        });
+        Ok(Content { digest, name, bytes, may_be_compiled, file })
     }
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    if is_compiled(bytes) { ahead::digest(bytes) } else { Digest::of(bytes) }
 }
 
 /// A component as it was read.
@@ -79,6 +92,8 @@ pub struct Content {
     pub digest: Digest,
     /// Whether it may be code that was compiled ahead, where the host trusts such: a file is called so.
     pub may_be_compiled: bool,
+    /// The file that it was read from, if any.
+    pub(crate) file: Option<AsRead>,
 }
 
 /// The SHA-256 of a component: what it is known by.

@@ -23,6 +23,7 @@ use super::request::{self, Named};
 use super::serve::room::{Keeper, Kept, NoRoom, STREAM_WAIT_MAX};
 use crate::delivery::{ActorRef, ActorSnapshot, ControlError};
 use crate::exit::ExitReason;
+use crate::files::FileState;
 use crate::id::ActorId;
 use crate::mailbox::DeadLetter;
 use crate::policy::{RestartPolicy, RestartWish};
@@ -216,15 +217,45 @@ impl From<DeadLetter> for DeadLetterView {
     }
 }
 
-/// An actor as whoever commanded it sees it.
-async fn changed(actor: &ActorRef, keeper: &Keeper) -> Result<Response, Refusal> {
-    let seen = actor.snapshot().await?;
-    let bytes = text_bytes(&seen);
-    let view = move || {
+impl ActorView {
+    /// As whoever commanded it sees it.
+    fn in_host_words(seen: ActorSnapshot) -> Self {
         let last_exit = seen.status.last_exit.as_ref().map(ExitView::in_host_words);
-        ActorView { last_exit, ..seen.into() }
+        Self { last_exit, ..seen.into() }
+    }
+}
+
+/// An actor that was restarted.
+#[derive(Debug, Serialize)]
+struct RestartedView {
+    #[serde(flatten)]
+    actor: ActorView,
+    /// `unchanged`, `changed` or `unreadable`: the file of its code, since that was loaded; `null` where there is none, or
+    /// where that could not be found out.
+    code_file: Option<&'static str>,
+    /// For people: what the file says that the actor does not do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
+}
+
+fn word(file: FileState) -> &'static str {
+    match file {
+        FileState::Unchanged => "unchanged",
+        FileState::Changed => "changed",
+        FileState::Unreadable => "unreadable",
+    }
+}
+
+/// What is said where the file of an actor's code is another by now.
+fn notice(id: &ActorId, file: FileState) -> Option<String> {
+    let what = match file {
+        FileState::Unchanged => return None,
+        FileState::Changed => "has changed since it was loaded",
+        FileState::Unreadable => "cannot be read any more",
     };
-    answers::json(keeper, bytes, view, Refusal::no_room_for_answer).await
+    Some(format!(
+        "the component's file of `{id}` {what}: a restart keeps the code that was loaded, and only another `run` loads it again"
+    ))
 }
 
 /// How many bytes of guests' texts are shown of an actor.
@@ -403,11 +434,15 @@ pub(super) async fn stop(
     let limit = request::timeout(&headers)?
         .unwrap_or(actor.limits().stop_timeout.saturating_add(actor.limits().grace));
     tokio::time::timeout(limit, actor.stop()).await.map_err(|_| late("stop", &actor, limit))??;
-    changed(&actor, &keeper).await
+    let seen = actor.snapshot().await?;
+    let (bytes, view) = (text_bytes(&seen), move || ActorView::in_host_words(seen));
+    answers::json(&keeper, bytes, view, Refusal::no_room_for_answer).await
 }
 
-/// Begins another life of an actor, and answers when it runs.
+/// Begins another life of an actor, and answers when it runs. Its code is what was loaded; whether the file is another by
+/// now, it says.
 pub(super) async fn restart(
+    State(registry): State<Arc<Registry>>,
     keeper: Keeper,
     Named(actor): Named,
     headers: HeaderMap,
@@ -417,9 +452,23 @@ pub(super) async fn restart(
         request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
     let restarted = tokio::time::timeout(limit, actor.restart()).await;
     match restarted.map_err(|_| late("restart", &actor, limit))? {
-        Ok(_status) => changed(&actor, &keeper).await,
+        Ok(_status) => {
+            let file = registry.code_file(actor.id()).await;
+            let notice = file.and_then(|file| notice(actor.id(), file));
+            let seen = actor.snapshot().await?;
+            let bytes = text_bytes(&seen);
+            let view = move || RestartedView {
+                actor: ActorView::in_host_words(seen),
+                code_file: file.map(word),
+                notice,
+            };
+            answers::json(&keeper, bytes, view, Refusal::no_room_for_answer).await
+        }
         Err(ControlError::Ended(exit)) => {
-            let text = format!("`{}` did not come back: {exit}", actor.id());
+            let file = registry.code_file(actor.id()).await;
+            let notice = file.and_then(|file| notice(actor.id(), file));
+            let notice = notice.map_or_else(String::new, |notice| format!("; {notice}"));
+            let text = format!("`{}` did not come back: {exit}{notice}", actor.id());
             Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())
         }
         Err(ControlError::Runtime(error)) => Err(error.into()),

@@ -13,7 +13,8 @@ use super::imports::{is_offered, linker};
 use super::resident::ResidentPre;
 use super::store::Guest;
 use crate::engine::{
-    BuildError, CodeOrigin, ComponentSource, Digest, Engines, LoadError, Loaded, Stop, World, compile,
+    BuildError, CodeOrigin, ComponentSource, Content, Digest, Engines, LoadError, Loaded, Stop, World,
+    compile,
 };
 use crate::wire::Lane;
 
@@ -101,16 +102,11 @@ impl Programs {
     ///
     /// Reads files, and compiles on all cores: seconds, for a large component that is not in the cache.
     pub fn load(&self, source: &ComponentSource) -> Result<Arc<Program>, LoadError> {
-        self.load_until(source, &Stop::default())
+        self.load_until(source.read()?, &Stop::default())
     }
 
-    /// The same, until `stop` says that nobody waits for it.
-    pub(crate) fn load_until(
-        &self,
-        source: &ComponentSource,
-        stop: &Stop,
-    ) -> Result<Arc<Program>, LoadError> {
-        let content = source.read()?;
+    /// The same of one that was read already, until `stop` says that nobody waits for it.
+    pub(crate) fn load_until(&self, content: Content, stop: &Stop) -> Result<Arc<Program>, LoadError> {
         let digest = content.digest;
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = loaded.get(&digest).and_then(Weak::upgrade) {

@@ -149,6 +149,39 @@ fn an_actor_is_stopped_and_started_again() {
     assert_eq!(host.client(&["ask", "counter", "get"]).stdout, "0\n");
 }
 
+#[tokio::test]
+async fn a_restart_says_that_the_file_has_changed_and_keeps_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("actor.wasm");
+    // As builds do it: another file takes the place of the one before.
+    let install = |guest: &str| {
+        std::fs::copy(guest_file(guest).unwrap(), dir.path().join("new")).unwrap();
+        std::fs::rename(dir.path().join("new"), &file).unwrap();
+    };
+    install("counter");
+    let host = RunningHost::start(&[text(&file)], 1);
+    let restarted = |generation: u32, stderr: &str| {
+        let left = host.client(&["restart", "actor"]);
+        let stdout = format!("{{\"generation\":{generation},\"name\":\"actor\",\"state\":\"running\"}}\n");
+        assert_eq!((left.code, left.stdout.as_str(), left.stderr.as_str()), (Some(0), &*stdout, stderr));
+    };
+    restarted(1, "");
+    install("counter");
+    restarted(2, "");
+    install("rogue");
+    let kept = "a restart keeps the code that was loaded, and only another `run` loads it again";
+    let changed = format!("the component's file of `actor` has changed since it was loaded: {kept}");
+    restarted(3, &format!("notice: {changed}\n"));
+    assert_eq!(host.client(&["ask", "actor", "get"]).stdout, "0\n", "it is a counter as before");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/v1/actors/actor/restart", host.url);
+    let answer: Value = client.post(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&answer["code_file"], &answer["notice"]), (&"changed".into(), &changed.into()));
+    assert_eq!(answer["methods"].as_array().unwrap().len(), 6);
+    std::fs::remove_file(&file).unwrap();
+    restarted(5, &format!("notice: the component's file of `actor` cannot be read any more: {kept}\n"));
+}
+
 #[test]
 fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
     let rogue = guest_file("rogue").unwrap();
