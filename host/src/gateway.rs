@@ -69,7 +69,7 @@ use axum::extract::{Request, State};
 use axum::http::uri::Scheme;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use bytesize::ByteSize;
 use thiserror::Error;
@@ -314,6 +314,21 @@ async fn wrong_verb(request: Request) -> Refusal {
     Refusal::Request { status: StatusCode::METHOD_NOT_ALLOWED, message }
 }
 
+/// How much of a query parameter's name is shown.
+const PARAMETER_SHOWN_MAX_CHARS: usize = 100;
+
+/// Refuses a query: no route has a parameter, so that whoever sends one means what does not happen. A path that is nothing
+/// is told so first.
+fn without_query(need: Need, request: &Request) -> Result<(), Refusal> {
+    let query = request.uri().query().filter(|_| need != Need::AnyToken).unwrap_or_default();
+    let Some(parameter) = query.split('&').find(|parameter| !parameter.is_empty()) else { return Ok(()) };
+    let name = parameter.split('=').next().unwrap_or_default();
+    let name = printable(name, PARAMETER_SHOWN_MAX_CHARS);
+    Err(Refusal::bad_request(format!(
+        "the query parameter `{name}` means nothing here: arguments are sent in the body, and all else in headers"
+    )))
+}
+
 /// What is asked who sends a request, and where the lines of the log go that clients cause.
 #[derive(Clone)]
 struct Guard {
@@ -335,7 +350,11 @@ async fn guarded(State(guard): State<Guard>, mut request: Request, next: Next) -
     let sender = sender.unwrap_or_else(|| Sender::of(request.headers(), guard.tokens.as_ref()));
     let span = span(&request, &sender);
     let answer = async {
-        let response = match access::admit(&sender, guard.need, &request, &guard.log) {
+        let admitted = access::admit(&sender, guard.need, &request, &guard.log);
+        let admitted = admitted.and_then(|()| {
+            without_query(guard.need, &request).map_err(|refusal| Box::new(refusal.into_response()))
+        });
+        let response = match admitted {
             Err(refusal) => *refusal,
             Ok(()) => {
                 let keeper = request.extensions().get::<Keeper>().cloned();

@@ -20,14 +20,14 @@ const ARGUMENTS_MAX_BYTES: u64 = 256 << 20;
 ///
 /// Reads the file, or stdin to its end.
 pub(super) fn read(arguments: Option<&str>) -> Result<Vec<u8>, Failure> {
-    let bytes = text_or_file(arguments.unwrap_or_default())?;
+    let bytes = json_of(arguments.unwrap_or_default())?;
     json::check_args(&bytes).map_err(Failure::usage)?;
     Ok(bytes)
 }
 
 /// Reads any JSON, given like arguments.
 pub(super) fn read_any(arguments: &str) -> Result<Vec<u8>, Failure> {
-    let bytes = text_or_file(arguments)?;
+    let bytes = json_of(arguments)?;
     json::check(&bytes).map_err(|error| Failure::usage(format!("the configuration is no JSON: {error}")))?;
     Ok(bytes)
 }
@@ -35,6 +35,13 @@ pub(super) fn read_any(arguments: &str) -> Result<Vec<u8>, Failure> {
 /// The file that arguments are in, where they are in one.
 pub(super) fn file(arguments: &str) -> Option<&Path> {
     arguments.strip_prefix('@').map(Path::new)
+}
+
+/// Without the mark that some editors begin a file with.
+fn json_of(arguments: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = text_or_file(arguments)?;
+    bytes.drain(..bytes.len() - json::after_mark(&bytes).len());
+    Ok(bytes)
 }
 
 fn text_or_file(arguments: &str) -> Result<Vec<u8>, Failure> {

@@ -156,6 +156,11 @@ pub fn check_args(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
+/// What follows the mark that some programs begin a text in UTF-8 with, and that is no part of JSON (RFC 8259, section 8.1).
+pub(crate) fn after_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Checks what a guest calls JSON. Nothing is `null`; bytes are whatever they are.
 pub(super) fn check_answer(payload: Payload) -> Result<Payload, NotJson> {
     match payload.encoding {
@@ -189,6 +194,19 @@ mod tests {
         assert!(error.ends_with("not UTF-8 from byte 7 on"), "{error}");
         assert!(check_args("[".repeat(1_000_000).as_bytes()).is_err());
         assert!(check_args(b"{} {}").is_err());
+    }
+
+    #[test]
+    fn a_mark_before_json_is_taken_away_once() {
+        for (bytes, rest) in [
+            (b"\xef\xbb\xbf[1]".as_slice(), b"[1]".as_slice()),
+            (b"\xef\xbb\xbf", b""),
+            (b"[1]", b"[1]"),
+            (b"\xef\xbb", b"\xef\xbb"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf[1]", b"\xef\xbb\xbf[1]"),
+        ] {
+            assert_eq!(after_mark(bytes), rest);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, Path, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
@@ -28,6 +28,7 @@ use crate::delivery::{ActorRef, SendOptions};
 use crate::grants::Caller;
 use crate::registry::Registry;
 use crate::stream::NUMBER_MAX;
+use crate::text::printable;
 use crate::wire::{Encoding, METHOD_MAX_BYTES, Message, Payload, RuntimeError, RuntimeErrorKind};
 
 /// How long the sender waits for the answer, in milliseconds.
@@ -44,9 +45,11 @@ pub const CONTENT_TYPE_BYTES: &str = "application/octet-stream";
 /// How long a client has to send a body, from the end of the head on.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest idempotency key, in bytes.
-const KEY_MAX_BYTES: usize = 256;
+pub(crate) const KEY_MAX_BYTES: usize = 256;
+/// How much is shown of the name of a coding.
+const CODING_SHOWN_MAX_CHARS: usize = 50;
 /// Timeouts that can be asked for, in milliseconds: up to a day.
-const TIMEOUT_RANGE_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
+pub(crate) const TIMEOUT_RANGE_MS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;
 
 /// The actor that the path names.
 pub(super) struct Named(pub(super) ActorRef);
@@ -106,7 +109,7 @@ impl Target {
         let message = Message {
             method: self.method.as_str().into(),
             idempotency_key: idempotency_key(&headers)?,
-            resume_after: number(&headers, LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX)?,
+            resume_after: last_event_id(&headers)?,
             context: trace_context::read(&headers),
             args: read_args(&self.actor, &headers, body, &keeper).await?,
         };
@@ -168,12 +171,39 @@ async fn read_args(
     body: Body,
     keeper: &Keeper,
 ) -> Result<Payload, Refusal> {
+    check_coding(headers)?;
     let body = read_body(actor, body, keeper).await?;
+    // Whatever its type: libraries name one by themselves, also where there is nothing.
+    if body.is_empty() {
+        return Ok(Payload::none());
+    }
     if is_bytes(headers) {
         return Ok(Payload::bytes(body));
     }
+    let body = body.slice(body.len() - json::after_mark(&body).len()..);
     json::check_args(&body).map_err(Refusal::bad_request)?;
     Ok(Payload::json(body))
+}
+
+/// Nothing is unpacked here: what a body becomes would be its sender's to choose.
+fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    let packed =
+        headers.get_all(CONTENT_ENCODING).iter().find(|coding| !is_plain(coding.as_bytes().trim_ascii()));
+    let Some(coding) = packed else { return Ok(()) };
+    let coding = printable(&String::from_utf8_lossy(coding.as_bytes()), CODING_SHOWN_MAX_CHARS);
+    let message = format!(
+        "the body comes as `content-encoding: {coding}`, and this host unpacks none: send it as it is"
+    );
+    Err(Refusal::Request { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, message })
+}
+
+/// After which item a stream is taken up again. Clients that have had none may send nothing as its number.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    match header(headers, LAST_EVENT_ID_HEADER)? {
+        Some("") => Ok(None),
+        _ => number(headers, LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX),
+    }
 }
 
 /// Whether the payload is plain bytes. Everything else is read as JSON, since few clients say what they send.
@@ -307,6 +337,9 @@ mod tests {
             |value: &str| number(&headers(LAST_EVENT_ID_HEADER, value), LAST_EVENT_ID_HEADER, 0..=NUMBER_MAX);
         assert_eq!(after("9007199254740991").unwrap(), Some(NUMBER_MAX));
         assert!(after("9007199254740992").is_err());
+        assert_eq!(last_event_id(&headers(LAST_EVENT_ID_HEADER, "")).unwrap(), None);
+        assert_eq!(last_event_id(&headers(LAST_EVENT_ID_HEADER, "7")).unwrap(), Some(7));
+        assert!(last_event_id(&headers(LAST_EVENT_ID_HEADER, "x")).is_err());
         let key = |value: &str| idempotency_key(&headers(IDEMPOTENCY_KEY_HEADER, value));
         assert_eq!(key("k").unwrap().as_deref(), Some("k"));
         assert!(key("").is_err());

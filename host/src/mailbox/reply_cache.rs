@@ -6,6 +6,7 @@
 //! answer.
 
 mod kept;
+mod spelling;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -51,9 +52,13 @@ impl ReplyCache {
         self.keeps_any && message.idempotency_key.is_some()
     }
 
-    /// The hash of a message's arguments, which may be large: taken once for all tries.
+    /// The hash of a message's arguments, which may be large: taken once for all tries. Those of JSON that are not large have
+    /// the same in another spelling.
     pub(crate) fn arguments_hash(&self, message: &Message) -> u64 {
-        self.hasher.hash_one((&message.args.body, message.args.encoding == Encoding::Json))
+        let Payload { body, encoding } = &message.args;
+        let is_json = *encoding == Encoding::Json;
+        let by_meaning = if is_json { spelling::hash(&self.hasher, body) } else { None };
+        by_meaning.unwrap_or_else(|| self.hasher.hash_one((body, is_json)))
     }
 
     /// Looks a call up. Where nothing is known of it, it counts as running until its [`FirstTry`] ends.

@@ -36,6 +36,7 @@ mod program;
 mod projects;
 mod properties;
 mod readmes;
+mod request_forms;
 mod rows;
 mod sabotage;
 mod semantics;
