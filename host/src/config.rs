@@ -132,7 +132,10 @@ impl HostConfig {
             *path = folder.join(&path);
         }
         for actor in config.actors.values_mut() {
-            actor.component = folder.join(&actor.component);
+            // A URL is refused as such, where components are read.
+            if !files::is_url(&actor.component) {
+                actor.component = folder.join(&actor.component);
+            }
             for dir in &mut actor.grants.dirs {
                 dir.host = folder.join(&dir.host);
             }

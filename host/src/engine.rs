@@ -29,7 +29,7 @@ pub(crate) use self::compiler::{
 pub use self::component::{CodeOrigin, ComponentSource, load};
 pub(crate) use self::component::{Content, Digest, Loaded, compile};
 pub use self::error::{BuildError, CompilerEnd, LoadError};
-pub(crate) use self::preview::world;
+pub(crate) use self::preview::{other_version, supported, world};
 pub use self::world::World;
 
 /// How long a guest runs at most before others get a turn, and the resolution of forced ends.

@@ -74,6 +74,12 @@ fn no_plain_file(what: &str) -> io::Error {
     io::Error::other(format!("this is {what}, no plain file"))
 }
 
+/// Whether a path is a URL: a scheme before `://`, which no path needs that is written as people do.
+pub(crate) fn is_url(path: &Path) -> bool {
+    let scheme = path.to_str().and_then(|text| text.split_once("://")).map_or("", |(scheme, _)| scheme);
+    !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
 /// Why a file is not read.
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {

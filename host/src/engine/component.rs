@@ -14,7 +14,7 @@ use super::ahead::{self, COMPILED_ENDING, is_compiled, revive};
 use super::bounds::{COMPONENT_MAX_BYTES, measure, measure_apart};
 use super::compiler::{Compiler, Stop};
 use super::error::{CompilerEnd, LoadError};
-use super::preview::{Preview, preview};
+use super::preview::{Preview, preview, uses_async};
 use super::progress::telling;
 use super::world::World;
 use crate::files::{self, AsRead, ReadError, Stamp};
@@ -40,6 +40,18 @@ impl ComponentSource {
         }
     }
 
+    /// Refuses the address of something that is elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Remote`].
+    pub(crate) fn check_is_here(&self) -> Result<(), LoadError> {
+        match self {
+            Self::File(path) if files::is_url(path) => Err(LoadError::Remote { name: self.name() }),
+            Self::File(_) | Self::Bytes(_) => Ok(()),
+        }
+    }
+
     /// The component.
     ///
     /// # Errors
@@ -51,6 +63,7 @@ impl ComponentSource {
     /// Reads the file.
     pub fn read(&self) -> Result<Content, LoadError> {
         let name = self.name();
+        self.check_is_here()?;
         let path = match self {
             Self::File(path) => Some(path),
             Self::Bytes(_) => None,
@@ -171,10 +184,21 @@ pub(crate) fn compile(engines: &Engines, content: Content, stop: &Stop) -> Resul
     let begun = Instant::now();
     // What was compiled before was perhaps by a host with other bounds.
     let instance_bytes = measure_apart(&content.name, &content.bytes)?;
-    let (component, origin) = take_or_compile(engines, world, &content, stop)?;
+    let compiled = take_or_compile(engines, world, &content, stop);
+    let (component, origin) = compiled.map_err(|error| explained(error, world, &content.bytes))?;
     let Content { name, .. } = content;
     tracing::info!(component = %name, ?origin, took = ?begun.elapsed(), "component loaded");
     Ok(Loaded { name, component, world, imports, origin, instance_bytes })
+}
+
+/// What the compiler refuses, as what a person can do something about. Its words quote the component: only bytes are looked at.
+fn explained(error: LoadError, world: World, bytes: &[u8]) -> LoadError {
+    match error {
+        LoadError::Malformed { name, .. } if !world.calls_overlap() && uses_async(bytes) => {
+            LoadError::Async { name, export: world.export() }
+        }
+        error => error,
+    }
 }
 
 fn take_or_compile(

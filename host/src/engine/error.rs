@@ -65,6 +65,12 @@ pub enum LoadError {
         /// The most there may be.
         max: u64,
     },
+    /// It is the address of something elsewhere.
+    #[error("{name}: this is a URL, and components are files: download it first{}", how_to_download(.name))]
+    Remote {
+        /// The URL.
+        name: String,
+    },
     /// There is nothing in it.
     #[error("{name}: is empty")]
     Empty {
@@ -84,6 +90,44 @@ pub enum LoadError {
     CoreModule {
         /// The file.
         name: String,
+    },
+    /// It is a component in a format of another time.
+    #[error(
+        "{name}: is a component in version {encoding} of the encoding, and this host reads version {supported}: {}",
+        encoding_advice(*.encoding, *.supported)
+    )]
+    OtherEncoding {
+        /// The file.
+        name: String,
+        /// The version of the format.
+        encoding: u16,
+        /// The version that this host reads.
+        supported: u16,
+    },
+    /// Its calls do not overlap, and it uses what calls that do need.
+    #[error(
+        "{name}: uses `async` of the component model, which a component that exports `{export}` cannot: build it without, or for `{}`",
+        World::Overlapping.export()
+    )]
+    Async {
+        /// The file.
+        name: String,
+        /// What it exports.
+        export: &'static str,
+    },
+    /// A function that it exports is of another type than the contract has.
+    #[error(
+        "{name}: its `{export}` has a function `{function}` that is not `{expected}`: make its bindings of the WIT of this version"
+    )]
+    OtherType {
+        /// The file.
+        name: String,
+        /// The interface.
+        export: &'static str,
+        /// The function.
+        function: &'static str,
+        /// Its type in the contract.
+        expected: &'static str,
     },
     /// It ends too early, or is not what its format says.
     #[error("{name}: is damaged or cut short: {}", one_line(.error, ERROR_MAX_CHARS))]
@@ -221,6 +265,23 @@ pub enum CompilerEnd {
 /// What a signal may mean that the host did not send.
 fn hint(signal: i32) -> &'static str {
     if signal == Signal::KILL.as_raw() { "; the system may have had no memory left" } else { "" }
+}
+
+/// How a file is made of what is elsewhere.
+fn how_to_download(url: &str) -> &'static str {
+    match url.split_once("://") {
+        Some(("oci", _)) => ", such as with `oras pull` or `wkg oci pull`",
+        _ => ", such as with `curl -LO`",
+    }
+}
+
+/// What to do about a component in another format.
+fn encoding_advice(encoding: u16, supported: u16) -> &'static str {
+    if encoding < supported {
+        "build it again with the tools of today"
+    } else {
+        "use a newer host, or tools of its time"
+    }
 }
 
 /// What to do about a component of another version.

@@ -2,11 +2,15 @@
 //!
 //! The world decides which engine compiles it, and errors name what a person can do something about.
 
+mod asynchronous;
+
 use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
 
 use super::bounds::{self, Fault};
 use super::error::{LoadError, version_order};
 use super::world::World;
+
+pub(super) use self::asynchronous::uses_async;
 
 /// The version of all worlds.
 const VERSION: &str = "0.2.0";
@@ -29,6 +33,9 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
     if Parser::is_core_wasm(bytes) {
         return Err(LoadError::CoreModule { name });
     }
+    if let Some(encoding) = other_encoding(bytes) {
+        return Err(LoadError::OtherEncoding { name, encoding, supported: COMPONENT_ENCODING });
+    }
     if !Parser::is_component(bytes) {
         return Err(if b"\0asm".starts_with(bytes.get(..4).unwrap_or(bytes)) {
             LoadError::Malformed { name, error: "it ends within its first eight bytes".to_owned() }
@@ -47,6 +54,34 @@ pub(super) fn preview(name: &str, bytes: &[u8]) -> Result<Preview, LoadError> {
         let exports = exports.into_iter().map(str::to_owned).collect();
         Err(LoadError::NoActor { name, exports })
     }
+}
+
+/// The version of the format of components, until it is standard.
+const COMPONENT_ENCODING: u16 = 13;
+
+/// The version of the format that a component says it is in, where that is another.
+fn other_encoding(bytes: &[u8]) -> Option<u16> {
+    let rest = bytes.strip_prefix(b"\0asm")?;
+    match rest.first_chunk()? {
+        [low, high, 1, 0] => {
+            Some(u16::from_le_bytes([*low, *high])).filter(|&version| version != COMPONENT_ENCODING)
+        }
+        _no_component => None,
+    }
+}
+
+/// The version of the contract that an import names, where that is another.
+pub(crate) fn other_version(import: &str) -> Option<&str> {
+    let (interface, version) = import.split_once('@')?;
+    (interface.starts_with(PACKAGE) && version != VERSION).then_some(version)
+}
+
+/// How the names of the contract begin.
+const PACKAGE: &str = "pulsing:actor/";
+
+/// The version of the contract that this host runs.
+pub(crate) const fn supported() -> &'static str {
+    VERSION
 }
 
 /// The newest version of the contract that exports name.
@@ -125,6 +160,29 @@ mod tests {
         assert!(line(&MODULE[..6]).starts_with("x.wasm: is damaged or cut short"));
         assert!(line(b"\0as").starts_with("x.wasm: is damaged or cut short"));
         assert!(line(MODULE).contains("this is a core module; build for wasm32-wasip2 or wrap it"));
+    }
+
+    #[test]
+    fn a_component_in_another_encoding_is_told_so() {
+        for (bytes, encoding, advice) in [
+            (b"\0asm\x0a\0\x01\0", 10, "build it again with the tools of today"),
+            (b"\0asm\x0c\0\x01\0", 12, "build it again with the tools of today"),
+            (b"\0asm\x0e\0\x01\0", 14, "use a newer host, or tools of its time"),
+        ] {
+            let expected = format!(
+                "x.wasm: is a component in version {encoding} of the encoding, and this host reads version 13: {advice}"
+            );
+            assert_eq!(line(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn another_version_is_seen_in_what_is_imported() {
+        assert_eq!(other_version("pulsing:actor/system@0.3.0"), Some("0.3.0"));
+        for ours in ["pulsing:actor/system@0.2.0", "wasi:cli/stdout@0.2.6", "pulsing:other/system@0.3.0", "a"]
+        {
+            assert_eq!(other_version(ours), None, "{ours}");
+        }
     }
 
     #[test]

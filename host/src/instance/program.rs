@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use wasmtime::component::Linker;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker, Type};
 
 use super::bindings::overlapping::OverlappingPre;
 use super::bindings::serial::SerialPre;
@@ -14,7 +15,7 @@ use super::resident::ResidentPre;
 use super::store::Guest;
 use crate::engine::{
     BuildError, CodeOrigin, ComponentSource, Content, Digest, Engines, LoadError, Loaded, Stop, World,
-    compile,
+    compile, other_version, supported,
 };
 use crate::wire::Lane;
 
@@ -123,9 +124,17 @@ impl Programs {
     fn link(&self, loaded: Loaded) -> Result<Program, LoadError> {
         let Loaded { name, component, world, imports, origin, instance_bytes } = loaded;
         let missing: Vec<_> = imports.iter().filter(|import| !is_offered(world, import)).cloned().collect();
+        if let Some(version) = missing.iter().find_map(|import| other_version(import)) {
+            return Err(LoadError::OtherVersion {
+                name,
+                version: version.to_owned(),
+                supported: supported(),
+            });
+        }
         if !missing.is_empty() {
             return Err(LoadError::Imports { name, imports: missing });
         }
+        check_describe(&name, &component, world)?;
         let unfit =
             |error: wasmtime::Error| LoadError::Unfit { name: name.clone(), error: format!("{error:#}") };
         let code = match world {
@@ -144,4 +153,24 @@ impl Programs {
         };
         Ok(Program { imports, origin, code, instance_bytes, _engines: self.engines.clone() })
     }
+}
+
+/// Refuses a component whose `describe` is another than the contract's: the first function that is called. One that has none
+/// is refused where its functions are looked up.
+fn check_describe(name: &str, component: &Component, world: World) -> Result<(), LoadError> {
+    const FUNCTION: &str = "describe";
+    let actor = component.get_export_index(None, world.export());
+    let described = actor.and_then(|actor| component.get_export(Some(&actor), FUNCTION));
+    let fits = match described {
+        Some((ComponentItem::ComponentFunc(function), _)) => {
+            function.params().len() == 0 && function.results().eq([Type::String])
+        }
+        Some(_no_function) => false,
+        None => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    let (name, export) = (name.to_owned(), world.export());
+    Err(LoadError::OtherType { name, export, function: FUNCTION, expected: "func() -> string" })
 }

@@ -48,6 +48,82 @@ fn a_core_module_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_component_in_an_encoding_of_before_the_standard_is_told_so() {
+    refused(
+        b"\0asm\x0c\0\x01\0",
+        &["is a component in version 12 of the encoding, and this host reads version 13: build it again"],
+    );
+}
+
+/// A component with these sections, whose export is that of a serial actor.
+fn serial(sections: &[&[u8]]) -> Vec<u8> {
+    let name = b"pulsing:actor/actor@0.2.0";
+    let export = [&[1, 0, 25], name.as_slice(), &[5, 0, 0]].concat();
+    [b"\0asm\x0d\0\x01\0".as_slice(), &sections.concat(), &[11, 31], &export].concat()
+}
+
+#[test]
+fn async_in_a_component_whose_calls_do_not_overlap_is_named() {
+    // An empty instance, and the type of a function that is async.
+    let component = serial(&[&[5, 3, 1, 1, 0], &[7, 5, 1, 0x43, 0, 1, 0]]);
+    refused(
+        &component,
+        &[
+            "uses `async` of the component model, which a component that exports `pulsing:actor/actor@0.2.0` cannot",
+            "or for `pulsing:actor/async-actor@0.2.0`",
+        ],
+    );
+}
+
+#[test]
+fn a_describe_of_another_type_is_named() {
+    let module = [
+        b"\0asm\x01\0\0\0".as_slice(),
+        // A function that returns an i32, exported as `f`, and traps.
+        &[1, 5, 1, 0x60, 0, 1, 0x7f],
+        &[3, 2, 1, 0],
+        &[7, 5, 1, 1, b'f', 0, 0],
+        &[10, 5, 1, 3, 0, 0, 0x0b],
+    ]
+    .concat();
+    let component = serial(&[
+        &[&[1, u8::try_from(module.len()).unwrap()], module.as_slice()].concat(),
+        // An instance of it, the type of a function that returns a u32, and the function, lifted to that.
+        &[2, 4, 1, 0, 0, 0],
+        &[7, 5, 1, 0x40, 0, 0, 0x79],
+        &[6, 7, 1, 0, 0, 1, 0, 1, b'f'],
+        &[8, 6, 1, 0, 0, 0, 0, 0],
+        // An instance that exports it as `describe`.
+        &[&[5, 15, 1, 1, 1, 0, 8], b"describe".as_slice(), &[1, 0]].concat(),
+    ]);
+    refused(
+        &component,
+        &["its `pulsing:actor/actor@0.2.0` has a function `describe` that is not `func() -> string`"],
+    );
+}
+
+#[test]
+fn the_address_of_something_elsewhere_is_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("host.toml");
+    for (url, with) in [
+        ("oci://ghcr.io/someone/actor:latest", "`oras pull` or `wkg oci pull`"),
+        ("https://example.com/actor.wasm?a=b", "`curl -LO`"),
+        ("http://example.com/actor.wasm", "`curl -LO`"),
+    ] {
+        let says =
+            format!("{url}: this is a URL, and components are files: download it first, such as with {with}");
+        run(&["run", url]).assert_failed(9, &[&says]);
+        run(&["check", url]).assert_failed(9, &[&says]);
+        run(&["compile", url]).assert_failed(9, &[&says]);
+        fs::write(&config, format!("listen = \"127.0.0.1:0\"\nactors.a = {{ component = \"{url}\" }}\n")).unwrap();
+        let left = run(&["run", "--config", text(&config)]);
+        assert_eq!(left.code, Some(9), "{left:?}");
+        assert!(left.stderr.contains(&says), "{left:?}");
+    }
+}
+
+#[test]
 fn a_truncated_component_is_refused() {
     let whole = fs::read(guest_file("counter").unwrap()).unwrap();
     refused(&whole[..whole.len() / 2], &["is damaged or cut short"]);
@@ -82,6 +158,16 @@ fn a_component_that_imports_what_there_is_not_is_refused_with_its_name() {
         strange[at..at + known.len()].copy_from_slice(unknown);
     }
     refused(&strange, &["imports what this host does not offer: `pulsing:other/system@0.2.0`"]);
+    let places: Vec<_> =
+        (0..whole.len() - known.len()).filter(|at| whole[*at..].starts_with(known)).collect();
+    let mut newer = whole.clone();
+    for at in places {
+        newer[at..at + known.len()].copy_from_slice(b"pulsing:actor/system@0.3.0");
+    }
+    refused(
+        &newer,
+        &["was built for version 0.3.0 of the actor interface, and this host runs 0.2.0: use a newer host"],
+    );
 }
 
 #[test]

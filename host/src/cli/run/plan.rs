@@ -72,8 +72,10 @@ impl Plan {
         let payload = payload.map(arguments::read_any).transpose()?;
         let payload = payload.map_or_else(Payload::none, Payload::json);
         for component in args.components {
+            let source = ComponentSource::File(component.clone());
+            source.check_is_here()?;
             let name = actor_name(args.name.as_deref(), &component)?;
-            let spec = ActorSpec::new(name, ComponentSource::File(component.clone()));
+            let spec = ActorSpec::new(name, source);
             let spec = args.actors.apply(ActorSpec { config: payload.clone(), ..spec });
             add(&mut actors, component, spec)?;
         }
