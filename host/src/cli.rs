@@ -24,7 +24,8 @@ mod verbs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::Failure;
 use crate::engine::{BuildError, COMPILER_VERB};
@@ -126,7 +127,9 @@ impl CacheArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage is answered by clap, with its own exit code 2: see `exit_code::USAGE`.
-    let verb = match CommandLine::parse().command {
+    let matches = without_empty_variables(CommandLine::command()).get_matches();
+    let line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let verb = match line.command {
         Command::Verb(verb) => verb,
         // Before there is anything that it would have to close, or to share its limits with.
         Command::Compiler(args) => return compiler::serve(&args),
@@ -141,6 +144,15 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// A variable that is set to nothing is as one that is not set: that is how scripts and unit files take one away.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Reads a command line, and does nothing.
@@ -187,8 +199,6 @@ async fn carry_out(verb: Verb) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

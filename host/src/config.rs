@@ -12,6 +12,8 @@
 //! grants = { ask = ["log"], dirs = ["./data::/data:ro"], env = { MODE = "test" } }
 //! ```
 
+pub(crate) mod listen;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -38,6 +40,7 @@ const MESSAGE_MAX_CHARS: usize = 1000;
 #[serde(default, deny_unknown_fields)]
 pub struct HostConfig {
     /// Where the gateway listens.
+    #[serde(deserialize_with = "listen::de_maybe_listen")]
     pub listen: Option<SocketAddr>,
     /// The file with the hashes of the tokens that clients show.
     pub tokens: Option<PathBuf>,
@@ -202,6 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_seconds_bytes_or_a_port() {
+        let text = r#"
+            listen = 7433
+            [actors.a]
+            component = "a.wasm"
+            restart = { min_backoff = 0.2, max_backoff = 5, window = 0.5 }
+            limits = { ask_timeout = 1.5, stop_timeout = 2, passivate_after = 60, memory_max = 1048576 }
+            "#;
+        let config = parse(text).unwrap();
+        assert_eq!(config.listen, Some("127.0.0.1:7433".parse().unwrap()));
+        let actor = &config.actors["a"];
+        let millis = Duration::from_millis;
+        assert_eq!(actor.restart.min_backoff, Some(millis(200)));
+        assert_eq!((actor.restart.max_backoff, actor.restart.window), (millis(5000), millis(500)));
+        assert_eq!((actor.limits.ask_timeout, actor.limits.stop_timeout), (millis(1500), millis(2000)));
+        assert_eq!(actor.limits.passivate_after, Some(millis(60_000)));
+        assert_eq!(actor.limits.memory_max, ByteSize::mib(1));
+        assert_eq!(parse("listen = \":0\"").unwrap().listen, Some("127.0.0.1:0".parse().unwrap()));
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let error = parse("listen = \"127.0.0.1:1\"\n\n[actors.a]\ncomponent = \"a.wasm\"\nmemory = 5\n");
         let error = error.unwrap_err();
@@ -213,7 +237,14 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_its_line() {
         for (text, line) in [
-            ("listen = 1", 1),
+            ("listen = true", 1),
+            ("listen = 65536", 1),
+            ("limits = { memory_max = 0 }", 1),
+            ("limits = { compile_time_max = 0 }", 1),
+            ("[actors.a]\ncomponent = \"x\"\nlimits = { ask_timeout = \"0s\" }", 3),
+            ("[actors.a]\ncomponent = \"x\"\nlimits = { start_timeout = 0 }", 3),
+            ("[actors.a]\ncomponent = \"x\"\nlimits = { memory_max = \"0MiB\" }", 3),
+            ("[actors.a]\ncomponent = \"x\"\nrestart = { min_backoff = -0.2 }", 3),
             ("\nlisten = \"nowhere\"", 2),
             ("\norigins = [\"*\"]", 2),
             ("connections_max = 0", 1),

@@ -1,5 +1,7 @@
 //! The ceilings of one actor, and of a host. All can be set, none is infinite.
 
+pub(crate) mod written;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ pub enum Overflow {
 /// The ceilings of one actor.
 ///
 /// The defaults suit a service of short messages on one machine. In a configuration file times are texts such
-/// as `"1s"` or `"5min"`, sizes such as `"256MiB"`.
+/// as `"1s"` or `"5min"`, or numbers of seconds, sizes such as `"256MiB"`, or numbers of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -46,9 +48,11 @@ pub struct Limits {
     /// longer, and 4 KiB for each file, folder and link that they make. Deleting gives nothing back.
     pub disk_max: ByteSize,
     /// The most bytes of the arguments of a message, of an answer, and of an item of a stream.
+    #[serde(deserialize_with = "written::de_some_size")]
     pub message_max: ByteSize,
     /// The most bytes of one life: of all its linear memories and tables, and of what the host keeps for its instances and for
     /// what it waits for.
+    #[serde(deserialize_with = "written::de_some_size")]
     pub memory_max: ByteSize,
     /// The most bytes that the host keeps for the actor beside its memory: of messages that the gateway reads, of those
     /// in its mailbox and in flight, of items of its streams that wait, and of its own messages and requests on their
@@ -60,33 +64,33 @@ pub struct Limits {
     /// How many items of a stream wait for its reader.
     pub stream_buffer: NonZeroU32,
     /// After how long without a draw by its reader a stream is ended.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_some_time")]
     pub stream_idle: Duration,
     /// How long an ask waits that names no timeout.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_some_time")]
     pub ask_timeout: Duration,
     /// How long a handler has to return after it was told to stop, before its actor's life is ended.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_time")]
     pub grace: Duration,
     /// How long a life has to become ready: instantiation, `describe` and `start` together.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_some_time")]
     pub start_timeout: Duration,
     /// How long a stop takes at most: what is in the mailbox, what is in flight and `stop` together.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_time")]
     pub stop_timeout: Duration,
     /// After how long without anything to do an actor that lets that happen gives up its instance, and its memory with
     /// it, until the next message; never, where it is none.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_maybe_time")]
     pub passivate_after: Option<Duration>,
     /// How long a life computes without waiting or ending a piece of work, before it is ended.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_some_time")]
     pub handler_max_cpu: Duration,
     /// How many dead letters are kept, the newest.
     pub dead_letters: usize,
     /// How many answers are kept by idempotency key; 0 for none.
     pub reply_cache: usize,
     /// How long they are kept.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_time")]
     pub reply_cache_age: Duration,
     /// How many bytes they take together.
     pub reply_cache_max: ByteSize,
@@ -166,16 +170,18 @@ impl Limits {
 pub struct HostLimits {
     /// The most bytes that all lives have together, each counted as for its own `memory_max`; none for three quarters of what the
     /// machine, or the container, has.
+    #[serde(deserialize_with = "written::de_maybe_some_size")]
     pub memory_max: Option<ByteSize>,
     /// How many actors there are; none for 10,000. One that has ended gives way to a new one.
     pub actors: Option<NonZeroUsize>,
     /// How many files and folders all actors have open at once; none for half of what the process may have.
     pub open_files: Option<NonZeroUsize>,
     /// The most bytes that compiling a component takes; none for 2 GiB. Where the host has a compiler.
+    #[serde(deserialize_with = "written::de_maybe_some_size")]
     pub compile_memory_max: Option<ByteSize>,
     /// How long compiling a component takes at most, and how long it computes; none for 10 minutes. Where the host has a
     /// compiler.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_maybe_some_time")]
     pub compile_time_max: Option<Duration>,
 }
 

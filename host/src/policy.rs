@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::written;
+
 /// Which ends of a life are followed by another life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,15 +95,15 @@ pub struct RestartSettings {
     /// How many restarts there may be within `window`; one more, and the actor has failed.
     pub max_restarts: u32,
     /// How far back restarts are counted. A life that lasted longer resets the delay.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_time")]
     pub window: Duration,
     /// The delay before the first restart. It doubles with each. Where it is none, it is 100 ms, and the restart after a
     /// lone failure is a quick one: it comes after 10 ms, and neither counts in `max_restarts` nor doubles the delay. A
     /// failure is alone where no restart came before it, or the life that failed was longer than `window`.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_maybe_time")]
     pub min_backoff: Option<Duration>,
     /// The longest delay.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "written::de_time")]
     pub max_backoff: Duration,
     /// How many lives within `window` one message may end before it is kept out; 0 for any number.
     pub quarantine_after: u32,

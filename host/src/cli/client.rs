@@ -33,8 +33,12 @@ impl HostClient {
         let mut headers = HeaderMap::new();
         if let Some(file) = &args.token_file {
             let token = Token::read(file).map_err(Failure::usage)?;
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-                .map_err(|_| Failure::usage("the token has characters that no header can carry"))?;
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| {
+                Failure::usage(format!(
+                    "--token-file {}: the token has characters that cannot be sent",
+                    file.display()
+                ))
+            })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -137,7 +141,13 @@ fn carries_tls(error: &io::Error) -> bool {
 }
 
 fn base_url(host: &str) -> Result<Url, Failure> {
-    let text = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
+    let port = host.strip_prefix(':').unwrap_or(host);
+    let is_port = port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let text = match host {
+        _port if is_port => format!("http://127.0.0.1:{port}"),
+        url if url.contains("://") => url.to_owned(),
+        address => format!("http://{address}"),
+    };
     let wrong = |why: &str| {
         Failure::usage(format!("--host {host}: {why}; give http://ADDRESS:PORT or https://NAME:PORT"))
     };
@@ -166,7 +176,10 @@ mod tests {
         assert_eq!(base_url("127.0.0.1:80").unwrap().as_str(), "http://127.0.0.1/");
         assert_eq!(base_url("http://[::1]:7433").unwrap().as_str(), "http://[::1]:7433/");
         assert_eq!(base_url("https://a.example").unwrap().as_str(), "https://a.example/");
-        for bad in ["", "ftp://x", "http://", "a b"] {
+        for port in ["7433", ":7433"] {
+            assert_eq!(base_url(port).unwrap().as_str(), "http://127.0.0.1:7433/");
+        }
+        for bad in ["", ":", "ftp://x", "http://", "a b"] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }

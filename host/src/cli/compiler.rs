@@ -10,15 +10,16 @@ use clap::Args;
 use super::failure::Failure;
 use crate::engine::{BuildError, World, compile_for_parent};
 use crate::limits::HostLimits;
+use crate::limits::written::{some_size, some_time};
 
 /// What the compiler may take for one component.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct CompilerArgs {
     /// The most memory that compiling a component takes. [default: 2GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = some_size)]
     compile_memory_max: Option<ByteSize>,
     /// The longest that compiling a component takes, and computes. [default: 10min]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
     compile_time_max: Option<Duration>,
 }
 

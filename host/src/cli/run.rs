@@ -24,6 +24,7 @@ use self::starting::WhenFailed;
 use super::compiler::CompilerArgs;
 use super::failure::Failure;
 use super::{CacheArgs, log, output};
+use crate::config::listen::listen;
 use crate::engine::LoadError;
 use crate::files::HostFile;
 use crate::gateway::front::Front;
@@ -32,6 +33,7 @@ use crate::grants::http::HttpGrant;
 use crate::grants::{Caller, DirGrant, PageOrigin};
 use crate::host::{ActorSpec, Host, HostBuilder, SpawnError};
 use crate::id::ActorId;
+use crate::limits::written::{some_size, some_time};
 use crate::policy::RestartPolicy;
 
 #[derive(Debug, Args)]
@@ -42,8 +44,8 @@ pub(super) struct RunArgs {
     /// The actor's name, where there is one actor; if not given, that of its file without the ending.
     #[arg(long)]
     name: Option<String>,
-    /// Where to listen; port 0 for a free one. [default: 127.0.0.1:7433]
-    #[arg(long, value_name = "ADDR")]
+    /// Where to listen: ADDRESS:PORT, or PORT of 127.0.0.1; port 0 for a free one. [default: 127.0.0.1:7433]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
     listen: Option<SocketAddr>,
     /// A file with the hashes of the tokens that clients must show, each with its scopes: see `pulsing-host token`.
     #[arg(long, value_name = "FILE", env = "PULSING_TOKENS")]
@@ -70,7 +72,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The most memory of all actors together. [default: three quarters of what there is]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = some_size)]
     host_memory_max: Option<ByteSize>,
     /// How many actors there may be. [default: 10000]
     #[arg(long, value_name = "N")]
@@ -104,10 +106,10 @@ struct ActorOptions {
     #[arg(long, value_name = "N")]
     max_restarts: Option<u32>,
     /// How long an ask waits that names no timeout. [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
     ask_timeout: Option<Duration>,
     /// The most memory of an actor. [default: 256MiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = some_size)]
     memory_max: Option<ByteSize>,
     /// How many files and folders an actor has open at once. [default: 128]
     #[arg(long, value_name = "N")]

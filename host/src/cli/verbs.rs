@@ -15,6 +15,7 @@ use super::event_stream::{Event, EventReader};
 use super::failure::Failure;
 use super::{HostArgs, arguments, output};
 use crate::gateway::problem::Problem;
+use crate::stream::NUMBER_MAX;
 
 /// A message to an actor.
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ struct MessageArgs {
     #[arg(value_name = "JSON")]
     arguments: Option<String>,
     /// Names the message, so that the actor can tell a repeated one.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = arguments::idempotency_key)]
     idempotency_key: Option<String>,
     #[command(flatten)]
     host: HostArgs,
@@ -38,7 +39,7 @@ pub(super) struct AskArgs {
     #[command(flatten)]
     message: MessageArgs,
     /// How long to wait for the answer, such as 5s; the actor's own ask timeout if not given.
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = arguments::timeout)]
     timeout: Option<Duration>,
 }
 
@@ -53,10 +54,10 @@ pub(super) struct StreamArgs {
     #[command(flatten)]
     message: MessageArgs,
     /// How long to wait for the stream to begin, such as 5s.
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = arguments::timeout)]
     timeout: Option<Duration>,
     /// Take the stream up again after the item with this number.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=NUMBER_MAX))]
     resume_after: Option<u64>,
 }
 

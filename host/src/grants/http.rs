@@ -95,6 +95,8 @@ impl FromStr for HttpGrant {
     fn from_str(text: &str) -> Result<Self, InvalidHttpGrant> {
         let invalid = |why| InvalidHttpGrant { text: printable(text, TEXT_MAX_CHARS), why };
         let (scheme, rest) = split_scheme(text).map_err(invalid)?;
+        // As URLs are copied: it says nothing more.
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = split_port(rest).map_err(invalid)?;
         let target = match host {
             "*" => Target::Any,
@@ -316,6 +318,8 @@ mod tests {
             ("http://*:8080", "http://*:8080"),
             ("[::1]:80", "[::1]:80"),
             ("127.1", "127.0.0.1"),
+            ("https://api.example.com/", "https://api.example.com"),
+            ("http://api.example.com:8080/", "http://api.example.com:8080"),
         ] {
             assert_eq!(text.parse::<HttpGrant>().unwrap().to_string(), shown);
         }
@@ -326,6 +330,9 @@ mod tests {
         for (bad, why) in [
             ("", "missing"),
             ("https://", "missing"),
+            ("https:///", "missing"),
+            ("/", "missing"),
+            ("https://example.com//", "no path"),
             ("ftp://example.com", "http or https"),
             ("example.com/path", "no path"),
             ("me@example.com", "no path"),

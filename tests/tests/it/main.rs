@@ -42,6 +42,7 @@ mod sabotage;
 mod semantics;
 mod servers;
 mod services;
+mod start_up;
 mod stream_hops;
 mod stream_load;
 mod streams;

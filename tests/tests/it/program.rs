@@ -129,6 +129,13 @@ impl RunningHost {
         Self::of(command, actors)
     }
 
+    /// The same, which listens where its configuration says.
+    pub(crate) fn start_as_configured(args: &[&str], actors: usize) -> Self {
+        let mut command = command(&["run"]);
+        command.args(args).env("PULSING_LOG", "error").stderr(Stdio::inherit());
+        Self::of(command, actors)
+    }
+
     /// The same, started by another program, whose command line ends with that of the host.
     pub(crate) fn start_under(program: &[&str], args: &[&str], actors: usize) -> Self {
         let plain = command(&["run", "--listen", "127.0.0.1:0"]);

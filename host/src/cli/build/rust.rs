@@ -20,7 +20,7 @@ struct Artifact {
 
 pub(super) fn build(work: &Work<'_>) -> Result<(), Failure> {
     // As cargo itself says it, where it is the one that called.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let cargo = std::env::var_os("CARGO").filter(|cargo| !cargo.is_empty()).unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
     command.current_dir(&work.project.folder).stdin(Stdio::null()).stderr(Stdio::inherit());

@@ -109,10 +109,12 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsO
         (Some(certificate), Some(key)) => {
             TlsFiles { certificate, key }.open().map(Some).map_err(Failure::usage)
         }
-        (Some(_), None) => {
-            Err(Failure::usage("--tls-cert needs --tls-key, the private key of the certificate"))
-        }
-        (None, Some(_)) => Err(Failure::usage("--tls-key needs --tls-cert, the certificate of the key")),
+        (Some(_), None) => Err(Failure::usage(
+            "--tls-cert needs --tls-key, the private key of the certificate; in a file, `tls_cert` needs `tls_key`",
+        )),
+        (None, Some(_)) => Err(Failure::usage(
+            "--tls-key needs --tls-cert, the certificate of the key; in a file, `tls_key` needs `tls_cert`",
+        )),
     }
 }
 
