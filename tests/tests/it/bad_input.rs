@@ -116,7 +116,8 @@ fn the_address_of_something_elsewhere_is_no_file() {
         run(&["run", url]).assert_failed(9, &[&says]);
         run(&["check", url]).assert_failed(9, &[&says]);
         run(&["compile", url]).assert_failed(9, &[&says]);
-        fs::write(&config, format!("listen = \"127.0.0.1:0\"\nactors.a = {{ component = \"{url}\" }}\n")).unwrap();
+        fs::write(&config, format!("listen = \"127.0.0.1:0\"\nactors.a = {{ component = \"{url}\" }}\n"))
+            .unwrap();
         let left = run(&["run", "--config", text(&config)]);
         assert_eq!(left.code, Some(9), "{left:?}");
         assert!(left.stderr.contains(&says), "{left:?}");

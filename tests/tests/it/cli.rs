@@ -80,6 +80,19 @@ fn every_class_survives_http_and_the_command_line() {
 }
 
 #[test]
+fn a_method_that_can_only_be_told_is_refused_to_who_asks_it() {
+    let host = host(&["log-sink"]);
+    let entry = "{\"entry\":{\"level\":\"info\",\"message\":\"hello\"}}";
+    for verb in ["ask", "stream"] {
+        let says = "error: `log` returns nothing: send it as a tell, not as an ask or a stream\n";
+        let left = host.client(&[verb, "log-sink", "log", entry]);
+        assert_eq!((left.code, left.stderr.as_str()), (Some(5), says));
+    }
+    assert_eq!(host.client(&["tell", "log-sink", "log", entry]).code, Some(0));
+    assert_eq!(host.client(&["ask", "log-sink", "counts"]).stdout, "{\"info\":1}\n");
+}
+
+#[test]
 fn a_timeout_frees_the_client() {
     let host = host(&["rogue"]);
     host.client(&["ask", "rogue", "sleep", "[3600000]", "--timeout", "50ms"])
