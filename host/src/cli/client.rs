@@ -118,7 +118,9 @@ pub(super) fn with_timeout(request: RequestBuilder, timeout: Option<Duration>) -
 
 /// The certificates that alone vouch for a host.
 fn roots(file: &Path) -> Result<Vec<Certificate>, Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("--ca-cert {}: {why}", file.display()));
+    let wrong = |why: &dyn std::fmt::Display| {
+        Failure::usage(format!("--ca-cert {} (or PULSING_CA_CERT): {why}", file.display()))
+    };
     let pem = files::read(file, CERTIFICATES_MAX_BYTES).map_err(|error| wrong(&error))?;
     let roots = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&innermost(&error)))?;
     if roots.is_empty() {
@@ -149,7 +151,9 @@ fn base_url(host: &str) -> Result<Url, Failure> {
         address => format!("http://{address}"),
     };
     let wrong = |why: &str| {
-        Failure::usage(format!("--host {host}: {why}; give http://ADDRESS:PORT or https://NAME:PORT"))
+        Failure::usage(format!(
+            "--host {host} (or PULSING_HOST): {why}; give http://ADDRESS:PORT or https://NAME:PORT"
+        ))
     };
     let url = Url::parse(&text).map_err(|error| wrong(&error.to_string()))?;
     match (url.scheme(), url.has_host()) {

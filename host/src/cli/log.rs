@@ -57,13 +57,15 @@ impl LogArgs {
     /// Sets up the process's log. Only the program does this: a library's user has a log of their own. What waits is
     /// written when the answered guard is dropped, within about a second.
     pub(super) fn install(&self) -> Result<Guard, Failure> {
-        let filter = match self.log_level.as_deref() {
-            None => of_level(DEFAULT_LEVEL),
-            Some(level) if level.chars().all(char::is_alphabetic) => of_level(level),
-            Some(filter) => filter.to_owned(),
-        };
-        let filter = EnvFilter::try_new(&filter)
-            .map_err(|error| Failure::usage(format!("--log-level {filter}: {error}")))?;
+        let given = self.log_level.as_deref().unwrap_or(DEFAULT_LEVEL);
+        let is_level = given.chars().all(char::is_alphabetic);
+        let filter = if is_level { of_level(given) } else { given.to_owned() };
+        let filter = EnvFilter::try_new(&filter).map_err(|error| {
+            Failure::usage(format!(
+                "--log-level {given} (or PULSING_LOG): {error}; give error, warn, info, debug, trace, off, or a filter such as \
+                 pulsing_host=debug,guest=warn"
+            ))
+        })?;
         let started = Queue::start(self.log_format, io::stderr());
         let (queue, guard) = started.map_err(|error| Failure::system(format!("cannot log: {error}")))?;
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Writer(queue));

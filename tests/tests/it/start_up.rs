@@ -69,6 +69,30 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
     assert!(left.stderr.contains("required arguments were not provided:\n  --tokens <FILE>"), "{left:?}");
 }
 
+#[test]
+fn what_is_wrong_in_a_variable_is_refused_as_it_was_written_and_by_its_name() {
+    let counter = guest_file("counter").unwrap();
+    for (variable, value, args, says) in [
+        ("PULSING_LOG", "verbose", &["run", text(&counter)][..], "--log-level verbose (or PULSING_LOG): "),
+        (
+            "PULSING_HOST",
+            "ftp://x",
+            &["ls"],
+            "--host ftp://x (or PULSING_HOST): this is no address of a host",
+        ),
+        (
+            "PULSING_CA_CERT",
+            "nowhere.pem",
+            &["ls"],
+            "--ca-cert nowhere.pem (or PULSING_CA_CERT): no such file",
+        ),
+    ] {
+        run_with((variable, value), args, PATIENCE).assert_failed(2, &[says]);
+    }
+    run(&["run", text(&counter), "--log-level", "verbose"])
+        .assert_failed(2, &["--log-level verbose", "give error, warn, info, debug, trace, off, or a filter"]);
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
