@@ -14,7 +14,7 @@ mod queue;
 mod reply_cache;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -58,6 +58,8 @@ pub(crate) struct Mailbox {
     counters: Arc<Counters>,
     journal: Arc<Journal>,
     next_call: AtomicU64,
+    /// How many callers have given up a message since it was last looked for such.
+    given_up: AtomicUsize,
 }
 
 /// Why a message is not in the mailbox.
@@ -91,6 +93,7 @@ impl Mailbox {
             counters,
             journal,
             next_call: AtomicU64::new(first_call()),
+            given_up: AtomicUsize::new(0),
         }
     }
 
@@ -261,6 +264,21 @@ impl Mailbox {
         mut wanted: impl FnMut(&Envelope) -> bool,
     ) -> impl Iterator<Item = Box<Envelope>> {
         self.queue.take_all(|envelope| wanted(envelope)).into_iter()
+    }
+
+    /// Notes that the caller of a message has given it up that has not begun: it has its place until it is come to. Once these
+    /// may be an eighth of those that wait, they are taken out, so that what nobody waits for keeps few places of others, and
+    /// is looked for rarely.
+    pub(crate) fn note_given_up(&self) {
+        const SHARE: usize = 8;
+        let given_up = self.given_up.fetch_add(1, Ordering::Relaxed) + 1;
+        if given_up.saturating_mul(SHARE) < self.len() {
+            return;
+        }
+        self.given_up.store(0, Ordering::Relaxed);
+        for envelope in self.take_where(|envelope| envelope.unsettled.is_abandoned()) {
+            self.settle(envelope, Fate::Abandoned);
+        }
     }
 
     /// The answers that are kept by idempotency key.

@@ -34,7 +34,13 @@ impl Dispatch {
 
     /// Tells a call to stop: its caller is gone, or the reader of its stream.
     pub(crate) fn cancel(&self, call: CallId) {
-        self.in_flight().cancel(call, Instant::now(), self.limits.grace);
+        let mut in_flight = self.in_flight();
+        let has_begun = in_flight.message(call).is_some();
+        in_flight.cancel(call, Instant::now(), self.limits.grace);
+        drop(in_flight);
+        if !has_begun {
+            self.mailbox.note_given_up();
+        }
         self.wake();
     }
 

@@ -88,6 +88,28 @@ async fn a_stop_goes_ahead_of_messages_also_when_the_mailbox_is_full() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_that_are_gone_keep_few_places_of_a_full_mailbox() {
+    let limits = Limits { mailbox_messages: NonZeroUsize::new(64).unwrap(), ..Limits::default() };
+    let fixture = Setup { limits, ..Setup::default() }.spawn();
+    let running = fixture.ask_in_background("stubborn", json!(0));
+    settle().await;
+    let asks: Vec<_> = (0..64).map(|n| fixture.ask_in_background("echo", json!(n))).collect();
+    settle().await;
+    assert_eq!(fixture.actor.snapshot().await.unwrap().mailbox_depth, 64);
+    for ask in &asks[..60] {
+        ask.abort();
+    }
+    settle().await;
+    let depth = fixture.actor.snapshot().await.unwrap().mailbox_depth;
+    assert!((4..12).contains(&depth), "{depth} wait");
+    for n in 0..32 {
+        let tell = fixture.actor.tell("log", &n).fail_fast();
+        tell.await.unwrap();
+    }
+    running.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tell_returns_when_the_message_is_in_the_mailbox() {
     let limits = Limits { mailbox_messages: NonZeroUsize::new(1).unwrap(), ..Limits::default() };
     let fixture = Setup { limits, ..Setup::default() }.spawn();
