@@ -1,8 +1,10 @@
-//! Looking at actors, stopping and restarting them.
+//! Looking at actors, and stopping them; `restarting` has the other command.
 //!
 //! What is shown here is what clients read: each struct is the JSON of its route, and the command line reads it
 //! back. Bounded by descriptions and `ARGS_SHOWN_MAX_BYTES` of each dead letter, and counted as `answers` says; the list
 //! of all actors goes out in pieces.
+
+mod restarting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +18,19 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub(super) use self::restarting::restart;
 use super::answers::{self, Piece};
 use super::json;
 use super::problem::Refusal;
 use super::request::{self, Named};
 use super::serve::room::{Keeper, Kept, NoRoom, STREAM_WAIT_MAX};
-use crate::delivery::{ActorRef, ActorSnapshot, ControlError};
+use crate::delivery::{ActorRef, ActorSnapshot};
 use crate::exit::ExitReason;
-use crate::files::FileState;
 use crate::id::ActorId;
 use crate::mailbox::DeadLetter;
 use crate::policy::{RestartPolicy, RestartWish};
 use crate::registry::Registry;
-use crate::wire::{ActorError, Encoding, Method, RuntimeError, RuntimeErrorKind};
+use crate::wire::{ActorError, Encoding, Method};
 
 /// How many bytes of a dead letter's arguments are shown, all or none.
 const ARGS_SHOWN_MAX_BYTES: usize = 16 << 10;
@@ -225,39 +227,6 @@ impl ActorView {
     }
 }
 
-/// An actor that was restarted.
-#[derive(Debug, Serialize)]
-struct RestartedView {
-    #[serde(flatten)]
-    actor: ActorView,
-    /// `unchanged`, `changed` or `unreadable`: the file of its code, since that was loaded; `null` where there is none, or
-    /// where that could not be found out.
-    code_file: Option<&'static str>,
-    /// For people: what the file says that the actor does not do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notice: Option<String>,
-}
-
-fn word(file: FileState) -> &'static str {
-    match file {
-        FileState::Unchanged => "unchanged",
-        FileState::Changed => "changed",
-        FileState::Unreadable => "unreadable",
-    }
-}
-
-/// What is said where the file of an actor's code is another by now.
-fn notice(id: &ActorId, file: FileState) -> Option<String> {
-    let what = match file {
-        FileState::Unchanged => return None,
-        FileState::Changed => "has changed since it was loaded",
-        FileState::Unreadable => "cannot be read any more",
-    };
-    Some(format!(
-        "the component's file of `{id}` {what}: a restart keeps the code that was loaded, and only another `run` loads it again"
-    ))
-}
-
 /// How many bytes of guests' texts are shown of an actor.
 fn text_bytes(seen: &ActorSnapshot) -> usize {
     let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -437,42 +406,6 @@ pub(super) async fn stop(
     let seen = actor.snapshot().await?;
     let (bytes, view) = (text_bytes(&seen), move || ActorView::in_host_words(seen));
     answers::json(&keeper, bytes, view, Refusal::no_room_for_answer).await
-}
-
-/// Begins another life of an actor, and answers when it runs. Its code is what was loaded; whether the file is another by
-/// now, it says.
-pub(super) async fn restart(
-    State(registry): State<Arc<Registry>>,
-    keeper: Keeper,
-    Named(actor): Named,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let limits = actor.limits();
-    let limit =
-        request::timeout(&headers)?.unwrap_or(limits.stop_timeout.saturating_add(limits.start_timeout));
-    let restarted = tokio::time::timeout(limit, actor.restart()).await;
-    match restarted.map_err(|_| late("restart", &actor, limit))? {
-        Ok(_status) => {
-            let file = registry.code_file(actor.id()).await;
-            let notice = file.and_then(|file| notice(actor.id(), file));
-            let seen = actor.snapshot().await?;
-            let bytes = text_bytes(&seen);
-            let view = move || RestartedView {
-                actor: ActorView::in_host_words(seen),
-                code_file: file.map(word),
-                notice,
-            };
-            answers::json(&keeper, bytes, view, Refusal::no_room_for_answer).await
-        }
-        Err(ControlError::Ended(exit)) => {
-            let file = registry.code_file(actor.id()).await;
-            let notice = file.and_then(|file| notice(actor.id(), file));
-            let notice = notice.map_or_else(String::new, |notice| format!("; {notice}"));
-            let text = format!("`{}` did not come back: {exit}{notice}", actor.id());
-            Err(RuntimeError::new(RuntimeErrorKind::ActorStopped, text).into())
-        }
-        Err(ControlError::Runtime(error)) => Err(error.into()),
-    }
 }
 
 /// What was ordered goes on; only its sender no longer waits.

@@ -196,6 +196,29 @@ async fn a_restart_says_that_the_file_has_changed_and_keeps_the_code() {
 }
 
 #[test]
+fn a_restart_that_fails_says_that_the_file_has_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("actor.wasm");
+    // It wants a configuration, and has none.
+    std::fs::copy(guest_file("llm-service").unwrap(), &file).unwrap();
+    let host = RunningHost::start(&[text(&file), text(&guest_file("counter").unwrap())], 0);
+    let lines = [host.line(), host.line()];
+    assert!(lines.iter().any(|line| line.starts_with("failed actor ")), "{lines:?}");
+    let left = host.client(&["restart", "actor"]);
+    left.assert_failed(7, &["`actor` did not come back: "]);
+    assert!(!left.stderr.contains("the component's file"), "{left:?}");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::copy(guest_file("counter").unwrap(), &file).unwrap();
+    host.client(&["restart", "actor"]).assert_failed(
+        7,
+        &[
+            "`actor` did not come back: ",
+            "; the component's file of `actor` has changed since it was loaded: ",
+        ],
+    );
+}
+
+#[test]
 fn an_actor_that_failed_is_shown_everywhere_and_comes_back_by_hand() {
     let rogue = guest_file("rogue").unwrap();
     let host = RunningHost::start_with_unread_log(&[text(&rogue), "--restart", "never"], 1);
