@@ -118,7 +118,9 @@ impl Supervisor {
                     Signal::Kill => return Waited::Stop(ExitReason::Killed),
                     Signal::Stop => return Waited::Stop(ExitReason::Stopped),
                     Signal::Restart => return Waited::Restart,
-                    Signal::Fault(_) | Signal::Cancel(_) | Signal::DeadlinesChanged => {}
+                    // No life is there to come to it.
+                    Signal::Cancel(_) => self.mailbox.note_given_up(),
+                    Signal::Fault(_) | Signal::DeadlinesChanged => {}
                 },
                 () = &mut ready => return Waited::Out,
             }

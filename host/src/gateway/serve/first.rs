@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -99,7 +99,9 @@ async fn first_request<S: Portable>(
         service_fn(move |request: Request<Incoming>| {
             let (served, seat, others) = (Arc::clone(&served), Arc::clone(&seat), Arc::clone(&others));
             async move {
-                if (served.purpose)(request.method(), request.uri().path()) != Purpose::Health {
+                // A browser that asks what it may send goes on to send it.
+                let is_health = (served.purpose)(request.method(), request.uri().path()) == Purpose::Health;
+                if !is_health || request.method() == Method::OPTIONS {
                     others.notify_one();
                     // With the request, whose body would otherwise be read to its end.
                     return std::future::pending().await;
@@ -110,13 +112,15 @@ async fn first_request<S: Portable>(
             }
         })
     };
+    // In this order: a client that has sent its request and its end is not done.
     let is_for_others = tokio::select! {
-        () = converse_with(service, lent.clone(), closing.clone(), Arc::clone(seat)) => false,
+        biased;
         () = others.notified() => true,
         () = seat.given_away() => {
             tracing::debug!("a connection gave way to another");
             false
         }
+        () = converse_with(service, lent.clone(), closing.clone(), Arc::clone(seat)) => false,
     };
     if is_for_others { lent.take_back() } else { None }
 }
@@ -130,11 +134,20 @@ struct Lent<S> {
 
 impl<S> Lent<S> {
     fn new(stream: S, others: Arc<Notify>) -> Self {
-        Self { begun: Arc::new(Mutex::new(Some(Begun { read: Vec::new(), again: 0, stream }))), others }
+        Self {
+            begun: Arc::new(Mutex::new(Some(Begun {
+                read: Vec::new(),
+                again: 0,
+                is_answered: false,
+                stream,
+            }))),
+            others,
+        }
     }
 
+    /// None where it was answered already: nobody else reads from its beginning then.
     fn take_back(&self) -> Option<Begun<S>> {
-        self.lock().take()
+        self.lock().take().filter(|begun| !begun.is_answered)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Begun<S>>> {
@@ -161,6 +174,9 @@ impl<S: Portable> AsyncRead for Lent<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.with(|begun| {
+            if begun.is_answered {
+                return Pin::new(&mut begun.stream).poll_read(context, buffer);
+            }
             if begun.read.len() > HEAD_MAX_BYTES {
                 self.others.notify_one();
                 return Poll::Pending;
@@ -175,7 +191,10 @@ impl<S: Portable> AsyncRead for Lent<S> {
 
 impl<S: Portable> AsyncWrite for Lent<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.with(|begun| Pin::new(&mut begun.stream).poll_write(context, bytes))
+        self.with(|begun| {
+            begun.is_answered = true;
+            Pin::new(&mut begun.stream).poll_write(context, bytes)
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -192,6 +211,7 @@ struct Begun<S> {
     read: Vec<u8>,
     /// How much of it was read again, in bytes.
     again: usize,
+    is_answered: bool,
     stream: S,
 }
 
