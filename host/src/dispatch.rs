@@ -26,7 +26,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
-use tokio::time::Instant;
 
 pub(crate) use self::behavior::Description;
 pub use self::behavior::{Behavior, Birth, Drawn, Job, Reply, Work};
@@ -181,7 +180,7 @@ impl Interrupts for Dispatch {
         let signals = self.lifecycle.signals();
         let mut delivered = false;
         while let Some(call) = signals.take_cancel() {
-            self.in_flight().cancel(call, Instant::now(), self.limits.grace);
+            self.give_up(call);
             delivered = true;
         }
         if delivered {

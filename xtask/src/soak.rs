@@ -78,7 +78,7 @@ fn binary(tree: &Tree, debug: bool) -> Result<std::path::PathBuf> {
 
 /// Opens the stream and reads it as fast as it comes; answers how many bytes that were, so far.
 fn read_in_background(url: &str) -> Result<Arc<AtomicU64>> {
-    let address = url.strip_prefix("http://").context("the host's address is not http")?;
+    let address = address(url)?;
     let mut connection = TcpStream::connect(address).context("cannot reach the host")?;
     let length = REQUEST_BODY.len();
     write!(
@@ -95,6 +95,11 @@ fn read_in_background(url: &str) -> Result<Arc<AtomicU64>> {
         }
     });
     Ok(read_bytes)
+}
+
+/// Where a host listens.
+fn address(url: &str) -> Result<&str> {
+    url.strip_prefix("http://").context("the host's address is not http")
 }
 
 /// What `inspect` says, as far as it is wanted here.

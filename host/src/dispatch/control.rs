@@ -34,6 +34,12 @@ impl Dispatch {
 
     /// Tells a call to stop: its caller is gone, or the reader of its stream.
     pub(crate) fn cancel(&self, call: CallId) {
+        self.give_up(call);
+        self.wake();
+    }
+
+    /// The same, for who sees to it that the life looks.
+    pub(super) fn give_up(&self, call: CallId) {
         let mut in_flight = self.in_flight();
         let has_begun = in_flight.message(call).is_some();
         in_flight.cancel(call, Instant::now(), self.limits.grace);
@@ -41,7 +47,6 @@ impl Dispatch {
         if !has_begun {
             self.mailbox.note_given_up();
         }
-        self.wake();
     }
 
     /// Lets what is in flight end, and then the life. Streams, which may have no end, are ended now, because the actor

@@ -37,7 +37,7 @@ impl LifeContext {
     /// Hands in how the handler of a tell ended.
     pub fn told(&self, call: CallId, result: Result<(), ActorError>) {
         match result {
-            Ok(()) => self.dispatch.end_handling(call, Fate::Answered(Ok(Answer::Value(Payload::none())))),
+            Ok(()) => self.dispatch.end_handling(call, Fate::told()),
             Err(error) => self.dispatch.end_with_error(call, error),
         }
         self.dispatch.execution.broken();

@@ -5,11 +5,10 @@
 //! gives it up, and a mailbox in which the oldest gives way has no rows.
 
 use super::life_context::LifeContext;
-use crate::call::{Answer, Deadline};
+use crate::call::Deadline;
 use crate::id::CallId;
 use crate::limits::Overflow;
 use crate::mailbox::Fate;
-use crate::wire::Payload;
 
 impl LifeContext {
     /// Whether the life may be shown rows.
@@ -34,7 +33,7 @@ impl LifeContext {
         taken.iter().for_each(|_| dispatch.counters.count_begun(false));
         drop(in_flight);
         for envelope in first.into_iter().chain(taken) {
-            dispatch.mailbox.settle(envelope, Fate::Answered(Ok(Answer::Value(Payload::none()))));
+            dispatch.mailbox.settle(envelope, Fate::told());
         }
     }
 }

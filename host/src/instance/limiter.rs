@@ -85,7 +85,7 @@ impl Limiter {
     /// A trap, where it is over a ceiling.
     pub(super) fn keep(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let kept_bytes = self.kept_bytes.saturating_add(bytes);
-        if !self.take(bytes) {
+        if self.take(bytes).is_err() {
             wasmtime::bail!("the host needs {kept_bytes} bytes for it beside its memory");
         }
         self.kept_bytes = kept_bytes;
@@ -126,7 +126,7 @@ impl Limiter {
     ///
     /// [`OutOfMemory`], which traps, where the life was refused memory too often in a row.
     fn grow(&mut self, growth: &Growth) -> wasmtime::Result<bool> {
-        let refused = if growth.fits() { self.try_take(growth.more()).err() } else { None };
+        let refused = if growth.fits() { self.take(growth.more()).err() } else { None };
         self.say();
         let is_granted = growth.fits() && refused.is_none();
         // Whether the one before has failed after all is known only now.
@@ -143,11 +143,7 @@ impl Limiter {
         Ok(is_granted)
     }
 
-    fn take(&mut self, more: usize) -> bool {
-        self.try_take(more).is_ok()
-    }
-
-    fn try_take(&mut self, more: usize) -> Result<(), MemoryRefused> {
+    fn take(&mut self, more: usize) -> Result<(), MemoryRefused> {
         let taken = if self.held.bytes().saturating_add(more) > self.max_bytes {
             Err(MemoryRefused::Own(self.max_bytes))
         } else {

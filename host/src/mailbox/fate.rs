@@ -13,10 +13,10 @@
 
 use super::Mailbox;
 use super::envelope::{Envelope, Unsettled};
-use crate::call::Outcome;
+use crate::call::{Answer, Outcome};
 use crate::exit::ExitReason;
 use crate::observe::Event;
-use crate::wire::{ActorError, CallError, Message};
+use crate::wire::{ActorError, CallError, Message, Payload};
 
 /// What becomes of a message.
 pub(crate) enum Fate {
@@ -38,6 +38,11 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
+    /// That of a tell whose handler ended well.
+    pub(crate) fn told() -> Self {
+        Self::Answered(Ok(Answer::Value(Payload::none())))
+    }
+
     /// That of the messages that a life leaves behind.
     pub(crate) fn cut_off(exit: &ExitReason, recoverable: bool) -> Self {
         Self::CutOff { exit: exit.clone(), recoverable }

@@ -153,41 +153,28 @@ impl<T: FromSender> Queue<T> {
         if self.is_empty() {
             return None;
         }
-        let (message, admitted) = {
-            let mut state = self.lock();
-            let message = state.messages.pop_front_if(|oldest| wanted(oldest))?;
-            // In the same step: nobody who comes now can take the place.
-            state.note_taken(message.sender());
-            let admitted = state.admit(self.capacity);
-            self.note_waiting(&state);
-            (message, admitted)
-        };
-        if let Some(told) = admitted {
-            // It may have given up just now.
-            drop(told.send(Ok(())));
-        }
+        let mut state = self.lock();
+        let (message, admitted) = state.take_front(self.capacity, wanted)?;
+        self.note_waiting(&state);
+        drop(state);
+        tell_all(admitted);
         Some(message)
     }
 
-    /// Takes the oldest message for each of `keys` that it fits, in their order; one that the oldest does not fit is passed
-    /// over. Whoever has waited longest for room has it.
+    /// Takes the oldest message for each of `keys` that it fits, in their order, as [`Self::pop`] does; one that the oldest
+    /// does not fit is passed over.
     pub(crate) fn pop_each<K>(&self, keys: impl Iterator<Item = K>, fits: impl Fn(&T, &K) -> bool) -> Vec<T> {
         let mut admitted = Vec::new();
         let mut state = self.lock();
         let taken = keys.filter_map(|key| {
-            let message = state.messages.pop_front_if(|oldest| fits(oldest, &key))?;
-            // In the same step: nobody who comes now can take the place.
-            state.note_taken(message.sender());
-            admitted.extend(state.admit(self.capacity));
+            let (message, told) = state.take_front(self.capacity, |oldest| fits(oldest, &key))?;
+            admitted.extend(told);
             Some(message)
         });
         let taken = taken.collect();
         self.note_waiting(&state);
         drop(state);
-        for sender in admitted {
-            // It may have given up just now.
-            drop(sender.send(Ok(())));
-        }
+        tell_all(admitted);
         taken
     }
 
@@ -218,10 +205,7 @@ impl<T: FromSender> Queue<T> {
         }
         self.note_waiting(&state);
         drop(state);
-        for told in admitted {
-            // It may have given up just now.
-            drop(told.send(Ok(())));
-        }
+        tell_all(admitted);
         taken
     }
 
@@ -316,6 +300,19 @@ impl<T: FromSender> State<T> {
         self.messages.push_back(message);
     }
 
+    /// Takes the oldest message if it is `wanted`, and gives its place away in the same step: nobody who comes now can take
+    /// it. Returns whom to tell of that, too.
+    fn take_front(
+        &mut self,
+        capacity: NonZeroUsize,
+        wanted: impl FnOnce(&T) -> bool,
+    ) -> Option<(T, Option<Told<T>>)> {
+        let message = self.messages.pop_front_if(|oldest| wanted(oldest))?;
+        self.note_taken(message.sender());
+        let admitted = self.admit(capacity);
+        Some((message, admitted))
+    }
+
     /// A message of `sender` was taken. Its place is for [`Self::admit`] to give away.
     fn note_taken(&mut self, sender: &Caller) {
         if let Some(shares) = &mut self.shares {
@@ -349,6 +346,14 @@ impl<T: FromSender> State<T> {
         self.shares().left(older.sender());
         self.push(message);
         Sent::Displaced(older)
+    }
+}
+
+/// Tells senders that their messages have got room.
+fn tell_all<T>(admitted: impl IntoIterator<Item = Told<T>>) {
+    for told in admitted {
+        // It may have given up just now.
+        drop(told.send(Ok(())));
     }
 }
 

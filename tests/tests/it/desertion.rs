@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{bounded, eventually};
 
-const SERIAL: &str = "deserter";
+pub(crate) const SERIAL: &str = "deserter";
 const OVERLAPPING: &str = "deserter-overlapping";
 const BRIEFLY: Duration = Duration::from_millis(100);
 /// What a guest may compute, where that is what it goes for.
@@ -30,7 +30,7 @@ enum Caller {
     Buried,
 }
 
-fn deserter(guest: &str) -> ActorSpec {
+pub(crate) fn deserter(guest: &str) -> ActorSpec {
     let mut spec = spec(guest).unwrap();
     spec.restart.max_restarts = 1000;
     spec.grants.ask = vec!["echo".parse().unwrap()];
@@ -38,7 +38,7 @@ fn deserter(guest: &str) -> ActorSpec {
 }
 
 /// Tells the actor `numbers`, without letting it have a turn in between.
-async fn note(actor: &ActorRef, numbers: std::ops::Range<u64>) {
+pub(crate) async fn note(actor: &ActorRef, numbers: std::ops::Range<u64>) {
     for number in numbers {
         actor.tell("note", &(number,)).await.unwrap();
     }
@@ -49,7 +49,7 @@ async fn ask(actor: &ActorRef, method: &str) -> Result<Payload, CallError> {
 }
 
 /// What this life has noted.
-async fn noted(actor: &ActorRef) -> Vec<u64> {
+pub(crate) async fn noted(actor: &ActorRef) -> Vec<u64> {
     let noted: Vec<(u64,)> = bounded(actor.ask("noted", &()).into_future()).await.unwrap();
     noted.into_iter().map(|(number,)| number).collect()
 }
@@ -74,7 +74,7 @@ async fn desert(actor: &ActorRef, fault: &str, caller: Caller) -> String {
 }
 
 /// The methods of the messages that came to nothing.
-async fn buried(actor: &ActorRef) -> Vec<String> {
+pub(crate) async fn buried(actor: &ActorRef) -> Vec<String> {
     let letters = actor.dead_letters().await.unwrap();
     letters.into_iter().map(|letter| letter.message.method.to_string()).collect()
 }

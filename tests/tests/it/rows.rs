@@ -3,42 +3,27 @@
 use std::time::Duration;
 
 use pulsing_host::{ActorRef, Host, RestartPolicy};
-use pulsing_tests::{host, spawn, spec};
+use pulsing_tests::{host, spawn};
 
+use crate::desertion::{SERIAL, buried, deserter, note, noted};
 use crate::{bounded, eventually};
 
-const GUEST: &str = "deserter";
 /// So many tells that rows have grown as long as they get.
 const WARM: u64 = 200;
 
 /// An actor whose rows are long, since it was told so much that was short.
 async fn warm(host: &Host) -> ActorRef {
-    let mut spec = spec(GUEST).unwrap();
-    spec.restart.max_restarts = 1000;
-    let actor = spawn(host, spec).await.unwrap();
+    let actor = spawn(host, deserter(SERIAL)).await.unwrap();
     note(&actor, 0..WARM).await;
     let noted = noted(&actor).await;
     assert_eq!(noted, (0..WARM).collect::<Vec<_>>());
     actor
 }
 
-/// Tells the actor `numbers`, without letting it have a turn in between.
-async fn note(actor: &ActorRef, numbers: std::ops::Range<u64>) {
-    for number in numbers {
-        actor.tell("note", &(number,)).await.unwrap();
-    }
-}
-
-/// What this life has noted.
-async fn noted(actor: &ActorRef) -> Vec<u64> {
-    let noted: Vec<(u64,)> = bounded(actor.ask("noted", &()).into_future()).await.unwrap();
-    noted.into_iter().map(|(number,)| number).collect()
-}
-
-/// The methods of the messages that came to nothing.
-async fn buried(actor: &ActorRef) -> Vec<String> {
-    let letters = actor.dead_letters().await.unwrap();
-    letters.into_iter().map(|letter| letter.message.method.to_string()).collect()
+/// How an actor's first life ended.
+async fn end_of_first_life(actor: &ActorRef) -> String {
+    let status = bounded(actor.wait_for(|status| status.generation.0 == 1)).await.unwrap();
+    status.last_exit.unwrap().report()
 }
 
 /// Has a guest commit a fault in the midst of a row. Returns how its life ended.
@@ -51,8 +36,7 @@ async fn desert(host: &Host, fault: &str) -> (ActorRef, String) {
         note(&actor, 0..3).await;
         actor.tell(fault, &()).await.unwrap();
         note(&actor, 4..10).await;
-        let status = bounded(actor.wait_for(|status| status.generation.0 == 1)).await.unwrap();
-        let report = status.last_exit.unwrap().report();
+        let report = end_of_first_life(&actor).await;
         println!("{fault}: {report}");
         if report.contains("in a row, with 10 messages shown") {
             let next = noted(&actor).await;
@@ -100,8 +84,7 @@ async fn a_row_that_is_counted_back_or_counted_and_told_ends_the_life() {
         note(&actor, 0..3).await;
         actor.tell(fault, &()).await.unwrap();
         note(&actor, 4..10).await;
-        let status = bounded(actor.wait_for(|status| status.generation.0 == 1)).await.unwrap();
-        let report = status.last_exit.unwrap().report();
+        let report = end_of_first_life(&actor).await;
         assert!(report.contains(says), "{fault}: {report}");
         bounded(actor.stop()).await.unwrap();
     }
@@ -111,7 +94,7 @@ async fn a_row_that_is_counted_back_or_counted_and_told_ends_the_life() {
 #[tokio::test]
 async fn a_counter_that_is_no_number_ends_the_life_that_offers_it() {
     let host = host().unwrap();
-    let mut spec = spec(GUEST).unwrap();
+    let mut spec = deserter(SERIAL);
     spec.grants.env = [("FAULT".to_owned(), "short-counter".to_owned())].into();
     spec.restart.policy = RestartPolicy::Never;
     let actor = host.spawn(spec).await.unwrap();
@@ -156,7 +139,7 @@ async fn a_restart_in_the_midst_of_a_row_comes_after_it_and_no_message_is_lost()
 #[tokio::test]
 async fn a_guest_that_computes_on_in_the_midst_of_a_row_is_ended_and_the_rest_is_not_lost() {
     let host = host().unwrap();
-    let mut spec = spec(GUEST).unwrap();
+    let mut spec = deserter(SERIAL);
     spec.limits.handler_max_cpu = Duration::from_millis(500);
     let actor = spawn(&host, spec).await.unwrap();
     note(&actor, 0..WARM).await;
@@ -164,8 +147,7 @@ async fn a_guest_that_computes_on_in_the_midst_of_a_row_is_ended_and_the_rest_is
     note(&actor, 0..3).await;
     actor.tell("spin", &()).await.unwrap();
     note(&actor, 4..10).await;
-    let status = bounded(actor.wait_for(|status| status.generation.0 == 1)).await.unwrap();
-    let report = status.last_exit.unwrap().report();
+    let report = end_of_first_life(&actor).await;
     assert!(report.contains("computed for 500ms without waiting or ending a handler"), "{report}");
     assert_eq!(noted(&actor).await, [4, 5, 6, 7, 8, 9]);
     assert_eq!(buried(&actor).await, ["spin"]);

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{ASK_BOUND, EVERY, binary, held_bytes};
+use super::{ASK_BOUND, EVERY, address, binary, held_bytes};
 use crate::demo::host::{RunningHost, guest};
 use crate::process;
 use crate::tree::Tree;
@@ -128,7 +128,7 @@ struct Load {
 
 impl Load {
     fn begin(url: &str) -> Result<Self> {
-        let address = url.strip_prefix("http://").context("the host's address is not http")?;
+        let address = address(url)?;
         let mut load = Self { ended: Arc::default(), done: Vec::new(), threads: Vec::new() };
         for (_, work) in KINDS {
             let (done, ended) = (Arc::<AtomicU64>::default(), Arc::clone(&load.ended));

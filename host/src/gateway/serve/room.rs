@@ -165,13 +165,10 @@ impl Keeper {
         kept: &mut Option<Kept>,
         limit: Duration,
     ) -> Result<(), NoRoom> {
-        let before = kept.as_ref().map_or(0, Kept::bytes);
-        if bytes <= FREE_MAX_BYTES || bytes <= before {
-            return Ok(());
-        }
+        let Some(more) = Kept::lacking(kept.as_ref(), bytes) else { return Ok(()) };
         // Before the rest of it takes what there is.
         self.room.check(bytes)?;
-        Kept::add(kept, self.keep(bytes - before, limit).await?);
+        Kept::add(kept, self.keep(more, limit).await?);
         Ok(())
     }
 
@@ -215,11 +212,8 @@ impl Keeper {
     ///
     /// As there. What was kept before stays.
     pub(in crate::gateway) fn keep_up_to(&self, bytes: usize, kept: &mut Option<Kept>) -> Result<(), NoRoom> {
-        let before = kept.as_ref().map_or(0, Kept::bytes);
-        if bytes <= FREE_MAX_BYTES || bytes <= before {
-            return Ok(());
-        }
-        Kept::add(kept, self.keep_now(bytes - before)?);
+        let Some(more) = Kept::lacking(kept.as_ref(), bytes) else { return Ok(()) };
+        Kept::add(kept, self.keep_now(more)?);
         Ok(())
     }
 
@@ -264,6 +258,12 @@ impl Kept {
     /// How many bytes are kept.
     pub(in crate::gateway) fn bytes(&self) -> usize {
         self.held.iter().map(Held::bytes).sum()
+    }
+
+    /// How many bytes are lacking for so many in all; none where these need no room, or have it.
+    fn lacking(kept: Option<&Self>, bytes: usize) -> Option<usize> {
+        let before = kept.map_or(0, Self::bytes);
+        (bytes > FREE_MAX_BYTES && bytes > before).then(|| bytes - before)
     }
 
     /// Keeps more, of the same client.

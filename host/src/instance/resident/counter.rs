@@ -36,7 +36,7 @@ pub(super) fn follow(store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result
 pub(super) fn begin(store: &mut StoreContextMut<'_, Guest>) {
     let counter = store.data().residence.rows().counter();
     if let Some(counted) = counter.and_then(|counter| read(store, counter)) {
-        store.data_mut().residence.count_from(counted);
+        store.data_mut().residence.rows_mut().count_from(counted);
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn count_in(mut store: StoreContextMut<'_, Guest>, counter: WasmList<
     let Some(counted) = read(&store, &counter) else {
         wasmtime::bail!("its counter has {} bytes, and not four", counter.len());
     };
-    store.data_mut().residence.count_in(counter, counted)
+    store.data_mut().residence.rows_mut().count_in(counter, counted)
 }
 
 fn read(store: &impl AsContext<Data = Guest>, counter: &WasmList<u8>) -> Option<u32> {

@@ -9,8 +9,6 @@
 
 use std::collections::VecDeque;
 
-use wasmtime::component::WasmList;
-
 use super::rows::Rows;
 use crate::dispatch::{Ahead, LifeContext, WorkKind};
 use crate::id::CallId;
@@ -128,19 +126,13 @@ impl Residence {
         &self.rows
     }
 
-    /// As of [`Rows::count_in`].
-    pub(super) fn count_in(&mut self, counter: WasmList<u8>, counted: u32) -> wasmtime::Result<()> {
-        self.rows.count_in(counter, counted)
+    pub(super) fn rows_mut(&mut self) -> &mut Rows {
+        &mut self.rows
     }
 
     /// Makes a row of what is ahead of a tell that has begun. Returns how many tells of that it has.
     pub(super) fn begin_row(&mut self, context: &LifeContext, ahead: &[Ahead]) -> usize {
         if context.may_have_rows() { self.rows.begin(ahead) } else { 0 }
-    }
-
-    /// As of [`Rows::count_from`].
-    pub(super) fn count_from(&mut self, counted: u32) {
-        self.rows.count_from(counted);
     }
 
     /// The counter of the row says this now. Returns the call that is in hand since; none where that is the same as before.
